@@ -1,0 +1,83 @@
+"""What several tests of the core share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from udfs.enrichment import Enricher
+from udfs.outcomes import DeadLettered, Enriched, Filtered
+from udfs.properties import Properties
+from udfs.settings import CoreSettings
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "tests" / "data"
+CITY_DATABASE = DATA / "GeoIP2-City-Test.mmdb"
+SAMPLE = ROOT / "flink_app" / "local" / "data" / "access_log.gz"
+
+NOW = 1_767_225_600.0
+"""2026-01-01T00:00:00Z, the clock of the tests."""
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+
+
+def enricher(properties: Properties | None = None) -> Enricher:
+    """An enricher whose clock stands at NOW."""
+    return Enricher.create(CoreSettings.load(properties or {}), clock=lambda: NOW)
+
+
+def geo_enricher() -> Enricher:
+    """The same over MaxMind's test database."""
+    return enricher({"weblog.geoip": {"database.path": str(CITY_DATABASE)}})
+
+
+def combined(
+    *,
+    host: str = "81.2.69.142",
+    user: str = "-",
+    timestamp: str = "28/Oct/2025:10:15:30 +0000",
+    request: str = "GET /product.php HTTP/1.1",
+    status: str = "200",
+    size: str = "1234",
+    referer: str = "http://example.com/search.php",
+    agent: str = FIREFOX,
+) -> str:
+    """A line in Combined format; the fields go in as they are."""
+    return f'{host} - {user} [{timestamp}] "{request}" {status} {size} "{referer}" "{agent}"'
+
+
+def enriched(using: Enricher, line: str | bytes) -> Enriched:
+    """The only outcome of a line that must be enriched."""
+    (outcome,) = using.process(line.encode() if isinstance(line, str) else line)
+    assert isinstance(outcome, Enriched), outcome
+    return outcome
+
+
+def dead(using: Enricher, line: str | bytes) -> DeadLettered:
+    """The only outcome of a line that must become a dead letter."""
+    (outcome,) = using.process(line.encode() if isinstance(line, str) else line)
+    assert isinstance(outcome, DeadLettered), outcome
+    return outcome
+
+
+def filtered(using: Enricher, line: str | bytes) -> Filtered:
+    """The only outcome of a line that must be filtered."""
+    (outcome,) = using.process(line.encode() if isinstance(line, str) else line)
+    assert isinstance(outcome, Filtered), outcome
+    return outcome
+
+
+def grows_linearly(work: Callable[[str], object], make: Callable[[int], str], size: int) -> bool:
+    """Whether four times the input takes far less than the 16 times of quadratic work."""
+
+    def cost(text: str) -> float:
+        best = float("inf")
+        for _ in range(5):
+            start = time.process_time()
+            work(text)
+            best = min(best, time.process_time() - start)
+        return best
+
+    # The floor keeps the clock's grain out of the quotient.
+    return cost(make(4 * size)) < 10 * max(cost(make(size)), 0.0005)

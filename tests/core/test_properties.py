@@ -1,0 +1,177 @@
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from udfs.errors import ConfigurationError
+from udfs.properties import (
+    Group,
+    Parser,
+    boolean,
+    check_groups,
+    choice,
+    decimal,
+    duration,
+    integer,
+    path,
+    pattern,
+    setting,
+    text,
+    text_list,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Example(Group, name="example"):
+    """Settings of these tests."""
+
+    size: int = setting("cache.size", integer(1, 100), "10", "How many.")
+    wait: timedelta = setting("wait", duration("1 s"), "5 min", "How long.")
+    salt: str = setting("salt", text(minimum_length=4), "none", "What with.", secret=True)
+
+
+def test_defaults_are_parsed_like_given_values() -> None:
+    assert Example.load({}) == Example(10, timedelta(minutes=5), "none")
+    assert Example() == Example.load({"example": {}})
+
+
+def test_given_values_replace_defaults() -> None:
+    loaded = Example.load({"example": {"wait": "90 s", "cache.size": " 7 "}, "other": {"x": "y"}})
+    assert loaded == Example(7, timedelta(seconds=90), "none")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"cache.size": "0"}, "cache.size = '0': expected a whole number from 1 to 100"),
+        ({"cache.size": "many"}, "cache.size = 'many': expected a whole number from 1 to 100"),
+        ({"cache.size": ""}, "cache.size = '': expected a whole number from 1 to 100"),
+        ({"wait": "10 ms"}, "wait = '10 ms': expected a duration such as '500 ms', '60 s', "),
+        ({"cache.sise": "1"}, "cache.sise: expected a known key (did you mean 'cache.size'?)"),
+        ({"zzz": "1"}, "zzz: expected a known key: one of cache.size, salt, wait"),
+        ({"salt": "abc"}, "salt: expected text of at least 4 characters"),
+    ],
+)
+def test_bad_settings_name_group_key_value_and_expectation(
+    given: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Example.load({"example": given})
+    assert str(caught.value).startswith(f"example: {message}")
+
+
+def test_secrets_are_never_shown() -> None:
+    loaded = Example.load({"example": {"salt": "s3cret-value"}})
+    assert "s3cret" not in repr(loaded)
+    with pytest.raises(ConfigurationError) as caught:
+        # A misspelt key may hold a secret.
+        Example.load({"example": {"slat": "s3cret-value"}})
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.value is None
+
+
+def test_a_number_instead_of_text_is_told() -> None:
+    properties: Any = {"example": {"cache.size": 7}}
+    with pytest.raises(ConfigurationError, match="written as text in quotes"):
+        Example.load(properties)
+
+
+def test_a_group_lists_its_settings() -> None:
+    listed = Example.settings()
+    assert [(one.group, one.key, one.default) for one in listed] == [
+        ("example", "cache.size", "10"),
+        ("example", "wait", "5 min"),
+        ("example", "salt", "none"),
+    ]
+    assert listed[0].expectation == "a whole number from 1 to 100"
+    assert listed[0].description == "How many."
+    assert [one.secret for one in listed] == [False, False, True]
+    assert len(listed) == len(fields(Example))
+
+
+def test_a_default_that_its_parser_rejects_cannot_be_declared() -> None:
+    with pytest.raises(ValueError, match="soon"):
+        setting("wait", duration(), "soon", "Never.")
+
+
+def test_a_group_can_report_on_several_settings_together() -> None:
+    error = Example.error("wait", "1 s", "more than the slide")
+    assert str(error) == "example: wait = '1 s': expected more than the slide"
+
+
+def test_unknown_groups_are_rejected_others_ignored() -> None:
+    check_groups({"example": {}, "kinesis.analytics.x": {}}, ["example"], ignored_prefixes=("kin",))
+    with pytest.raises(ConfigurationError, match=r"exampel: expected a known group .*'example'"):
+        check_groups({"exampel": {}}, ["example"])
+
+
+@pytest.mark.parametrize(
+    ("parser", "given", "value"),
+    [
+        (text(), "", ""),
+        (text(), "any thing", "any thing"),
+        (pattern("[a-z]+", "letters"), "abc", "abc"),
+        (text_list(), "", ()),
+        (text_list(), " a, B ,,c ", ("a", "B", "c")),
+        (text_list(lower=True), "A.example,b", ("a.example", "b")),
+        (boolean(), "true", True),
+        (boolean(), "False", False),
+        (choice("a", "b"), "b", "b"),
+        (integer(), "-12", -12),
+        (integer(1, 3), "3", 3),
+        (decimal(0, 100), "99.5", 99.5),
+        (decimal(), "1", 1.0),
+        (duration(), "500 ms", timedelta(milliseconds=500)),
+        (duration(), "60s", timedelta(seconds=60)),
+        (duration(), "2 h", timedelta(hours=2)),
+        (duration("1 d", "1 d"), "24 h", timedelta(days=1)),
+        (path(), "", None),
+        (path(), "data/city.mmdb", Path("data/city.mmdb")),
+    ],
+)
+def test_parsers_accept(parser: Parser[Any], given: str, value: object) -> None:
+    assert parser.read(given) == value
+
+
+@pytest.mark.parametrize(
+    ("parser", "given"),
+    [
+        (pattern("[a-z]+", "letters"), "abc1"),
+        (boolean(), "yes"),
+        (boolean(), ""),
+        (choice("a", "b"), "A"),
+        (integer(), "1.0"),
+        (integer(), "1_000"),
+        (integer(), "\u0663"),
+        (integer(), "9" * 5000),
+        (integer(1, 3), "4"),
+        (decimal(), "nan"),
+        (decimal(), "inf"),
+        (decimal(), "1e3"),
+        (decimal(0, 1), "1.01"),
+        (duration(), "60"),
+        (duration(), "-5 s"),
+        (duration(), "5 minutes"),
+        (duration(), "999999999999 d"),
+        (duration("1 s", "1 min"), "2 min"),
+        (path(), "a\0b"),
+    ],
+)
+def test_parsers_reject(parser: Parser[Any], given: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - parsers need not word it
+        parser.read(given)
+
+
+@pytest.mark.parametrize(
+    ("parser", "expectation"),
+    [
+        (integer(), "a whole number"),
+        (integer(minimum=0), "a whole number of at least 0"),
+        (decimal(maximum=1), "a number of at most 1"),
+        (choice("a", "b"), "one of a, b"),
+    ],
+)
+def test_expectations_state_the_bounds(parser: Parser[Any], expectation: str) -> None:
+    assert parser.expectation == expectation

@@ -1,0 +1,73 @@
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.core.support import ROOT
+from udfs.errors import ConfigurationError
+from udfs.settings import CoreSettings, core_groups, core_settings
+
+
+def test_without_properties_everything_has_its_default() -> None:
+    loaded = CoreSettings.load({})
+    assert loaded == CoreSettings()
+    assert loaded.parser.format == "combined"
+    assert loaded.parser.max_line_bytes == 65_536
+    assert loaded.time.future_tolerance == timedelta(minutes=5)
+    assert loaded.geoip.database_path is None
+    assert loaded.geoip.database_max_age_days == 60
+    assert loaded.site.internal_hosts == ()
+
+
+def test_each_group_is_read() -> None:
+    loaded = CoreSettings.load(
+        {
+            "weblog.parser": {"format": "common", "max.line.bytes": "1024"},
+            "weblog.time": {"future.tolerance": "1 h"},
+            "weblog.geoip": {"database.path": "city.mmdb", "cache.size": "5"},
+            "weblog.useragent": {"cache.size": "6"},
+            "weblog.site": {"internal.hosts": "Example.com, example.org"},
+            "somebody.elses": {"key": "value"},
+        }
+    )
+    assert loaded.parser.format == "common"
+    assert loaded.parser.max_line_bytes == 1024
+    assert loaded.time.future_tolerance == timedelta(hours=1)
+    assert loaded.geoip.database_path == Path("city.mmdb")
+    assert loaded.geoip.cache_size == 5
+    assert loaded.useragent.cache_size == 6
+    assert loaded.site.internal_hosts == ("example.com", "example.org")
+
+
+@pytest.mark.parametrize(
+    ("group", "key", "value"),
+    [
+        ("weblog.parser", "format", "Combined"),
+        ("weblog.parser", "max.line.bytes", "10"),
+        ("weblog.parser", "maxlinebytes", "1024"),
+        ("weblog.time", "future.tolerance", "-1 s"),
+        ("weblog.geoip", "database.max.age.days", "0"),
+        ("weblog.useragent", "cache.size", "lots"),
+    ],
+)
+def test_bad_values_name_their_place(group: str, key: str, value: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        CoreSettings.load({group: {key: value}})
+    assert (caught.value.group, caught.value.key) == (group, key)
+
+
+def test_every_setting_belongs_to_a_listed_group_and_is_described() -> None:
+    listed = core_settings()
+    assert {one.group for one in listed} == set(core_groups())
+    assert len({(one.group, one.key) for one in listed}) == len(listed)
+    assert all(one.description.endswith(".") for one in listed)
+
+
+def test_the_configuration_file_documents_real_keys() -> None:
+    known = {(one.group, one.key) for one in core_settings()}
+    file = json.loads((ROOT / "conf" / "application_properties.json").read_text("utf-8"))
+    groups = {one["PropertyGroupId"]: one["PropertyMap"] for one in file}
+    mine = {name: groups[name] for name in core_groups() if name in groups}
+    CoreSettings.load(mine)
+    assert {(name, key) for name, keys in mine.items() for key in keys} <= known

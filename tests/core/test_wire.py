@@ -1,0 +1,165 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.support import FIREFOX, NOW, combined, enricher, geo_enricher
+from udfs.dead_letter import DeadLetter
+from udfs.outcomes import DeadLettered, Enriched, Filtered
+from udfs.progress import StreamProgress
+from udfs.wire import FIELDS, MAX_KEY_LENGTH, pack, unpack
+
+TIME = 1_761_646_530_000
+
+RECORD = Enriched(
+    event_time_ms=TIME,
+    host="81.2.69.142",
+    webpage="product",
+    status=200,
+    size=1234,
+    country="United Kingdom",
+    device_type="desktop",
+    browser="Firefox",
+    os="Linux",
+    referer_type="search",
+    referring_site="www.google.com",
+    is_bot=False,
+    issues=("private_address", "another"),
+    json='{"a":1}',
+)
+
+
+def started() -> StreamProgress:
+    progress = StreamProgress(300_000)
+    for _ in range(3):
+        progress.observe(TIME - 1000)
+    return progress
+
+
+def test_fields_are_those_the_sql_splits() -> None:
+    assert FIELDS == (
+        "kind", "event_time_ms", "watermark_ms", "host", "webpage", "status", "bytes", "country",
+        "device_type", "browser", "os", "referer_type", "referring_site", "is_bot", "issues",
+        "reason", "body",
+    )  # fmt: skip
+
+
+def test_an_enriched_record() -> None:
+    assert pack([RECORD], started()) == "\x1f".join(
+        [
+            "E", str(TIME), str(TIME), "81.2.69.142", "product", "200", "1234", "United Kingdom",
+            "desktop", "Firefox", "Linux", "search", "www.google.com", "0",
+            "private_address,another", "", '{"a":1}',
+        ]
+    )  # fmt: skip
+
+
+def test_what_is_absent_is_null() -> None:
+    bare = RECORD._replace(
+        webpage=None, size=None, country=None, browser=None, os=None, referring_site=None,
+        is_bot=True, issues=(),
+    )  # fmt: skip
+    (event,) = unpack(pack([bare], StreamProgress(1)))
+    absent = {name for name, value in event.items() if value is None}
+    assert absent == {
+        "watermark_ms", "webpage", "bytes", "country", "browser", "os", "referring_site", "issues",
+        "reason",
+    }  # fmt: skip
+    assert event["is_bot"] == "1"
+
+
+def test_a_size_of_zero_is_not_absent() -> None:
+    (event,) = unpack(pack([RECORD._replace(size=0)], started()))
+    assert event["bytes"] == "0"
+
+
+def test_filtered_and_dead_lettered_records() -> None:
+    filtered = Filtered(TIME, "bots", '{"reason":"bots"}')
+    letter = DeadLettered(DeadLetter("parse", "bad_status", "m", b"x"), '{"stage":"parse"}')
+    first, second = unpack(pack([filtered, letter], started()))
+    assert {name: value for name, value in first.items() if value is not None} == {
+        "kind": "F", "event_time_ms": str(TIME), "watermark_ms": str(TIME), "reason": "bots",
+        "body": '{"reason":"bots"}',
+    }  # fmt: skip
+    assert {name: value for name, value in second.items() if value is not None} == {
+        "kind": "D", "event_time_ms": str(TIME), "watermark_ms": str(TIME),
+        "reason": "parse/bad_status", "body": '{"stage":"parse"}',
+    }  # fmt: skip
+
+
+def test_without_any_time_it_is_zero() -> None:
+    (event,) = unpack(pack([Filtered(None, "blank_line", "{}")], StreamProgress(1)))
+    assert (event["event_time_ms"], event["watermark_ms"]) == ("0", None)
+
+
+def test_dead_letters_do_not_move_the_progress() -> None:
+    progress = started()
+    future = DeadLettered(DeadLetter("validate", "timestamp_in_future", "m", b"x", TIME * 2), "{}")
+    events = unpack(pack([future] * 10, progress))
+    assert {event["event_time_ms"] for event in events} == {str(TIME * 2)}
+    assert {event["watermark_ms"] for event in events} == {str(TIME - 1000)}
+    assert progress.current == TIME - 1000
+
+
+def with_text(field: str, value: str) -> Enriched:
+    values: dict[str, Any] = {field: value}
+    return RECORD._replace(**values)
+
+
+@pytest.mark.parametrize("field", ["host", "webpage", "country", "browser", "os", "referring_site"])
+@pytest.mark.parametrize("separator", ["\x1e", "\x1f"])
+def test_separators_in_values_are_replaced(field: str, separator: str) -> None:
+    spoilt = with_text(field, f"a{separator}b")
+    (event,) = unpack(pack([spoilt], started()))
+    assert event[field] == "a\ufffdb"
+    assert event["body"] == RECORD.json
+
+
+@pytest.mark.parametrize("field", ["host", "webpage", "referring_site"])
+def test_keys_are_cut(field: str) -> None:
+    (event,) = unpack(pack([with_text(field, "ü" * 10_000)], started()))
+    assert event[field] == "ü" * MAX_KEY_LENGTH
+    (short,) = unpack(pack([RECORD], started()))
+    assert {**event, field: None} == {**short, field: None}
+
+
+def test_keys_that_are_long_only_together_are_kept_whole() -> None:
+    long = RECORD._replace(host="h" * 200, webpage="w" * 200)
+    (event,) = unpack(pack([long], started()))
+    assert (event["host"], event["webpage"]) == ("h" * 200, "w" * 200)
+
+
+def test_the_watermark_goes_with_the_lines_of_a_record() -> None:
+    lines = [combined(timestamp=f"28/Oct/2025:10:15:{second} +0000") for second in (10, 20, 30, 25)]
+    packed = pack(enricher().process("\n".join(lines).encode()), StreamProgress(60_000))
+    assert [event["watermark_ms"] for event in unpack(packed)] == [
+        None, None, "1761646530000", "1761646530000",
+    ]  # fmt: skip
+
+
+hostile_text = st.text(st.sampled_from('a/.%\x1e\x1f"\\é -'), max_size=20)
+
+
+@given(
+    st.lists(st.builds(combined, request=hostile_text, referer=hostile_text, agent=hostile_text))
+)
+def test_whatever_the_lines_hold_the_string_splits_back(lines: list[str]) -> None:
+    outcomes = SHARED.process("\n".join(lines).encode())
+    events = unpack(pack(outcomes, StreamProgress(60_000)))
+    assert len(events) == len(outcomes)
+    for event, outcome in zip(events, outcomes, strict=True):
+        assert event["body"] == outcome.json
+        json.loads(outcome.json)
+
+
+SHARED = geo_enricher()
+
+
+def test_the_clock_and_lines_of_these_tests_fit() -> None:
+    assert TIME < NOW * 1000
+    (event,) = unpack(pack(SHARED.process(combined().encode()), started()))
+    assert event["event_time_ms"] == str(TIME)
+    assert event["browser"] == "Firefox"
+    assert "Firefox" in FIREFOX

@@ -1,0 +1,336 @@
+"""Typed settings out of property groups (``{group: {key: text}}``, the form Managed Flink uses).
+
+A group is a frozen dataclass, a setting is one line of it::
+
+    @dataclass(frozen=True, slots=True)
+    class TimeSettings(Group, name="weblog.time"):
+        '''How event time is judged.'''
+
+        future_tolerance: timedelta = setting(
+            "future.tolerance", duration(minimum="0 s"), "5 min", "How far ahead an event may lie."
+        )
+
+
+    TimeSettings.load({"weblog.time": {"future.tolerance": "10 min"}})
+
+The default is written as a user would write it and goes through the same parser.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar, Self, cast
+
+from udfs.errors import ConfigurationError
+
+type Properties = Mapping[str, Mapping[str, str]]
+"""Property groups as they are read from a file or from the service."""
+
+_METADATA_KEY = "setting"
+
+
+@dataclass(frozen=True, slots=True)
+class Parser[T]:
+    """Turns the text of a setting into a value.
+
+    Attributes:
+        read: raises ValueError when the text is not acceptable.
+        expectation: phrase that completes "expected ...".
+    """
+
+    read: Callable[[str], T]
+    expectation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One declared setting, for documentation and for checks."""
+
+    group: str
+    key: str
+    default: str
+    expectation: str
+    description: str
+    secret: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    key: str
+    parser: Parser[Any]
+    default: str
+    description: str
+    secret: bool
+
+
+def setting[T](
+    key: str, parser: Parser[T], default: str, description: str, *, secret: bool = False
+) -> T:
+    """Declare a field of a :class:`Group`.
+
+    Args:
+        key: key in the property group.
+        parser: gives the field's type.
+        default: text used when the key is absent.
+        description: one sentence for the README's table.
+        secret: the value is never shown, not even in an error.
+
+    Raises:
+        ValueError: the default itself is not acceptable.
+    """
+    declared = _Declared(key, parser, default, description, secret)
+    value: T = field(
+        default=parser.read(default), metadata={_METADATA_KEY: declared}, repr=not secret
+    )
+    return value
+
+
+class Group:
+    """Base of a settings dataclass; ``name`` is its property group."""
+
+    __slots__ = ()
+
+    group: ClassVar[str]
+
+    def __init_subclass__(cls, *, name: str | None = None) -> None:
+        # dataclass(slots=True) makes the class anew without the keyword; it inherits the name.
+        if name is not None:
+            cls.group = name
+
+    @classmethod
+    def load(cls, properties: Properties) -> Self:
+        """Read this group; absent keys take their defaults.
+
+        Raises:
+            ConfigurationError: an unknown key, or a value that its parser rejects.
+        """
+        given = properties.get(cls.group, {})
+        declared = cls._declared()
+        known = {one.key for one in declared.values()}
+        for key in given:
+            if key not in known:
+                # An unknown key may be a misspelt secret: its value stays hidden.
+                raise ConfigurationError(cls.group, key, None, _one_of("key", key, known))
+        values: dict[str, Any] = {}
+        for name, one in declared.items():
+            if one.key not in given:
+                continue
+            value: object = given[one.key]
+            shown = None if one.secret else str(value)
+            # A file may hold numbers where the service would only take text.
+            if not isinstance(value, str):
+                expected = f"{one.parser.expectation}, written as text in quotes"
+                raise ConfigurationError(cls.group, one.key, shown, expected)
+            try:
+                values[name] = one.parser.read(value.strip())
+            except ValueError:
+                raise ConfigurationError(
+                    cls.group, one.key, shown, one.parser.expectation
+                ) from None
+        return cls(**values)
+
+    @classmethod
+    def settings(cls) -> tuple[Setting, ...]:
+        """All settings of the group in declared order."""
+        return tuple(
+            Setting(
+                cls.group, one.key, one.default, one.parser.expectation, one.description, one.secret
+            )
+            for one in cls._declared().values()
+        )
+
+    @classmethod
+    def error(cls, key: str, value: str | None, expected: str) -> ConfigurationError:
+        """An error about one key of this group, for checks that span several settings."""
+        return ConfigurationError(cls.group, key, value, expected)
+
+    @classmethod
+    def _declared(cls) -> dict[str, _Declared]:
+        return {
+            one.name: one.metadata[_METADATA_KEY]
+            for one in fields(cast("Any", cls))
+            if _METADATA_KEY in one.metadata
+        }
+
+
+def check_groups(
+    properties: Properties, known: Iterable[str], *, ignored_prefixes: tuple[str, ...] = ()
+) -> None:
+    """Reject groups nobody reads, so that a misspelt one is not silently without effect.
+
+    Args:
+        properties: what was given.
+        known: names of the groups that are read.
+        ignored_prefixes: groups starting so belong to somebody else.
+
+    Raises:
+        ConfigurationError: about the first unknown group.
+    """
+    names = set(known)
+    for group in properties:
+        if group not in names and not group.startswith(ignored_prefixes):
+            raise ConfigurationError(group, None, None, _one_of("group", group, names))
+
+
+def _one_of(what: str, given: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    close = difflib.get_close_matches(given, names, n=1)
+    if close:
+        return f"a known {what} (did you mean {close[0]!r}?)"
+    return f"a known {what}: one of {', '.join(names)}"
+
+
+# --- parsers -----------------------------------------------------------------------------------
+
+
+def text(*, minimum_length: int = 0) -> Parser[str]:
+    """Any text; with a minimum length, at least so many characters."""
+
+    def read(given: str) -> str:
+        if len(given) < minimum_length:
+            raise ValueError
+        return given
+
+    wanted = "text" if minimum_length == 0 else f"text of at least {minimum_length} characters"
+    return Parser(read, wanted)
+
+
+def pattern(regex: str, expectation: str) -> Parser[str]:
+    """Text that matches a regular expression as a whole."""
+    compiled = re.compile(regex)
+
+    def read(given: str) -> str:
+        if compiled.fullmatch(given) is None:
+            raise ValueError
+        return given
+
+    return Parser(read, expectation)
+
+
+def text_list(*, lower: bool = False) -> Parser[tuple[str, ...]]:
+    """Comma-separated texts; blanks around them and empty ones are dropped."""
+
+    def read(given: str) -> tuple[str, ...]:
+        items = (item.strip() for item in given.split(","))
+        return tuple(item.lower() if lower else item for item in items if item)
+
+    return Parser(read, "a comma-separated list")
+
+
+def boolean() -> Parser[bool]:
+    """``true`` or ``false``."""
+
+    def read(given: str) -> bool:
+        try:
+            return {"true": True, "false": False}[given.lower()]
+        except KeyError:
+            raise ValueError from None
+
+    return Parser(read, "true or false")
+
+
+def choice[T: str](*options: T) -> Parser[T]:
+    """One of the given words, exactly."""
+
+    def read(given: str) -> T:
+        for option in options:
+            if given == option:
+                return option
+        raise ValueError
+
+    return Parser(read, f"one of {', '.join(options)}")
+
+
+def integer(minimum: int | None = None, maximum: int | None = None) -> Parser[int]:
+    """A whole number within inclusive bounds."""
+
+    def read(given: str) -> int:
+        # int() also takes '1_000', other scripts' digits and endless strings of digits.
+        if re.fullmatch(r"[+-]?[0-9]{1,18}", given) is None:
+            raise ValueError
+        return _within(int(given), minimum, maximum)
+
+    return Parser(read, "a whole number" + _bounds(minimum, maximum))
+
+
+def decimal(minimum: float | None = None, maximum: float | None = None) -> Parser[float]:
+    """A decimal number within inclusive bounds."""
+
+    def read(given: str) -> float:
+        # float() also takes 'nan' and 'inf', which pass every comparison wrongly.
+        if re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", given) is None:
+            raise ValueError
+        return _within(float(given), minimum, maximum)
+
+    return Parser(read, "a number" + _bounds(minimum, maximum))
+
+
+_UNITS = {
+    "ms": timedelta(milliseconds=1),
+    "s": timedelta(seconds=1),
+    "min": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
+_DURATION = re.compile(r"([0-9]{1,12}) ?(ms|s|min|h|d)")
+
+
+def read_duration(given: str) -> timedelta:
+    """``500 ms``, ``60 s``, ``5 min``, ``1 h`` or ``2 d`` as a timedelta.
+
+    Raises:
+        ValueError: anything else.
+    """
+    match = _DURATION.fullmatch(given)
+    if match is None:
+        raise ValueError(given)
+    try:
+        return int(match[1]) * _UNITS[match[2]]
+    except OverflowError as error:
+        raise ValueError(given) from error
+
+
+def duration(minimum: str | None = None, maximum: str | None = None) -> Parser[timedelta]:
+    """A time span within inclusive bounds, all written like ``5 min``."""
+    low = None if minimum is None else read_duration(minimum)
+    high = None if maximum is None else read_duration(maximum)
+
+    def read(given: str) -> timedelta:
+        return _within(read_duration(given), low, high)
+
+    wanted = "a duration such as '500 ms', '60 s', '5 min', '1 h' or '2 d'"
+    return Parser(read, wanted + _bounds(minimum, maximum))
+
+
+def path() -> Parser[Path | None]:
+    """A file system path; empty text is None. Whether it exists is for its reader to say."""
+
+    def read(given: str) -> Path | None:
+        if "\0" in given:
+            raise ValueError
+        return Path(given).expanduser() if given else None
+
+    return Parser(read, "a file path")
+
+
+def _within[T: (int, float, timedelta)](value: T, low: T | None, high: T | None) -> T:
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise ValueError
+    return value
+
+
+def _bounds(low: object, high: object) -> str:
+    match low, high:
+        case None, None:
+            return ""
+        case _, None:
+            return f" of at least {low}"
+        case None, _:
+            return f" of at most {high}"
+        case _:
+            return f" from {low} to {high}"

@@ -1,0 +1,228 @@
+"""The enriched record as JSON.
+
+A record is put together from parts: what a client address, a request line, a referrer and a user
+agent each contribute. A part holds its values and their JSON text, so that a part seen before costs
+no work but joining texts (:func:`encode`): 0.9 us a record, against 1.9 us for a dict of values
+through ``orjson.dumps``.
+
+Parts are shared by records: treat them as constants. They are slotted but not frozen, because
+freezing would add 0.7 us to each new part, and URLs with ids make new parts all the time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+
+from udfs.geo import GeoLocation
+from udfs.pages import Page, Referrer, Request
+from udfs.quality import quality_json
+from udfs.user_agent import UserAgent
+
+FIELDS = (
+    "host",
+    "datetime",
+    "request",
+    "response",
+    "bytes",
+    "referer",
+    "agent",
+    "city",
+    "country",
+    "location",
+    "os",
+    "browser",
+    "webpage",
+    "refering_page",
+    "device_type",
+    "os_version",
+    "browser_version",
+    "is_bot",
+    "country_code",
+    "method",
+    "path",
+    "protocol",
+    "event_time",
+    "status_class",
+    "referer_type",
+    "bytes_sent",
+    "path_depth",
+    "is_error",
+    "is_static",
+    "quality",
+    "event_id",
+)
+"""The record's fields in their order, which is a contract with its readers."""
+
+
+@dataclass(slots=True)
+class ClientPart:
+    """What the client's address contributes."""
+
+    host: str
+    country: str | None
+    issues: tuple[str, ...]
+    json_host: str
+    json_place: str
+    """``city`` to ``location``."""
+    json_country_code: str
+
+
+@dataclass(slots=True)
+class RequestPart:
+    """What the request line contributes."""
+
+    webpage: str | None
+    json_line: str
+    json_webpage: str
+    json_request: str
+    """``method`` to ``protocol``."""
+    json_depth: str
+    json_static: str
+
+
+@dataclass(slots=True)
+class ReferrerPart:
+    """What the referrer contributes."""
+
+    type: str
+    site: str | None
+    json_referer: str
+    json_page: str
+
+
+@dataclass(slots=True)
+class AgentPart:
+    """What the user agent contributes."""
+
+    browser: str | None
+    os: str | None
+    device_type: str
+    is_bot: bool
+    json_agent: str
+    json_families: str
+    """``os`` and ``browser``."""
+    json_device: str
+    """``device_type`` to ``is_bot``."""
+
+
+@dataclass(slots=True)
+class StatusPart:
+    """What the response's status contributes."""
+
+    status: int
+    json_class: str
+    json_error: str
+
+
+def client_part(host: str, place: GeoLocation | None, issues: tuple[str, ...]) -> ClientPart:
+    """Part of a client; None for a place means that it is not known."""
+    city = country = code = location = None
+    if place is not None:
+        city, country, code = place.city, place.country, place.country_code
+        if place.latitude is not None and place.longitude is not None:
+            location = {"lat": place.latitude, "lon": place.longitude}
+    return ClientPart(
+        host,
+        country,
+        issues,
+        _value(host),
+        _members(city=city, country=country, location=location),
+        _value(code),
+    )
+
+
+def request_part(line: str, request: Request, page: Page) -> RequestPart:
+    """Part of a request line, given as the log has it."""
+    return RequestPart(
+        page.name,
+        _value(line),
+        _value(page.name),
+        _members(method=request.method, path=request.path, protocol=request.protocol),
+        "null" if page.depth is None else str(page.depth),
+        _boolean(page.is_static),
+    )
+
+
+def referrer_part(field: str | None, referrer: Referrer) -> ReferrerPart:
+    """Part of a referrer, given as the log has it; None where the format has none."""
+    return ReferrerPart(referrer.type, referrer.site, _value(field), _value(referrer.page))
+
+
+def agent_part(field: str | None, agent: UserAgent) -> AgentPart:
+    """Part of a user agent, given as the log has it; None where the format has none."""
+    return AgentPart(
+        agent.browser,
+        agent.os,
+        agent.device_type,
+        agent.is_bot,
+        _value(field),
+        _members(os=agent.os, browser=agent.browser),
+        _members(
+            device_type=agent.device_type,
+            os_version=agent.os_version,
+            browser_version=agent.browser_version,
+            is_bot=agent.is_bot,
+        ),
+    )
+
+
+def status_part(status: str) -> StatusPart:
+    """Part of a status of three digits."""
+    return StatusPart(int(status), f"{status[0]}xx", _boolean(status[0] in "45"))
+
+
+def encode(  # noqa: PLR0917 - keywords would add 0.1 us to every record
+    client: ClientPart,
+    timestamp: str,
+    event_time: str,
+    request: RequestPart,
+    status: StatusPart,
+    size_text: str,
+    size: int | None,
+    referrer: ReferrerPart,
+    agent: AgentPart,
+    issues: tuple[str, ...],
+    event_id: str,
+) -> str:
+    """Put a record together as one line of compact JSON.
+
+    Args:
+        client: the client's part.
+        timestamp: as the log has it; a valid one needs no escaping.
+        event_time: the instant it means, in ISO 8601.
+        request: the request line's part.
+        status: the status' part.
+        size_text: as the log has it, digits or ``-``.
+        size: the same as a number of bytes, None when absent.
+        referrer: the referrer's part.
+        agent: the user agent's part.
+        issues: quality codes of the record.
+        event_id: hexadecimal id.
+    """
+    return (
+        f'{{"host":{client.json_host},"datetime":"{timestamp}","request":{request.json_line},'
+        f'"response":"{status.status}","bytes":"{size_text}","referer":{referrer.json_referer},'
+        f'"agent":{agent.json_agent},{client.json_place},{agent.json_families},'
+        f'"webpage":{request.json_webpage},"refering_page":{referrer.json_page},'
+        f'{agent.json_device},"country_code":{client.json_country_code},{request.json_request},'
+        f'"event_time":"{event_time}","status_class":"{status.json_class}",'
+        f'"referer_type":"{referrer.type}","bytes_sent":{"null" if size is None else size},'
+        f'"path_depth":{request.json_depth},"is_error":{status.json_error},'
+        f'"is_static":{request.json_static},"quality":{quality_json(issues)},'
+        f'"event_id":"{event_id}"}}'
+    )
+
+
+def _value(value: str | None) -> str:
+    return "null" if value is None else orjson.dumps(value).decode()
+
+
+def _members(**values: object) -> str:
+    """Members of a JSON object without its braces."""
+    return orjson.dumps(values)[1:-1].decode()
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"
