@@ -1,0 +1,1 @@
+"""Topology, configuration and entry points of the web-log stream processor."""

@@ -1,0 +1,1 @@
+"""Runs the job on one machine: mini-cluster, input, results, display."""
