@@ -1,0 +1,109 @@
+"""Reads property groups in the form that Managed Flink delivers them.
+
+The service writes `/etc/flink/application_properties.json`: a list of
+`{"PropertyGroupId": ..., "PropertyMap": {...}}`. A local run uses the same form.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from udfs.errors import ConfigurationError
+
+MANAGED_FLINK_FILE = Path("/etc/flink/application_properties.json")
+# Names another file; for local runs and tests.
+FILE_VARIABLE = "WEBLOG_APPLICATION_PROPERTIES"
+DEFAULT_FILE = Path(__file__).resolve().parent.parent / "conf" / "application_properties.json"
+
+PropertyGroups = dict[str, dict[str, str]]
+
+# Limits of the service: all properties together, and one value.
+MAXIMUM_PROPERTIES = 50
+MAXIMUM_VALUE_LENGTH = 2048
+
+_EXPECTED_FORM = 'a JSON list of {"PropertyGroupId": "...", "PropertyMap": {"key": "value"}}'
+
+
+def properties_file() -> Path:
+    """The file in force: the one named in the environment, the service's, or the default."""
+    named = os.environ.get(FILE_VARIABLE)
+    if named:
+        return Path(named)
+    return MANAGED_FLINK_FILE if MANAGED_FLINK_FILE.exists() else DEFAULT_FILE
+
+
+def load_properties(path: Path) -> PropertyGroups:
+    """Reads the groups of a properties file.
+
+    Raises:
+        ConfigurationError: The file is missing, not of the expected form, names a group
+            twice, or breaks a limit of the service.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            group="application properties",
+            key="file",
+            value=str(path),
+            expected=f"a readable file ({error.strerror})",
+        ) from error
+    except ValueError as error:
+        raise ConfigurationError(
+            group="application properties",
+            key="file",
+            value=str(path),
+            expected=f"{_EXPECTED_FORM} ({error})",
+        ) from error
+    groups: PropertyGroups = {}
+    for entry in document if isinstance(document, list) else [document]:
+        name, properties = _group(path, entry)
+        if name in groups:
+            raise ConfigurationError(
+                group=name, key="PropertyGroupId", value=name, expected="each group once"
+            )
+        groups[name] = properties
+    _check_limits(groups)
+    return groups
+
+
+def dump_properties(groups: PropertyGroups, path: Path) -> None:
+    """Writes groups in the service's form."""
+    document = [
+        {"PropertyGroupId": name, "PropertyMap": properties} for name, properties in groups.items()
+    ]
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _group(path: Path, entry: Any) -> tuple[str, dict[str, str]]:
+    match entry:
+        case {"PropertyGroupId": str(name), "PropertyMap": dict(properties)} if all(
+            isinstance(value, str) for value in properties.values()
+        ):
+            return name, properties
+    raise ConfigurationError(
+        group="application properties", key="file", value=str(path), expected=_EXPECTED_FORM
+    )
+
+
+def _check_limits(groups: PropertyGroups) -> None:
+    count = sum(map(len, groups.values()))
+    if count > MAXIMUM_PROPERTIES:
+        raise ConfigurationError(
+            group="application properties",
+            key="number of properties",
+            value=str(count),
+            expected=f"at most {MAXIMUM_PROPERTIES}, the limit of Managed Flink",
+        )
+    for name, properties in groups.items():
+        for key, value in properties.items():
+            if len(value) > MAXIMUM_VALUE_LENGTH:
+                raise ConfigurationError(
+                    group=name,
+                    key=key,
+                    value=f"{value[:20]}... ({len(value)} characters)",
+                    expected=f"at most {MAXIMUM_VALUE_LENGTH} characters (Managed Flink's limit)",
+                )

@@ -1,0 +1,46 @@
+"""The table environment, with the only settings that this code puts on it.
+
+Managed Flink 2.2 fails a job whose code sets a key that is not on its allow list
+("Programmatic Flink configuration properties" in the service's documentation), so the
+job sets these few and leaves the rest (parallelism, checkpoints, restarts, state
+backend, Python executable) to the cluster's own configuration: the service's on
+Managed Flink, `flink_app/local/cluster.py` in a local run.
+"""
+
+from __future__ import annotations
+
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.table import StreamTableEnvironment
+
+from flink_app.settings import JobSettings
+from flink_app.sql_files import milliseconds
+
+
+def flink_configuration(settings: JobSettings) -> dict[str, str]:
+    """Every Flink key that the job's code sets, with its value."""
+    return {
+        "pipeline.name": settings.job.name,
+        "python.execution-mode": settings.job.execution_mode,
+        # Rows are not kept or changed by any operator of this topology, so they need
+        # no defensive copy between chained operators.
+        "pipeline.object-reuse": "true",
+        # window_start and window_end are UTC whatever the machine's time zone.
+        "table.local-time-zone": "UTC",
+        # A subtask whose shard is idle, or that has none, must not hold back windows.
+        "table.exec.source.idle-timeout": f"{milliseconds(settings.windows.idle_timeout)} ms",
+    }
+
+
+def create_table_environment(settings: JobSettings) -> StreamTableEnvironment:
+    """A table environment over the execution environment the job was started in."""
+    environment = StreamExecutionEnvironment.get_execution_environment()
+    table_environment = StreamTableEnvironment.create(environment)
+    for key, value in flink_configuration(settings).items():
+        table_environment.get_config().set(key, value)
+    return table_environment
+
+
+def runs_locally(t_env: StreamTableEnvironment) -> bool:
+    """Whether the job runs in a mini-cluster inside this process's JVM."""
+    target: str = t_env.get_config().get("execution.target", "local")
+    return target == "local"

@@ -1,0 +1,178 @@
+"""Settings of the job: its groups beside those of the core (`udfs/settings.py`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal, Self
+
+from flink_app.sinks import SINK_GROUP_PREFIX, Sink, load_sinks
+from flink_app.sources import SOURCE_TYPES, FilesystemSource, Source, load_source
+from flink_app.sql_files import output_files
+from udfs.errors import ConfigurationError
+from udfs.properties import (
+    Group,
+    Properties,
+    Setting,
+    check_groups,
+    choice,
+    duration,
+    integer,
+    setting,
+    text,
+)
+from udfs.settings import CoreSettings, core_groups, core_settings
+
+OUTPUTS_GROUP = "weblog.outputs"
+DEFAULT_SINK_KEY = "default"
+OFF = "off"
+# Groups of the service itself (entry point, jar, ...), which it reads, not the job.
+_SERVICE_GROUP_PREFIX = "kinesis.analytics."
+
+type ExecutionMode = Literal["process", "thread"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings(Group, name="weblog.job"):
+    """How the job runs."""
+
+    name: str = setting("name", text(minimum_length=1), "weblog-stream-processor", "Job name.")
+    execution_mode: ExecutionMode = setting(
+        "execution.mode",
+        choice("process", "thread"),
+        "process",
+        "Python functions in own worker processes, or in threads of the JVM.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSettings(Group, name="weblog.windows"):
+    """Windows and event time."""
+
+    size: timedelta = setting(
+        "size", duration("1 s", "1 d"), "1 min", "Length of the tumbling windows."
+    )
+    sliding_size: timedelta = setting(
+        "sliding.size", duration("1 s", "7 d"), "5 min", "Length of the sliding windows."
+    )
+    sliding_slide: timedelta = setting(
+        "sliding.slide", duration("1 s", "1 d"), "1 min", "Distance of the sliding windows."
+    )
+    session_gap: timedelta = setting(
+        "session.gap", duration("1 s", "1 d"), "30 min", "Pause of a host that ends its session."
+    )
+    top_n: int = setting("top.n", integer(1, 1000), "10", "Pages in the ranking of each window.")
+    out_of_orderness: timedelta = setting(
+        "out.of.orderness",
+        duration("0 s", "1 d"),
+        "60 s",
+        "How far behind the latest event time a line may come without being late.",
+    )
+    idle_timeout: timedelta = setting(
+        "idle.timeout",
+        duration("1 s", "1 h"),
+        "30 s",
+        "Silence after which a shard or subtask no longer holds back the windows.",
+    )
+
+    def check(self) -> None:
+        """Checks what spans several settings.
+
+        Raises:
+            ConfigurationError: Fractions of a second, or lengths that do not fit together.
+        """
+        for one in self.settings():
+            value = getattr(self, one.key.replace(".", "_"))
+            if isinstance(value, timedelta) and value.microseconds:
+                raise self.error(one.key, str(value), "whole seconds")
+        if self.sliding_size % self.sliding_slide:
+            raise self.error("sliding.slide", str(self.sliding_slide), "a divisor of sliding.size")
+        # An event counts as late when its tumbling window has closed. These keep a window
+        # of another kind from closing earlier and so dropping an event unseen.
+        if self.sliding_size < self.size or self.sliding_size % self.size:
+            raise self.error("sliding.size", str(self.sliding_size), "a multiple of size")
+        if self.sliding_slide % self.size:
+            raise self.error("sliding.slide", str(self.sliding_slide), "a multiple of size")
+        if self.session_gap < self.size:
+            raise self.error("session.gap", str(self.session_gap), "at least size")
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettings:
+    """Everything the job is told.
+
+    Attributes:
+        core: Settings of the enrichment.
+        job: How the job runs.
+        source: Where lines come from.
+        windows: Windows and event time.
+        sinks: Places to write to, by name.
+        outputs: For each output the name of its sink, or `off`.
+    """
+
+    core: CoreSettings = field(default_factory=CoreSettings)
+    job: RunSettings = field(default_factory=RunSettings)
+    source: Source = field(default_factory=FilesystemSource)
+    windows: WindowSettings = field(default_factory=WindowSettings)
+    sinks: dict[str, Sink] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, properties: Properties) -> Self:
+        """Reads and checks all property groups.
+
+        Raises:
+            ConfigurationError: An unknown group or key, a value of the wrong type or out
+                of range, or settings that do not fit together.
+        """
+        check_groups(
+            properties,
+            (*core_groups(), *(group.group for group in _GROUPS), OUTPUTS_GROUP),
+            ignored_prefixes=(_SERVICE_GROUP_PREFIX, SINK_GROUP_PREFIX),
+        )
+        windows = WindowSettings.load(properties)
+        windows.check()
+        source = load_source(properties)
+        sinks = load_sinks(properties)
+        return cls(
+            core=CoreSettings.load(properties),
+            job=RunSettings.load(properties),
+            source=source,
+            windows=windows,
+            sinks=sinks,
+            outputs=_load_outputs(properties, sinks),
+        )
+
+
+_GROUPS: tuple[type[Group], ...] = (RunSettings, *SOURCE_TYPES.values(), WindowSettings)
+
+
+def job_settings() -> tuple[Setting, ...]:
+    """Every setting with a fixed name, of core and job, for documentation and checks."""
+    return (*core_settings(), *(one for group in _GROUPS for one in group.settings()))
+
+
+def _load_outputs(properties: Properties, sinks: dict[str, Sink]) -> dict[str, str]:
+    given = properties.get(OUTPUTS_GROUP, {})
+    names = [output.name for output in output_files()]
+    known_sinks = (*sorted(sinks), OFF)
+    for key, sink in given.items():
+        if key not in names and key != DEFAULT_SINK_KEY:
+            raise ConfigurationError(
+                OUTPUTS_GROUP, key, sink, f"a known output: {DEFAULT_SINK_KEY}, {', '.join(names)}"
+            )
+        if sink not in known_sinks:
+            raise ConfigurationError(
+                OUTPUTS_GROUP,
+                key,
+                sink,
+                f"{OFF} or the name of a group {SINK_GROUP_PREFIX}<name>: "
+                + (", ".join(sorted(sinks)) or "there is none"),
+            )
+    default = given.get(DEFAULT_SINK_KEY, OFF)
+    chosen = {name: given.get(name, default) for name in names}
+    if all(sink == OFF for sink in chosen.values()):
+        raise ConfigurationError(
+            OUTPUTS_GROUP, DEFAULT_SINK_KEY, default, "at least one output with a sink"
+        )
+    return chosen

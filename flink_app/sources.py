@@ -1,0 +1,178 @@
+"""Where raw log lines come from: the options of the `raw_log` table."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from flink_app.aws import client_options, endpoint, stream_arn
+from flink_app.sql_files import milliseconds
+from flink_app.variants import TYPE_KEY, load_variant
+from udfs.properties import (
+    Group,
+    Parser,
+    Properties,
+    choice,
+    duration,
+    integer,
+    pattern,
+    setting,
+    text,
+)
+
+SOURCE_GROUP = "weblog.source"
+
+type InitialPosition = Literal["LATEST", "TRIM_HORIZON", "AT_TIMESTAMP"]
+type ReaderType = Literal["POLLING", "EFO"]
+type ConsumerLifecycle = Literal["JOB_MANAGED", "SELF_MANAGED"]
+
+
+def initial_timestamp() -> Parser[str]:
+    """A time in one of the two forms that the connector reads, or empty.
+
+    The connector itself looks at it only in the running job.
+    """
+
+    def read(given: str) -> str:
+        if re.fullmatch(r"\d{1,11}(\.\d{1,3})?", given):
+            return given
+        if given:
+            if not re.fullmatch(r"[-\d]{10}T[\d:]{8}\.\d{3}(Z|[+-]\d\d:\d\d)", given):
+                raise ValueError
+            # Raises ValueError for a 30 February.
+            datetime.fromisoformat(given)
+        return given
+
+    return Parser(read, "a time such as 2025-10-28T10:15:30.000Z, or seconds since 1970-01-01 UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class FilesystemSource(Group, name=SOURCE_GROUP):
+    """Files; read once, from first to last."""
+
+    type: str = setting(TYPE_KEY, choice("filesystem"), "filesystem", "Kind of source.")
+    path: str = setting("path", text(), "", "A file or a folder; plain or .gz.")
+
+    def check(self) -> None:
+        """Raises ConfigurationError when the path is missing."""
+        if not self.path:
+            raise self.error("path", self.path, "a file or folder (type filesystem)")
+
+    def options(self) -> dict[str, str]:
+        """Connector options."""
+        return {"connector": "filesystem", "path": self.path, "format": "raw"}
+
+
+@dataclass(frozen=True, slots=True)
+class KinesisSource(Group, name=SOURCE_GROUP):
+    """A Kinesis data stream. Records of the KPL's aggregated format are not taken apart."""
+
+    type: str = setting(TYPE_KEY, choice("kinesis"), "kinesis", "Kind of source.")
+    stream_arn: str = setting("stream.arn", stream_arn("kinesis"), "", "ARN of the stream.")
+    endpoint: str = setting("endpoint", endpoint(), "", "Another endpoint than the region's.")
+    initial_position: InitialPosition = setting(
+        "initial.position",
+        choice("LATEST", "TRIM_HORIZON", "AT_TIMESTAMP"),
+        "LATEST",
+        "Where to start when there is no snapshot.",
+    )
+    initial_timestamp: str = setting(
+        "initial.timestamp", initial_timestamp(), "", "The start for AT_TIMESTAMP."
+    )
+    reader_type: ReaderType = setting(
+        "reader.type",
+        choice("POLLING", "EFO"),
+        "POLLING",
+        "Shared throughput (GetRecords), or enhanced fan-out.",
+    )
+    consumer_name: str = setting(
+        "consumer.name",
+        pattern(r"[a-zA-Z0-9_.-]{0,128}", "up to 128 letters, digits and any of _ . -"),
+        "",
+        "The consumer for EFO.",
+    )
+    consumer_lifecycle: ConsumerLifecycle = setting(
+        "consumer.lifecycle",
+        choice("JOB_MANAGED", "SELF_MANAGED"),
+        "JOB_MANAGED",
+        "EFO: the job registers and removes the consumer, or it is there already.",
+    )
+    discovery_interval: timedelta = setting(
+        "shard.discovery.interval",
+        duration("1 s", "1 h"),
+        "10 s",
+        "How often new shards are looked for.",
+    )
+    records_per_fetch: int = setting(
+        "records.per.fetch", integer(1, 10_000), "1000", "Most records of one GetRecords call."
+    )
+    empty_fetch_interval: timedelta = setting(
+        "empty.fetch.interval",
+        duration("200 ms", "1 min"),
+        "250 ms",
+        "Pause after a call without records; a shard takes 5 calls a second of all consumers.",
+    )
+
+    def check(self) -> None:
+        """Checks what spans several settings.
+
+        Raises:
+            ConfigurationError: A setting is missing, or has no use beside the others.
+        """
+        if not self.stream_arn:
+            raise self.error("stream.arn", self.stream_arn, "a stream's ARN (type kinesis)")
+        if (self.initial_position == "AT_TIMESTAMP") != bool(self.initial_timestamp):
+            raise self.error(
+                "initial.timestamp",
+                self.initial_timestamp,
+                "a time exactly when initial.position is AT_TIMESTAMP",
+            )
+        if (self.reader_type == "EFO") != bool(self.consumer_name):
+            raise self.error(
+                "consumer.name", self.consumer_name, "a name exactly when reader.type is EFO"
+            )
+
+    def options(self) -> dict[str, str]:
+        """Connector options."""
+        options = {
+            "connector": "kinesis",
+            "stream.arn": self.stream_arn,
+            "format": "raw",
+            **client_options(self.stream_arn, self.endpoint),
+            "source.init.position": self.initial_position,
+            "source.reader.type": self.reader_type,
+            "source.shard.discovery.interval": f"{milliseconds(self.discovery_interval)} ms",
+            "source.shard.get-records.max-record-count": str(self.records_per_fetch),
+            "source.reader.empty-records-fetch-interval": (
+                f"{milliseconds(self.empty_fetch_interval)} ms"
+            ),
+        }
+        if self.initial_timestamp:
+            options["source.init.timestamp"] = self.initial_timestamp
+        if self.reader_type == "EFO":
+            options["source.efo.consumer.name"] = self.consumer_name
+            options["source.efo.lifecycle"] = self.consumer_lifecycle
+        return options
+
+
+type Source = FilesystemSource | KinesisSource
+
+SOURCE_TYPES: dict[str, type[FilesystemSource | KinesisSource]] = {
+    "filesystem": FilesystemSource,
+    "kinesis": KinesisSource,
+}
+
+
+def load_source(properties: Properties) -> Source:
+    """Reads the group `weblog.source`; without a type it is a filesystem source.
+
+    Raises:
+        ConfigurationError: An unknown type, or settings that it does not accept or lacks.
+    """
+    source = load_variant(
+        SOURCE_GROUP, properties.get(SOURCE_GROUP, {}), SOURCE_TYPES, "filesystem"
+    )
+    source.check()
+    return source

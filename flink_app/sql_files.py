@@ -1,0 +1,101 @@
+"""Reads the statements in `sql/` and fills in their parameters.
+
+Parameters are `${name}`. Each value is rendered from a checked setting by one of the
+functions below, never pasted from text as it came.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+SQL_DIRECTORY = Path(__file__).resolve().parent.parent / "sql"
+OUTPUTS_DIRECTORY = SQL_DIRECTORY / "outputs"
+
+_PARAMETER = re.compile(r"\$\{([a-z_]+)\}")
+_KEY = re.compile(r"-- Key: ([a-z_]+(?:, [a-z_]+)*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """One output of the job: a sink table and the query that fills it.
+
+    Attributes:
+        name: The table's name, which is the file's name without `.sql`.
+        kind: The folder it lies in: `records`, `aggregates` or `alerts`.
+        path: The SQL file.
+        key: Columns whose values keep rows together on a stream, from a comment line
+            `-- Key: column, column`; `host` for a record means its client.
+    """
+
+    name: str
+    kind: str
+    path: Path
+    key: tuple[str, ...] = ()
+
+
+def output_files(directory: Path = OUTPUTS_DIRECTORY) -> tuple[OutputFile, ...]:
+    """All outputs, found by listing the folders; a new file is a new output."""
+    return tuple(
+        OutputFile(name=path.stem, kind=path.parent.name, path=path, key=_key(path))
+        for path in sorted(directory.glob("*/*.sql"))
+    )
+
+
+def _key(path: Path) -> tuple[str, ...]:
+    found = _KEY.search(path.read_text(encoding="utf-8"))
+    return tuple(found[1].split(", ")) if found else ()
+
+
+def statements(path: Path, parameters: Mapping[str, str]) -> list[str]:
+    """Splits a file into its statements with the parameters filled in.
+
+    A statement ends with a semicolon at the end of a line. Comments are removed first:
+    text in them is neither a parameter nor a statement.
+
+    Raises:
+        KeyError: The file names a parameter that is not given.
+    """
+    text = "\n".join(
+        line
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if not line.lstrip().startswith("--")
+    )
+    filled = _PARAMETER.sub(lambda found: parameters[found[1]], text)
+    return [part.strip() for part in filled.split(";\n") if part.strip().rstrip(";")]
+
+
+def string_literal(value: str) -> str:
+    """A SQL string literal; a quote inside is doubled."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def interval(duration: timedelta) -> str:
+    """A SQL day-time interval.
+
+    Two digits a field: Flink's code generator rejects literals of another precision.
+
+    Raises:
+        ValueError: The duration is negative, has fractions of a second or is longer
+            than 99 days.
+    """
+    if duration < timedelta() or duration.microseconds or duration.days > 99:
+        raise ValueError(f"not a whole number of seconds up to 99 days: {duration}")
+    minutes, seconds = divmod(duration.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"INTERVAL '{duration.days} {hours:02}:{minutes:02}:{seconds:02}' DAY TO SECOND"
+
+
+def milliseconds(duration: timedelta) -> int:
+    """Whole milliseconds of a duration."""
+    return duration // timedelta(milliseconds=1)
+
+
+def options(values: Mapping[str, str]) -> str:
+    """The inside of a `WITH (...)` clause."""
+    return ",\n  ".join(
+        f"{string_literal(key)} = {string_literal(value)}" for key, value in values.items()
+    )

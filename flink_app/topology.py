@@ -1,0 +1,98 @@
+"""The job as named steps: source, enrichment, event time, outputs.
+
+    raw_log -> enrich() -> outcomes -> timed_outcomes -> records (enriched, late, ...)
+                                                      -> windowed aggregates, alerts
+
+Everything ends in one statement set, so the source is read once and each record crosses
+into Python once, however many outputs there are.
+"""
+
+from __future__ import annotations
+
+from pyflink.table import Schema, StatementSet, StreamTableEnvironment
+from pyflink.table.udf import ScalarFunction, udf
+
+from flink_app.outputs import Output, planned_outputs
+from flink_app.settings import JobSettings
+from flink_app.sql_files import SQL_DIRECTORY, interval, milliseconds, options, statements
+from udfs.flink import EnrichFunction
+
+
+def build(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
+    """Declares everything and returns the statement set that runs it.
+
+    Args:
+        t_env: A streaming table environment.
+        settings: Checked settings of the job.
+
+    Returns:
+        A statement set with one INSERT for each output that is switched on.
+    """
+    t_env.create_temporary_function("enrich", _enrich_function(settings))
+    parameters = query_parameters(settings)
+    _declare(t_env, "source.sql", {"source": options(settings.source.options())})
+    _declare(t_env, "outcomes.sql", parameters)
+    _assign_event_time(t_env, settings)
+    _declare(t_env, "events.sql", parameters)
+    statement_set = t_env.create_statement_set()
+    for output in planned_outputs(settings):
+        _add_output(t_env, statement_set, output, parameters)
+    return statement_set
+
+
+def query_parameters(settings: JobSettings) -> dict[str, str]:
+    """What the queries in `sql/` may use, by name."""
+    windows = settings.windows
+    return {
+        "window_size": interval(windows.size),
+        "window_size_ms": str(milliseconds(windows.size)),
+        "sliding_size": interval(windows.sliding_size),
+        "sliding_slide": interval(windows.sliding_slide),
+        "session_gap": interval(windows.session_gap),
+        "top_n": str(windows.top_n),
+    }
+
+
+def _enrich_function(settings: JobSettings) -> ScalarFunction:
+    function: ScalarFunction = udf(EnrichFunction(settings.core), result_type="STRING")
+    return function
+
+
+def _declare(t_env: StreamTableEnvironment, file: str, parameters: dict[str, str]) -> None:
+    for statement in statements(SQL_DIRECTORY / file, parameters):
+        t_env.execute_sql(statement)
+
+
+def _assign_event_time(t_env: StreamTableEnvironment, settings: JobSettings) -> None:
+    """Registers `timed_outcomes`: `outcomes` with event_time as rowtime and a watermark.
+
+    SQL can declare a watermark on a source table only, and here event time is known
+    after parsing and splitting. A trip through a DataStream attaches it; no Python runs
+    there. It also pins the plan above it: whatever the outputs ask for, the planner
+    cannot push it down and split the one enrichment into several.
+
+    The watermark follows progress_time, not event_time: the enrichment leaves it NULL
+    for a line that may not move the stream's clock (udfs/progress.py).
+    """
+    outcomes = t_env.from_path("outcomes")
+    delay = interval(settings.windows.out_of_orderness)
+    schema = (
+        Schema.new_builder()
+        .from_resolved_schema(outcomes.get_resolved_schema())
+        .watermark("event_time", f"progress_time - {delay}")
+        .build()
+    )
+    t_env.create_temporary_view("timed_outcomes", t_env.to_data_stream(outcomes), schema)
+
+
+def _add_output(
+    t_env: StreamTableEnvironment,
+    statement_set: StatementSet,
+    output: Output,
+    parameters: dict[str, str],
+) -> None:
+    filled = parameters | output.parameters
+    *declarations, insert = statements(output.file.path, filled)
+    for declaration in declarations:
+        t_env.execute_sql(declaration)
+    statement_set.add_insert_sql(insert)

@@ -1,0 +1,38 @@
+"""Property groups whose setting `type` decides which other settings they take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from udfs.errors import ConfigurationError
+from udfs.properties import Group
+
+TYPE_KEY = "type"
+
+
+def load_variant[T: Group](
+    group: str, values: Mapping[str, str], types: Mapping[str, type[T]], default: str = ""
+) -> T:
+    """Reads a group as the class that its `type` names.
+
+    Args:
+        group: Name of the property group.
+        values: Its settings.
+        types: Class for each type.
+        default: Type when none is given.
+
+    Raises:
+        ConfigurationError: An unknown type, or a setting that its type does not accept.
+    """
+    name = values.get(TYPE_KEY, default).strip()
+    kind = types.get(name)
+    if kind is None:
+        raise ConfigurationError(group, TYPE_KEY, name, f"one of {', '.join(types)}")
+    try:
+        return kind.load({kind.group: values})
+    except ConfigurationError as error:
+        # A class may know its group only as a pattern. Which settings there are depends on
+        # the type, so the type is said too.
+        raise ConfigurationError(
+            group, error.key, error.value, f"{error.expected} (type {name})"
+        ) from None

@@ -1,0 +1,23 @@
+-- Views over `timed_outcomes`: the rows of `outcomes` once event_time is a
+-- rowtime attribute with its watermark (flink_app/topology.py).
+
+CREATE TEMPORARY VIEW enriched_events AS
+SELECT * FROM timed_outcomes WHERE kind = 'E';
+
+-- Late: the smallest window of the event had closed before the event came. It is
+-- decided here, once, so that every window query sees the same events and what
+-- they leave out is in `late_events`: the windows themselves drop nothing unseen.
+-- (Downstream of a shuffle the watermark is the slowest subtask's, never ahead of
+-- the one that this view compares with.)
+CREATE TEMPORARY VIEW late_events AS
+SELECT * FROM enriched_events
+WHERE window_last_instant <= CURRENT_WATERMARK(event_time);
+
+-- Lines of every kind, for what is measured against all lines that came in.
+CREATE TEMPORARY VIEW timely_outcomes AS
+SELECT * FROM timed_outcomes
+WHERE CURRENT_WATERMARK(event_time) IS NULL
+   OR window_last_instant > CURRENT_WATERMARK(event_time);
+
+CREATE TEMPORARY VIEW timely_events AS
+SELECT * FROM timely_outcomes WHERE kind = 'E';

@@ -1,0 +1,35 @@
+-- One row per log line. The Python function runs once per source record and
+-- answers with one string: events separated by U+001E, fields by U+001F, an
+-- empty field for NULL (udfs/wire.py). One string crosses the JVM-Python border
+-- much cheaper than a row of fields.
+--
+-- The second UNNEST, over an array that holds one array, is there so that
+-- SPLIT runs once per event: written inline, the planner would repeat it for
+-- every column.
+CREATE TEMPORARY VIEW outcomes AS
+SELECT
+  field[1]                                                    AS kind,
+  TO_TIMESTAMP_LTZ(CAST(field[2] AS BIGINT), 3)               AS event_time,
+  TO_TIMESTAMP_LTZ(CAST(NULLIF(field[3], '') AS BIGINT), 3)   AS progress_time,
+  -- The last instant of the tumbling window that the event belongs to.
+  TO_TIMESTAMP_LTZ(
+    CAST(field[2] AS BIGINT)
+      - MOD(CAST(field[2] AS BIGINT), ${window_size_ms}) + ${window_size_ms} - 1,
+    3)                                                        AS window_last_instant,
+  NULLIF(field[4], '')                                        AS host,
+  NULLIF(field[5], '')                                        AS webpage,
+  CAST(NULLIF(field[6], '') AS INT)                           AS status,
+  CAST(NULLIF(field[7], '') AS BIGINT)                        AS bytes_sent,
+  NULLIF(field[8], '')                                        AS country,
+  NULLIF(field[9], '')                                        AS device_type,
+  NULLIF(field[10], '')                                       AS browser,
+  NULLIF(field[11], '')                                       AS os,
+  NULLIF(field[12], '')                                       AS referer_type,
+  NULLIF(field[13], '')                                       AS referring_site,
+  field[14] = '1'                                             AS is_bot,
+  NULLIF(field[15], '')                                       AS issues,
+  NULLIF(field[16], '')                                       AS reason,
+  field[17]                                                   AS body
+FROM (SELECT enrich(data) AS packed FROM raw_log)
+CROSS JOIN UNNEST(SPLIT(packed, U&'\001E')) AS events (event)
+CROSS JOIN UNNEST(ARRAY[SPLIT(event, U&'\001F')]) AS fields (field);
