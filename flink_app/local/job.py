@@ -1,0 +1,113 @@
+"""A job running in a mini-cluster: looked at while it runs, and ended with all its processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from subprocess import Popen, TimeoutExpired
+from types import FrameType, TracebackType
+from typing import Self
+
+from flink_app.local import cluster
+from flink_app.local.progress import JobProgress, RestClient
+from udfs.errors import WebLogError
+
+_STOP_SECONDS = 10
+
+
+class JobError(WebLogError):
+    """The job failed, or its results do not add up."""
+
+
+class RunningJob:
+    """The job from its start to the end of its last process.
+
+    As a context manager it starts the job, and stops what is left of it on the way out,
+    also when the runner is interrupted or terminated.
+
+    Args:
+        options: What the service would decide; needs a REST port.
+        properties_file: The job's settings.
+    """
+
+    def __init__(self, options: cluster.ClusterOptions, properties_file: Path) -> None:
+        self._options = options
+        self._properties_file = properties_file
+        self._rest = RestClient(options.rest_port)
+        self._failure: str | None = None
+
+    def __enter__(self) -> Self:
+        # A terminated runner must not leave the JVM behind.
+        self._former = signal.signal(signal.SIGTERM, _interrupt)
+        self._process: Popen[bytes] = cluster.start(self._options, self._properties_file)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        signal.signal(signal.SIGTERM, self._former)
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether the job's process lives."""
+        return self._process.poll() is None
+
+    def progress(self) -> JobProgress | None:
+        """The job's state, or None while it is not known."""
+        progress = self._rest.job_progress()
+        if progress is not None:
+            self._failure = progress.failure or self._failure
+        return progress
+
+    def wait(self, seconds: float) -> None:
+        """Waits for the job's end, but no longer than so many seconds."""
+        try:
+            self._process.wait(seconds)
+        except TimeoutExpired:
+            return
+
+    def stop(self) -> None:
+        """Ends the job and every process it started; does nothing when they have ended."""
+        if not self.running:
+            return
+        self._rest.cancel()
+        self.wait(_STOP_SECONDS)
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
+            if self._process.poll() is None:
+                # The JVM, main.py and the Python workers share a process group of their own.
+                os.killpg(self._process.pid, signal_number)
+                self.wait(_STOP_SECONDS)
+
+    def check(self) -> None:
+        """Looks at how the job ended.
+
+        Raises:
+            JobError: It failed; the innermost cause that Flink names is the message.
+        """
+        status = self._process.poll()
+        if status != 0:
+            raise JobError(_explain(self._failure, self._options.log_file, status))
+
+
+def _interrupt(signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler
+    raise KeyboardInterrupt
+
+
+def _explain(failure: str | None, log_file: Path, status: int | None) -> str:
+    text = failure
+    if text is None:
+        printed = log_file.with_name("job.out")
+        text = printed.read_text("utf-8", "replace") if printed.exists() else ""
+    lines = [line.strip() for line in text.splitlines()]
+    named = [line for line in lines if line.startswith(("udfs.errors.", "error: ", "Caused by: "))]
+    # Our own errors say it best; else the last cause of Java's chain.
+    own = [line for line in named if not line.startswith("Caused by: ")]
+    reason = (own or named or [line for line in lines if line] or [f"exit status {status}"])[-1]
+    for prefix in ("error: ", "Caused by: "):
+        reason = reason.removeprefix(prefix)
+    return f"the job failed: {reason} (log: {log_file})"

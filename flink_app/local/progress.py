@@ -1,0 +1,98 @@
+"""What a running job says about itself through Flink's REST interface."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+# The job graph names a chained vertex after its operators; the first is the source.
+_SOURCE_PREFIX = "Source: raw_log"
+_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobProgress:
+    """One look at the job.
+
+    Attributes:
+        state: Flink's job state: CREATED, RUNNING, FINISHED, FAILED, ...
+        lines: Records read from the source so far; None while that is not known.
+        failure: The root cause's message when the job has failed.
+    """
+
+    state: str
+    lines: int | None
+    failure: str | None
+
+
+class RestClient:
+    """Reads the only job of a mini-cluster.
+
+    Args:
+        port: The REST port on the loopback address.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._base = f"http://127.0.0.1:{port}"
+        self._job: str | None = None
+        self._source_metric: str | None = None
+
+    def job_progress(self) -> JobProgress | None:
+        """The job's state, or None while there is no job (or no longer one)."""
+        try:
+            if self._job is None:
+                jobs = self._get("/jobs")["jobs"]
+                if not jobs:
+                    return None
+                self._job = jobs[0]["id"]
+            details = self._get(f"/jobs/{self._job}")
+            return JobProgress(
+                state=details["state"],
+                lines=self._lines_read(details["vertices"]),
+                failure=self._failure() if details["state"] in ("FAILING", "FAILED") else None,
+            )
+        except (urllib.error.URLError, TimeoutError, ConnectionError, ValueError, KeyError):
+            # Not up yet, or already gone: the process's end tells the outcome.
+            return None
+
+    def cancel(self) -> None:
+        """Asks Flink to cancel the job; does nothing when it cannot be reached."""
+        if self._job is None:
+            return
+        request = urllib.request.Request(  # noqa: S310 - loopback http only
+            f"{self._base}/jobs/{self._job}?mode=cancel", method="PATCH"
+        )
+        try:
+            urllib.request.urlopen(request, timeout=_TIMEOUT_S).close()  # noqa: S310
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            return
+
+    def _lines_read(self, vertices: list[dict[str, Any]]) -> int | None:
+        source = next((v for v in vertices if _SOURCE_PREFIX in v["name"]), None)
+        if source is None:
+            return None
+        path = f"/jobs/{self._job}/vertices/{source['id']}/subtasks/metrics"
+        if self._source_metric is None:
+            # The chain's own numRecordsOut counts its last operator; the source's is
+            # found under the operator's name.
+            names = [item["id"] for item in self._get(path)]
+            self._source_metric = next(
+                (n for n in names if n.startswith("Source") and n.endswith(".numRecordsOut")),
+                None,
+            )
+            if self._source_metric is None:
+                return None
+        values = self._get(f"{path}?get={self._source_metric}&agg=sum")
+        return int(values[0]["sum"]) if values else None
+
+    def _failure(self) -> str | None:
+        history = self._get(f"/jobs/{self._job}/exceptions").get("exceptionHistory", {})
+        entries = history.get("entries") or []
+        return entries[0]["stacktrace"] if entries else None
+
+    def _get(self, path: str) -> Any:
+        with urllib.request.urlopen(self._base + path, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+            return json.load(answer)

@@ -1,0 +1,158 @@
+"""What a finished run produced: counted from its output files, not from the job's word."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+_TOP = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PageErrors:
+    """Errors of one page over the whole run."""
+
+    webpage: str | None
+    requests: int
+    client_errors: int
+    server_errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class CountryTraffic:
+    """Traffic of one country over the whole run; bytes as sent to the clients."""
+
+    country: str | None
+    requests: int
+    bytes_sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """The accounts of a run.
+
+    Attributes:
+        lines_in: Lines given to the job, counted before it started.
+        enriched: Enriched records written.
+        filtered: Lines left out on purpose, by reason.
+        dead_lettered: Lines that could not be processed, by `stage/reason`.
+        late: Enriched records that came after their window had closed.
+        seconds: Wall-clock time of the job, start-up of Flink included.
+        errors_per_page: Pages with errors, most first (at most ten).
+        traffic_per_country: Countries, most requests first (at most ten).
+        outputs: Rows written to each output.
+        first_window: Start of the first window, ISO 8601 UTC; None without windows.
+        last_window: End of the last window.
+    """
+
+    lines_in: int
+    enriched: int
+    filtered: Mapping[str, int]
+    dead_lettered: Mapping[str, int]
+    late: int
+    seconds: float
+    errors_per_page: tuple[PageErrors, ...] = ()
+    traffic_per_country: tuple[CountryTraffic, ...] = ()
+    outputs: Mapping[str, int] = field(default_factory=dict)
+    first_window: str | None = None
+    last_window: str | None = None
+
+    @property
+    def accounted_for(self) -> int:
+        """Lines with a known end: enriched, filtered or dead-lettered."""
+        return self.enriched + sum(self.filtered.values()) + sum(self.dead_lettered.values())
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every line in has exactly one end."""
+        return self.accounted_for == self.lines_in
+
+    def to_json(self) -> str:
+        """The summary as a JSON document for `summary.json`."""
+        return json.dumps(asdict(self) | {"balanced": self.balanced}, indent=2) + "\n"
+
+
+def summarise(results: Path, outputs: Sequence[str], lines_in: int, seconds: float) -> RunSummary:
+    """Counts what lies in the output folders under `results`.
+
+    Args:
+        results: Folder with one folder per output that has rows.
+        outputs: Names of the outputs that the run had switched on.
+        lines_in: Lines that were given to the job.
+        seconds: How long the job took.
+    """
+    windows = [
+        (row["window_start"], row["window_end"]) for row in _rows(results / "traffic_overview")
+    ]
+    return RunSummary(
+        lines_in=lines_in,
+        enriched=count_lines(results / "enriched"),
+        filtered=_counted(row["reason"] for row in _rows(results / "filtered")),
+        dead_lettered=_counted(
+            f"{row['stage']}/{row['reason']}" for row in _rows(results / "dead_letters")
+        ),
+        late=count_lines(results / "late"),
+        seconds=round(seconds, 3),
+        errors_per_page=_errors_per_page(results / "errors_per_page"),
+        traffic_per_country=_traffic_per_country(results / "traffic_per_country"),
+        outputs={name: count_lines(results / name) for name in outputs},
+        first_window=min((start for start, _ in windows), default=None),
+        last_window=max((end for _, end in windows), default=None),
+    )
+
+
+def data_files(folder: Path) -> list[Path]:
+    """The finished files of an output; Flink's unfinished ones start with a dot."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")
+    )
+
+
+def count_lines(folder: Path) -> int:
+    """Lines in all finished files of an output."""
+    total = 0
+    for path in data_files(folder):
+        with path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                total += chunk.count(b"\n")
+    return total
+
+
+def _rows(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in data_files(folder):
+        with path.open("rb") as stream:
+            for line in stream:
+                yield json.loads(line)
+
+
+def _counted(reasons: Iterator[str]) -> dict[str, int]:
+    return dict(Counter(reasons).most_common())
+
+
+def _errors_per_page(folder: Path) -> tuple[PageErrors, ...]:
+    totals: dict[str | None, list[int]] = {}
+    for row in _rows(folder):
+        total = totals.setdefault(row["webpage"], [0, 0, 0])
+        total[0] += row["requests"]
+        total[1] += row["client_errors"]
+        total[2] += row["server_errors"]
+    pages = [PageErrors(page, *total) for page, total in totals.items() if total[1] + total[2]]
+    pages.sort(key=lambda p: (-(p.client_errors + p.server_errors), p.webpage or ""))
+    return tuple(pages[:_TOP])
+
+
+def _traffic_per_country(folder: Path) -> tuple[CountryTraffic, ...]:
+    totals: dict[str | None, list[int]] = {}
+    for row in _rows(folder):
+        total = totals.setdefault(row["country"], [0, 0])
+        total[0] += row["requests"]
+        total[1] += row["bytes_sent"]
+    countries = [CountryTraffic(country, *total) for country, total in totals.items()]
+    countries.sort(key=lambda c: (-c.requests, c.country or ""))
+    return tuple(countries[:_TOP])

@@ -1,0 +1,73 @@
+"""Runs the job through the command a user runs, and reads what it wrote."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "flink_app" / "local" / "data" / "access_log.gz"
+TEST_DATABASE = ROOT / "tests" / "data" / "GeoIP2-City-Test.mmdb"
+
+type Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one run of the command left behind."""
+
+    status: int
+    output: Path
+    printed: str
+    errors: str
+
+    def rows(self, name: str) -> list[Row]:
+        folder = self.output / name
+        return [
+            json.loads(line)
+            for path in sorted(folder.iterdir())
+            for line in path.read_text("utf-8").splitlines()
+        ]
+
+    def lines(self, name: str) -> list[str]:
+        folder = self.output / name
+        return [
+            line
+            for path in sorted(folder.iterdir())
+            for line in path.read_bytes().decode().split("\n")[:-1]
+        ]
+
+    @property
+    def summary(self) -> Row:
+        summary: Row = json.loads((self.output / "summary.json").read_text("utf-8"))
+        return summary
+
+
+def run_job(output: Path, *arguments: str, stdin: bytes = b"") -> Result:
+    """Runs `./build.sh run`'s module as a user's shell would."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "flink_app.local.run", "--out", str(output), *arguments],
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    return Result(ended.returncode, output, ended.stdout.decode(), ended.stderr.decode())
+
+
+def log_line(
+    time: str,
+    *,
+    host: str = "203.0.113.9",
+    request: str = "GET /a.html HTTP/1.1",
+    status: int = 200,
+    size: str = "100",
+    referer: str = "-",
+    agent: str = "-",
+) -> str:
+    return f'{host} - - [{time}] "{request}" {status} {size} "{referer}" "{agent}"\n'

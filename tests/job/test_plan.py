@@ -1,0 +1,77 @@
+"""The plan: the source is read once, and each record crosses into Python once."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from flink_app.application_properties import DEFAULT_FILE, dump_properties, load_properties
+from flink_app.settings import OFF, JobSettings
+from tests.job.running import ROOT, SAMPLE
+
+pytestmark = pytest.mark.minicluster
+
+OPTIMIZED = "== Optimized Execution Plan =="
+
+
+@pytest.fixture(scope="module")
+def properties(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    properties = load_properties(DEFAULT_FILE)
+    properties["weblog.source"] = {"type": "filesystem", "path": str(SAMPLE)}
+    properties["weblog.sink.files"]["path"] = str(tmp_path_factory.mktemp("plan"))
+    return properties
+
+
+@pytest.fixture(scope="module")
+def plans(
+    properties: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    file = tmp_path_factory.mktemp("properties") / "application_properties.json"
+    dump_properties(properties, file)
+    printed = subprocess.run(
+        [sys.executable, "-m", "tests.job.explain", str(file)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    ).stdout
+    plans: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    return plans
+
+
+def test_one_source_and_one_python_operator_in_the_job(
+    plans: dict[str, Any], properties: dict[str, dict[str, str]]
+) -> None:
+    operators = plans["operators"]
+    assert len([one for one in operators if "raw_log" in one]) == 1, operators
+    assert len([one for one in operators if "Python" in one]) == 1, operators
+    assert len([one for one in operators if "WatermarkAssigner" in one]) == 1, operators
+    # So it is the whole job that was looked at.
+    outputs = JobSettings.load(properties).outputs.values()
+    writers = [one for one in operators if "StreamingFileWriter" in one]
+    assert len(writers) == sum(sink != OFF for sink in outputs) >= 12
+
+
+def test_the_function_is_called_once_for_all_columns(plans: dict[str, Any]) -> None:
+    plan = plans["outcomes"].partition(OPTIMIZED)[2]
+    assert re.findall(r"enrich\(\w+\)", plan) == ["enrich(data)"]
+    assert plan.count("PythonCalc(") == 1
+    assert plan.count("TableSourceScan(") == 1
+
+
+def test_an_event_is_split_once_for_all_columns(plans: dict[str, Any]) -> None:
+    # The projection indexes an array that a Correlate made; it does not split again.
+    plan = plans["outcomes"].partition(OPTIMIZED)[2]
+    (projection,) = [line for line in plan.splitlines() if "ITEM(" in line]
+    assert "SPLIT(" not in projection
+
+
+def test_all_outputs_share_one_scan(plans: dict[str, Any]) -> None:
+    plan = plans["outputs"].partition(OPTIMIZED)[2]
+    assert plan.count("TableSourceScan(") == 1
+    assert "enrich(" not in plan
