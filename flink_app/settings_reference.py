@@ -1,0 +1,73 @@
+"""`./build.sh settings`: every setting, as the tables that stand in the README."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from flink_app.settings import DEFAULT_SINK_KEY, OFF, OUTPUTS_GROUP, job_settings
+from flink_app.sinks import SINK_TYPES
+from flink_app.sources import SOURCE_TYPES
+from flink_app.sql_files import output_files
+from flink_app.variants import TYPE_KEY
+from udfs.properties import Setting
+
+_HEADER = "| key | default | accepted | meaning |\n|---|---|---|---|"
+
+
+def tables() -> list[str]:
+    """A Markdown table for each property group, in the order in which they are declared."""
+    fixed = [one for one in job_settings() if not one.group.startswith("weblog.source")]
+    parts = [_table(f"`{name}`", group) for name, group in groupby(fixed, lambda one: one.group)]
+    parts += [
+        _table(f"`weblog.source` with `type` = `{name}`", kind.settings())
+        for name, kind in SOURCE_TYPES.items()
+    ]
+    parts += [
+        _table(f"`weblog.sink.<name>` with `type` = `{name}`", kind.settings())
+        for name, kind in SINK_TYPES.items()
+    ]
+    parts.append(_outputs())
+    return parts
+
+
+def _table(title: str, settings: Iterable[Setting]) -> str:
+    rows = "\n".join(
+        f"| `{one.key}` | {_code(one.default)} | {_cell(one.expectation)} "
+        f"| {_cell(one.description)} |"
+        for one in settings
+        if one.key != TYPE_KEY
+    )
+    return f"**{title}**\n\n{_HEADER}\n{rows}" if rows else f"**{title}**: nothing else."
+
+
+def _outputs() -> str:
+    names = ", ".join(f"`{output.name}`" for output in output_files())
+    return (
+        f"**`{OUTPUTS_GROUP}`**: for each output the name of its sink or `{OFF}`; "
+        f"`{DEFAULT_SINK_KEY}` stands for those not named. Outputs: {names}."
+    )
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prints the tables, or those whose title names the group given."""
+    wanted = arguments[0] if arguments else ""
+    parts = [part for part in tables() if wanted in part.partition("\n")[0]]
+    if not parts:
+        print(f"error: no group {wanted!r}; without a name all are printed", file=sys.stderr)
+        return 2
+    print("\n\n".join(parts))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
