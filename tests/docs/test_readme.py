@@ -1,0 +1,64 @@
+"""The README says what is so: its queries give its results, its tables are the code's."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flink_app.settings_reference import tables
+from tests.job.running import ROOT, run_job
+
+README = (ROOT / "README.md").read_text("utf-8")
+QUERIES = re.findall(r"```sql\n(.*?)```\n```text\n(.*?)```\n", README, re.DOTALL)
+
+
+def test_settings_tables() -> None:
+    shown = README.partition("<!-- settings -->\n")[2].partition("\n<!-- /settings -->")[0]
+    assert shown == "\n\n".join(tables()), "put the output of ./build.sh settings there"
+
+
+@pytest.mark.parametrize("path", re.findall(r"`((?:flink_app|udfs|sql|conf)/[\w./-]*)`", README))
+def test_named_files_exist(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+@pytest.mark.minicluster
+@pytest.mark.slow
+def test_queries_give_the_results_shown(tmp_path: Path) -> None:
+    assert len(QUERIES) == 3
+    results = run_job(tmp_path / "out")
+    assert results.status == 0, results.errors
+    script = tmp_path / "queries.sql"
+    script.write_text("".join(query for query, _ in QUERIES))
+    command = [sys.executable, "-m", "flink_app.local.sql", "--out", str(results.output)]
+    ended = subprocess.run(
+        [*command, "-f", str(script)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert ended.returncode == 0, ended.stderr
+    for query, expected in QUERIES:
+        # The client echoes the query's last line in front of the table.
+        first, *rest = expected.splitlines()
+        assert f"{first}\n" + "\n".join(rest) in ended.stdout, (query, ended.stdout)
+
+
+def test_a_wrong_query_fails_with_a_reason(tmp_path: Path) -> None:
+    missing = subprocess.run(
+        [sys.executable, "-m", "flink_app.local.sql", "-f", str(tmp_path / "missing.sql")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert missing.returncode == 2
+    assert missing.stderr == f"error: no such file: {tmp_path / 'missing.sql'}\n"
