@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import perf_counter
 
+from pyflink.metrics import MetricGroup
 from pyflink.table.udf import FunctionContext, ScalarFunction
 
 from udfs.enrichment import Enricher
+from udfs.metrics import OutcomeCounts
 from udfs.progress import StreamProgress
 from udfs.settings import CoreSettings
 from udfs.wire import pack
+
+# Managed Flink sends custom metrics to CloudWatch from this group alone.
+METRIC_GROUP = "kinesisanalytics"
 
 
 class EnrichFunction(ScalarFunction):
@@ -23,7 +29,7 @@ class EnrichFunction(ScalarFunction):
         self._settings = settings
         self._enrich: Callable[[bytes], str] | None = None
 
-    def open(self, function_context: FunctionContext) -> None:  # noqa: ARG002 - Flink's signature
+    def open(self, function_context: FunctionContext) -> None:
         """Opens the database and the parsers, once in each worker.
 
         Raises:
@@ -32,7 +38,17 @@ class EnrichFunction(ScalarFunction):
         enricher = Enricher.create(self._settings)
         tolerance = self._settings.time.future_tolerance
         progress = StreamProgress(int(tolerance.total_seconds() * 1000))
-        self._enrich = lambda data: pack(enricher.process(data), progress)
+        counts = OutcomeCounts()
+        report_metrics(function_context.get_metric_group(), counts, enricher)
+
+        def enrich(data: bytes) -> str:
+            started = perf_counter()
+            outcomes = enricher.process(data)
+            packed = pack(outcomes, progress)
+            counts.add(outcomes, perf_counter() - started)
+            return packed
+
+        self._enrich = enrich
 
     def is_deterministic(self) -> bool:
         """False: the answer depends on the clock and on the lines seen before.
@@ -49,3 +65,45 @@ class EnrichFunction(ScalarFunction):
         """
         assert self._enrich is not None, "Flink calls open() first"  # noqa: S101
         return self._enrich(data)
+
+
+def report_metrics(group: MetricGroup, counts: OutcomeCounts, enricher: Enricher) -> None:
+    """Registers the metrics of a worker; they move on when Flink ends a bundle of records.
+
+    Flink asks gauges for their value at the end of each bundle, and only then. The first
+    gauge uses that moment to add the sums to the counters, so that a record costs a few
+    additions and no call into the metrics library.
+
+    Args:
+        group: Flink's metric group of the function.
+        counts: Filled by the function.
+        enricher: For how well its caches do.
+    """
+    metrics = group.add_group(METRIC_GROUP)
+    records_in = metrics.counter("records_in")
+    lines_in = metrics.counter("lines_in")
+    enriched = metrics.counter("lines_enriched")
+
+    def micros_per_line() -> int:
+        sums = counts.take()
+        records_in.inc(sums.records)
+        lines_in.inc(sums.lines)
+        enriched.inc(sums.enriched)
+        for reason, count in sums.filtered.items():
+            metrics.add_group("reason", reason).counter("lines_filtered").inc(count)
+        for stage, count in sums.dead_lettered.items():
+            metrics.add_group("stage", stage).counter("lines_dead_lettered").inc(count)
+        return sums.micros_per_line
+
+    metrics.gauge("enrichment_micros_per_line", micros_per_line)
+    for name in enricher.cache_use():
+        metrics.gauge(f"{name}_cache_hit_percent", _hit_percent(enricher, name))
+
+
+def _hit_percent(enricher: Enricher, name: str) -> Callable[[], int]:
+    def percent() -> int:
+        use = enricher.cache_use()[name]
+        calls = use.hits + use.misses
+        return round(100 * use.hits / calls) if calls else 0
+
+    return percent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
@@ -14,6 +15,11 @@ from flink_app.local.progress import JobProgress, RestClient
 from udfs.errors import WebLogError
 
 _STOP_SECONDS = 10
+_SCRIPT_ENDED = "org.apache.flink.client.program.ProgramAbortException"
+
+
+# The unindented last line of a traceback: an exception's name without Java's packages.
+_PYTHON_ERROR = re.compile(r"(?!java|org|io|com|Caused)(\w+\.)*\w*(Error|Exception): ")
 
 
 class JobError(WebLogError):
@@ -103,11 +109,15 @@ def _explain(failure: str | None, log_file: Path, status: int | None) -> str:
     if text is None:
         printed = log_file.with_name("job.out")
         text = printed.read_text("utf-8", "replace") if printed.exists() else ""
-    lines = [line.strip() for line in text.splitlines()]
-    named = [line for line in lines if line.startswith(("udfs.errors.", "error: ", "Caused by: "))]
-    # Our own errors say it best; else the last cause of Java's chain.
-    own = [line for line in named if not line.startswith("Caused by: ")]
-    reason = (own or named or [line for line in lines if line] or [f"exit status {status}"])[-1]
+    # What follows is Java's account of how the Python script ended, the script's own before it.
+    text = text.partition(_SCRIPT_ENDED)[0] or text
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    # Our own errors say it best, then the last line of a Python traceback, then the last
+    # cause of Java's chain.
+    own = [line for line in lines if line.startswith(("udfs.errors.", "error: "))]
+    python = [line for line in lines if _PYTHON_ERROR.match(line)]
+    java = [line for line in lines if line.startswith("Caused by: ")]
+    reason = (own or python or java or lines or [f"exit status {status}"])[-1].strip()
     for prefix in ("error: ", "Caused by: "):
         reason = reason.removeprefix(prefix)
     return f"the job failed: {reason} (log: {log_file})"

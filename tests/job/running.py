@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "flink_app" / "local" / "data" / "access_log.gz"
 TEST_DATABASE = ROOT / "tests" / "data" / "GeoIP2-City-Test.mmdb"
+
+DEADLINE_SECONDS = 240
 
 type Row = dict[str, Any]
 
@@ -49,15 +53,18 @@ class Result:
 
 def run_job(output: Path, *arguments: str, stdin: bytes = b"") -> Result:
     """Runs `./build.sh run`'s module as a user's shell would."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "flink_app.local.run", "--out", str(output), *arguments],
-        cwd=ROOT,
-        input=stdin,
-        capture_output=True,
-        timeout=300,
-        check=False,
-    )
-    return Result(ended.returncode, output, ended.stdout.decode(), ended.stderr.decode())
+    command = [sys.executable, "-m", "flink_app.local.run", "--out", str(output), *arguments]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        try:
+            printed, errors = process.communicate(stdin, timeout=DEADLINE_SECONDS)
+        except subprocess.TimeoutExpired:
+            # Terminated, not killed, so that it stops the cluster too.
+            process.terminate()
+            process.communicate(timeout=60)
+            log = (output / ".work" / "logs" / "job.log").read_text("utf-8", "replace")
+            pytest.fail(f"no end after {DEADLINE_SECONDS} s; the log ends with\n{log[-5000:]}")
+    return Result(process.returncode, output, printed.decode(), errors.decode())
 
 
 def log_line(

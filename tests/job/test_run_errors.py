@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 from pathlib import Path
 
@@ -51,8 +52,7 @@ def test_bad_settings(tmp_path: Path, assignment: str, parts: tuple[str, ...]) -
         ("[1]", "PropertyGroupId"),
         ('[{"PropertyGroupId": "weblog.job", "PropertyMap": {"name": 1}}]', "PropertyGroupId"),
         (
-            '[{"PropertyGroupId": "weblog.job", "PropertyMap": {}},'
-            ' {"PropertyGroupId": "weblog.job", "PropertyMap": {}}]',
+            json.dumps([{"PropertyGroupId": "weblog.job", "PropertyMap": {}}] * 2),
             "each group once",
         ),
     ],
