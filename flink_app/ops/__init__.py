@@ -1,0 +1,1 @@
+"""Commands that package, deploy and operate the application. The job never imports them."""
