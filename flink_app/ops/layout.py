@@ -1,0 +1,111 @@
+"""What is where inside the zip of the application, and how the service is told.
+
+The service unpacks the zip and starts Flink with what the property group
+`kinesis.analytics.flink.run.options` names, all relative to the zip:
+
+    manifest.json                    what this zip is; read by `./build.sh deploy`
+    app/                             pyFiles: on PYTHONPATH of the job and of its workers
+    app/flink_app/main.py            python: the entry point
+    app/udfs/, app/sql/              the rest of the code
+    app/data/                        a GeoIP database, if one was added
+    app/geoip2/, app/orjson/, ...    third-party packages
+    lib/pyflink-dependencies.jar     jarfile: the connectors
+
+One folder holds all that Python reads, for two reasons. Flink ships `pyFiles` to every
+task manager as a folder, not as a zip, so extension modules (.so) in it can be loaded.
+And what lies elsewhere in the zip is only known to exist where the job is submitted.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from udfs.errors import WebLogError
+
+RUN_OPTIONS_GROUP = "kinesis.analytics.flink.run.options"
+
+APPLICATION_DIRECTORY = "app"
+ENTRY_POINT = f"{APPLICATION_DIRECTORY}/flink_app/main.py"
+DATA_DIRECTORY = "data"
+JAR = "lib/pyflink-dependencies.jar"
+MANIFEST = "manifest.json"
+
+MAXIMUM_ZIP_BYTES = 512 * 1024 * 1024
+"""The service's limit for the code of an application."""
+
+
+class LayoutError(WebLogError):
+    """A file is not a zip that `./build.sh package` made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a zip of the application is.
+
+    Attributes:
+        name: The project's name.
+        version: The project's version.
+        connectors: Whether the AWS connectors are in it.
+        packages: Third-party packages in it, by name, with their versions.
+        geoip: Path of the GeoIP database for the setting `weblog.geoip: database.path`,
+            or None.
+    """
+
+    name: str
+    version: str
+    connectors: bool
+    packages: dict[str, str] = field(default_factory=dict)
+    geoip: str | None = None
+
+    def run_options(self) -> dict[str, str]:
+        """The property group that tells the service how to start the job."""
+        options = {"python": ENTRY_POINT, "pyFiles": f"{APPLICATION_DIRECTORY}/"}
+        if self.connectors:
+            options["jarfile"] = JAR
+        return options
+
+    def to_json(self) -> str:
+        """The text of `manifest.json`."""
+        return json.dumps(asdict(self) | {"run_options": self.run_options()}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Reads the text of a `manifest.json`.
+
+        Raises:
+            ValueError: It is not one.
+        """
+        match json.loads(text):
+            case {
+                "name": str(name),
+                "version": str(version),
+                "connectors": bool(connectors),
+                "packages": dict(packages),
+                "geoip": str() | None as geoip,
+            }:
+                return cls(name, version, connectors, packages, geoip)
+            case other:
+                raise ValueError(_shortened(other))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a zip.
+
+    Raises:
+        LayoutError: The file is missing, unreadable, or not a zip of this project.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return Manifest.from_json(archive.read(MANIFEST))
+    except OSError as error:
+        raise LayoutError(f"cannot read {path}: {error.strerror or error}") from error
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise LayoutError(f"{path} was not made by ./build.sh package") from error
+
+
+def _shortened(value: Any) -> str:
+    return str(value)[:80]
