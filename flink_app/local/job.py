@@ -35,18 +35,27 @@ class RunningJob:
     Args:
         options: What the service would decide; needs a REST port.
         properties_file: The job's settings.
+        main: The script that builds the job.
     """
 
-    def __init__(self, options: cluster.ClusterOptions, properties_file: Path) -> None:
+    def __init__(
+        self,
+        options: cluster.ClusterOptions,
+        properties_file: Path,
+        main: Path = cluster.MAIN,
+    ) -> None:
         self._options = options
         self._properties_file = properties_file
+        self._main = main
         self._rest = RestClient(options.rest_port)
         self._failure: str | None = None
 
     def __enter__(self) -> Self:
         # A terminated runner must not leave the JVM behind.
         self._former = signal.signal(signal.SIGTERM, _interrupt)
-        self._process: Popen[bytes] = cluster.start(self._options, self._properties_file)
+        self._process: Popen[bytes] = cluster.start(
+            self._options, self._properties_file, self._main
+        )
         return self
 
     def __exit__(
@@ -57,6 +66,11 @@ class RunningJob:
     ) -> None:
         signal.signal(signal.SIGTERM, self._former)
         self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the JVM, which leads a process group of all that the job started."""
+        return self._process.pid
 
     @property
     def running(self) -> bool:

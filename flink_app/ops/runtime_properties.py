@@ -1,0 +1,90 @@
+"""Property groups for the managed service: a local file's, checked for that place."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from flink_app.application_properties import MAXIMUM_PROPERTIES, PropertyGroups, load_properties
+from flink_app.ops.layout import APPLICATION_DIRECTORY, RUN_OPTIONS_GROUP, Manifest
+from flink_app.settings import JobSettings, job_settings
+from flink_app.sinks import SINK_GROUP_PREFIX
+from udfs.errors import ConfigurationError
+from udfs.settings import GeoIpSettings
+
+_SOURCE_GROUP = "weblog.source"
+_CONNECTOR_TYPES = frozenset({"kinesis", "firehose"})
+_OBJECT_STORE = ("s3://", "s3a://")
+HIDDEN = "(secret)"
+
+
+def runtime_properties(file: Path, archive: Path, manifest: Manifest) -> PropertyGroups:
+    """The groups to give to the service, its own run options included.
+
+    Args:
+        file: A properties file in the service's form.
+        archive: The zip of the application.
+        manifest: That zip's manifest.
+
+    Raises:
+        ConfigurationError: The job would not accept the file, or what it says cannot
+            work on the managed service with this zip.
+    """
+    groups = load_properties(file)
+    if RUN_OPTIONS_GROUP in groups:
+        raise ConfigurationError(RUN_OPTIONS_GROUP, None, None, "not to be set: the zip tells it")
+    settings = JobSettings.load(groups)
+    with zipfile.ZipFile(archive) as opened:
+        names = set(opened.namelist())
+    _check_database(settings.core.geoip.database_path, names)
+    for group, values in groups.items():
+        for key, value in values.items():
+            if not value:
+                raise ConfigurationError(
+                    group, key, value, "a value: the service takes no empty one; leave the key out"
+                )
+        if group == _SOURCE_GROUP or group.startswith(SINK_GROUP_PREFIX):
+            _check_place(group, values, manifest)
+    groups[RUN_OPTIONS_GROUP] = manifest.run_options()
+    count = sum(map(len, groups.values()))
+    if count > MAXIMUM_PROPERTIES:
+        raise ConfigurationError(
+            str(file),
+            "number of properties",
+            str(count),
+            f"at most {MAXIMUM_PROPERTIES} together with the {len(manifest.run_options())} "
+            "run options",
+        )
+    return groups
+
+
+def shown(group: str, key: str, value: str | None) -> str:
+    """A value for people: a secret one is hidden, a missing one told."""
+    if value is None:
+        return "(absent)"
+    secret = {(one.group, one.key) for one in job_settings() if one.secret}
+    return HIDDEN if (group, key) in secret else repr(value)
+
+
+def _check_database(path: Path | None, names: set[str]) -> None:
+    if path is None or f"{APPLICATION_DIRECTORY}/{path.as_posix()}" in names:
+        return
+    raise GeoIpSettings.error(
+        "database.path",
+        str(path),
+        "a path in the zip, such as data/city.mmdb (./build.sh package --geoip FILE)",
+    )
+
+
+def _check_place(group: str, values: Mapping[str, str], manifest: Manifest) -> None:
+    kind = values.get("type", "")
+    if kind in _CONNECTOR_TYPES and not manifest.connectors:
+        raise ConfigurationError(
+            group, "type", kind, "a type that needs no connector: this zip has none"
+        )
+    path = values.get("path")
+    if path and not path.startswith(_OBJECT_STORE):
+        raise ConfigurationError(
+            group, "path", path, "an s3:// address: the service's machines keep no files"
+        )

@@ -1,0 +1,343 @@
+"""The CloudFormation template: valid, least privilege, alarms, and the job's own settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from cfnlint.api import lint_file  # type: ignore[import-untyped]
+from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
+from moto import mock_aws
+
+from flink_app.ops.layout import RUN_OPTIONS_GROUP, Manifest
+from flink_app.settings import JobSettings
+from tests.deploy.support import ACCOUNT, REGION
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "conf" / "cloudformation" / "weblog.yaml"
+LARGEST_TEMPLATE_BYTES = 51_200  # what CloudFormation takes without a bucket
+PARAMETERS = {"CodeBucket": "code-bucket"}
+REGIONS = ManualArgs(regions=[REGION, "us-east-1"])
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234"
+
+# behaviour: what an operator has to hear of, and the metric that tells it.
+ALARMED_METRICS = {
+    "millisBehindLatest": 60_000,
+    "GetRecords.IteratorAgeMilliseconds": 60_000,
+    "lastCheckpointDuration": None,
+    "numberOfFailedCheckpoints": 0,
+    "numRestarts": 0,
+    "restartingTime": 60_000,
+    "failingTime": 60_000,
+    "heapMemoryUtilization": 90,
+    "cpuUtilization": 80,
+    "containerMemoryUtilization": 85,
+    "backPressuredTimeMsPerSecond": 500,
+    "threadsCount": None,
+    "oldGenerationGCTime": 60,
+    "ReadProvisionedThroughputExceeded": 0,
+    "WriteProvisionedThroughputExceeded": 0,
+    "ApproximateAgeOfOldestMessage": 86_400,
+    "ExecutionFailed": 0,
+    "IncomingRecords": 1,
+}
+GONE_METRICS = {"fullRestarts", "downtime", "uptime"}
+
+
+class Resolver:
+    """The few functions that the template uses, for given parameters."""
+
+    def __init__(self, template: Mapping[str, Any], given: Mapping[str, str]) -> None:
+        self.parameters = {
+            name: str(given.get(name, one.get("Default", "")))
+            for name, one in template["Parameters"].items()
+        }
+        self.conditions = template["Conditions"]
+        self.resources = template["Resources"]
+
+    def __call__(self, node: Any) -> Any:
+        match node:
+            case {"Fn::If": [condition, yes, no]}:
+                return self(yes if self._holds(self.conditions[condition]) else no)
+            case {"Ref": _} | {"Fn::GetAtt": _} | {"Fn::Sub": _}:
+                return self._looked_up(node)
+            case dict():
+                resolved = {key: self(value) for key, value in node.items()}
+                return {key: value for key, value in resolved.items() if value is not None}
+            case list():
+                return [value for value in map(self, node) if value is not None]
+        return node
+
+    def _looked_up(self, node: Any) -> str | None:
+        match node:
+            case {"Ref": "AWS::NoValue"}:
+                return None
+            case {"Ref": name}:
+                return self._reference(name)
+            case {"Fn::GetAtt": [name, "Arn" | "QueueName"]}:
+                return self._arn(name)
+            case {"Fn::Sub": str(text)}:
+                return self._substituted(text)
+        raise AssertionError(node)
+
+    def _reference(self, name: str) -> str:
+        pseudo = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION, "AWS::Partition": "aws"}
+        return pseudo.get(name) or self.parameters.get(name, name)
+
+    def _arn(self, name: str) -> str:
+        properties = self.resources[name]["Properties"]
+        if self.resources[name]["Type"] == "AWS::Kinesis::Stream":
+            return f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{self(properties['Name'])}"
+        return f"arn:aws:{name}"
+
+    def _substituted(self, text: str) -> str:
+        for name in (*self.parameters, "AWS::AccountId", "AWS::Region", "AWS::Partition"):
+            text = text.replace(f"${{{name}}}", self._reference(name))
+        for name in self.resources:
+            text = text.replace(f"${{{name}.Arn}}", self._arn(name) if name in text else name)
+        return text
+
+    def _holds(self, condition: Any) -> bool:
+        match condition:
+            case {"Fn::Equals": [one, other]}:
+                return str(self(one)) == str(self(other))
+            case {"Fn::Not": [inner]}:
+                return not self._holds(inner)
+        raise AssertionError(condition)
+
+
+@pytest.fixture(scope="module")
+def template() -> Mapping[str, Any]:
+    loaded: Mapping[str, Any] = cfn_yaml.load(str(TEMPLATE))
+    return loaded
+
+
+def resources(template: Mapping[str, Any], kind: str) -> Iterator[tuple[str, Any]]:
+    for name, one in template["Resources"].items():
+        if one["Type"] == kind:
+            yield name, one["Properties"]
+
+
+def statements(
+    template: Mapping[str, Any], given: dict[str, str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement of every policy, with the resource it belongs to."""
+    resolve = Resolver(template, PARAMETERS | given)
+    for name, role in resources(template, "AWS::IAM::Role"):
+        for policy in role["Policies"]:
+            for one in resolve(policy["PolicyDocument"]["Statement"]):
+                yield name, one
+    for name, policy in resources(template, "AWS::SQS::QueuePolicy"):
+        for one in resolve(policy["PolicyDocument"]["Statement"]):
+            yield name, one
+
+
+def listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def test_cfn_lint_finds_nothing() -> None:
+    assert [str(match) for match in lint_file(TEMPLATE, REGIONS)] == []
+    assert TEMPLATE.stat().st_size <= LARGEST_TEMPLATE_BYTES
+
+
+def test_cfn_lint_would_find_something(tmp_path: Path) -> None:
+    broken = tmp_path / "x.yaml"
+    text = TEMPLATE.read_text(encoding="utf-8")
+    broken.write_text(text.replace("FLINK-2_2", "FLINK-9_9"), encoding="utf-8")
+
+    assert any("FLINK-9_9" in str(match) for match in lint_file(broken, REGIONS))
+
+
+@pytest.mark.parametrize("given", [{}, {"KeyArn": KEY, "EnhancedFanOut": "yes"}])
+def test_each_action_is_named(template: Mapping[str, Any], given: dict[str, str]) -> None:
+    found = list(statements(template, given))
+    assert len(found) >= 8
+    for _, one in found:
+        assert one["Sid"]
+        if one["Effect"] == "Allow":
+            assert not [action for action in listed(one["Action"]) if "*" in action], one
+            assert "NotAction" not in one
+        else:
+            # Refusing everything is the point of the one that refuses.
+            assert one["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+@pytest.mark.parametrize("given", [{}, {"KeyArn": KEY, "EnhancedFanOut": "yes"}])
+def test_each_resource_is_named_or_has_a_reason(
+    template: Mapping[str, Any], given: dict[str, str]
+) -> None:
+    reasons = template["Metadata"]["UnscopedResources"]
+    for _, one in statements(template, given):
+        for resource in listed(one["Resource"]):
+            assert resource.startswith("arn:aws:"), one
+            if "*" in resource:
+                assert len(reasons[one["Sid"]]) > 40, f"no reason for {resource}"
+
+
+def test_reasons_are_not_left_over(template: Mapping[str, Any]) -> None:
+    given = {"KeyArn": KEY, "EnhancedFanOut": "yes"}
+    open_ones = {
+        one["Sid"]
+        for _, one in statements(template, given)
+        if any("*" in resource for resource in listed(one["Resource"]))
+    }
+    assert open_ones == template["Metadata"]["UnscopedResources"].keys()
+
+
+def test_roles_are_for_one_service_and_one_resource(template: Mapping[str, Any]) -> None:
+    resolve = Resolver(template, PARAMETERS)
+    for name, role in resources(template, "AWS::IAM::Role"):
+        (one,) = resolve(role["AssumeRolePolicyDocument"]["Statement"])
+        assert one["Principal"]["Service"].endswith(".amazonaws.com"), name
+        assert one["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
+        assert one["Condition"]["ArnEquals"]["aws:SourceArn"].count(":") == 5
+
+
+def test_the_application_may_do_what_the_connectors_do(template: Mapping[str, Any]) -> None:
+    def allowed(given: dict[str, str]) -> set[str]:
+        return {
+            action
+            for name, one in statements(template, given)
+            if name == "ApplicationRole"
+            for action in listed(one["Action"])
+            if action.startswith(("kinesis:", "kms:"))
+        }
+
+    polling = {
+        "kinesis:DescribeStreamSummary",
+        "kinesis:GetRecords",
+        "kinesis:GetShardIterator",
+        "kinesis:ListShards",
+        "kinesis:PutRecords",
+    }
+    fan_out = {
+        "kinesis:DeregisterStreamConsumer",
+        "kinesis:DescribeStreamConsumer",
+        "kinesis:RegisterStreamConsumer",
+        "kinesis:SubscribeToShard",
+    }
+    assert allowed({}) == polling
+    assert allowed({"EnhancedFanOut": "yes"}) == polling | fan_out
+    assert allowed({"KeyArn": KEY}) == polling | {"kms:Decrypt", "kms:GenerateDataKey"}
+
+
+@pytest.mark.parametrize("given", [{}, {"KeyArn": KEY}])
+def test_everything_is_encrypted(template: Mapping[str, Any], given: dict[str, str]) -> None:
+    resolve = Resolver(template, PARAMETERS | given)
+    for _, stream in resources(template, "AWS::Kinesis::Stream"):
+        expected = given.get("KeyArn", "alias/aws/kinesis")
+        assert resolve(stream["StreamEncryption"]) == {"EncryptionType": "KMS", "KeyId": expected}
+    for _, queue in resources(template, "AWS::SQS::Queue"):
+        resolved = resolve(queue)
+        if given:
+            assert resolved["KmsMasterKeyId"] == KEY
+        else:
+            assert resolved["SqsManagedSseEnabled"] is True
+    (group,) = [one for _, one in resources(template, "AWS::Logs::LogGroup")]
+    assert resolve(group).get("KmsKeyId") == given.get("KeyArn")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"WithConnectors": "no"},
+        {"EnhancedFanOut": "yes"},
+        {"GeoIpDatabasePath": "data/city.mmdb"},
+    ],
+)
+def test_the_job_accepts_the_properties(template: Mapping[str, Any], given: dict[str, str]) -> None:
+    resolve = Resolver(template, PARAMETERS | given)
+    ((_, application),) = resources(template, "AWS::KinesisAnalyticsV2::Application")
+    listing = resolve(application["ApplicationConfiguration"])["EnvironmentProperties"]
+    groups = {one["PropertyGroupId"]: dict(one["PropertyMap"]) for one in listing["PropertyGroups"]}
+
+    settings = JobSettings.load(groups)
+
+    assert settings.outputs["dead_letters"] == "dead-letters"
+    assert all(value for values in groups.values() for value in values.values())
+    assert sum(map(len, groups.values())) <= 50
+    connectors = given.get("WithConnectors") != "no"
+    assert groups[RUN_OPTIONS_GROUP] == Manifest("x", "1", connectors=connectors).run_options()
+
+
+def metrics_of(alarm: Mapping[str, Any]) -> Iterator[str]:
+    if "MetricName" in alarm:
+        yield alarm["MetricName"]
+    for one in alarm.get("Metrics", []):
+        if "MetricStat" in one:
+            yield one["MetricStat"]["Metric"]["MetricName"]
+        elif "Fn::Sub" in one["Expression"]:
+            yield one["Expression"]["Fn::Sub"].partition("MAX(")[2].partition(")")[0]
+
+
+def test_alarms(template: Mapping[str, Any]) -> None:
+    resolve = Resolver(template, PARAMETERS)
+    found: dict[str, set[float]] = {}
+    for name, alarm in resources(template, "AWS::CloudWatch::Alarm"):
+        for metric in metrics_of(alarm):
+            found.setdefault(metric, set()).add(float(resolve(alarm["Threshold"])))
+        assert len(alarm["AlarmDescription"]) > 30, name
+        assert alarm["AlarmActions"] == alarm["OKActions"]
+
+    assert found.keys() == ALARMED_METRICS.keys()
+    assert not found.keys() & GONE_METRICS
+    for metric, threshold in ALARMED_METRICS.items():
+        assert threshold is None or threshold in found[metric], metric
+
+
+def test_every_output_stream_is_watched_for_throttling(template: Mapping[str, Any]) -> None:
+    watched = {
+        alarm["Dimensions"][0]["Value"]["Ref"]
+        for _, alarm in resources(template, "AWS::CloudWatch::Alarm")
+        if "ThroughputExceeded" in alarm.get("MetricName", "")
+    }
+    assert watched == {name for name, _ in resources(template, "AWS::Kinesis::Stream")}
+
+
+# moto knows no alarms, pipes, queue policies, log streams and applications in a stack.
+@pytest.mark.filterwarnings("ignore:Tried to parse .* not supported by moto:UserWarning")
+def test_a_stack_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with mock_aws():
+        client = boto3.client("cloudformation")
+        client.create_stack(
+            StackName="weblog",
+            TemplateBody=TEMPLATE.read_text(encoding="utf-8"),
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+            Parameters=[
+                {"ParameterKey": "CodeBucket", "ParameterValue": "code-bucket"},
+                {"ParameterKey": "StreamMode", "ParameterValue": "PROVISIONED"},
+                {"ParameterKey": "Shards", "ParameterValue": "3"},
+            ],
+        )
+        (stack,) = client.describe_stacks(StackName="weblog")["Stacks"]
+        outputs = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
+
+        assert stack["StackStatus"] == "CREATE_COMPLETE"
+        kinesis = boto3.client("kinesis")
+        names = kinesis.list_streams()["StreamNames"]
+        assert sorted(names) == [
+            f"weblog-{name}"
+            for name in ("aggregates", "alerts", "dead-letters", "enriched", "input", "late")
+        ]
+        for name in names:
+            summary = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+            assert summary["OpenShardCount"] == 3
+        iam = boto3.client("iam")
+        role = iam.get_role(RoleName="weblog-application")["Role"]
+        assert role["Arn"] == outputs["ApplicationRoleArn"]
+        stored: Any = iam.get_role_policy(
+            RoleName="weblog-application", PolicyName="run-the-application"
+        )["PolicyDocument"]
+        # moto keeps a stack's policy as a text that is not quite JSON.
+        assert outputs["EnrichedStreamArn"] in str(stored)
+        attributes = boto3.client("sqs").get_queue_attributes(
+            QueueUrl=outputs["DeadLetterQueueUrl"], AttributeNames=["All"]
+        )["Attributes"]
+        assert attributes["MessageRetentionPeriod"] == "1209600"
+        groups = boto3.client("logs").describe_log_groups()["logGroups"]
+        assert [one["logGroupName"] for one in groups] == ["/aws/kinesis-analytics/weblog"]
