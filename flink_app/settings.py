@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, Self
 
+from flink_app.alerts import RULES_GROUP, Alerts, AlertSettings, rule_settings
+from flink_app.lookups.settings import LOOKUP_GROUPS, LookupSettings, lookup_settings
 from flink_app.sinks import SINK_GROUP_PREFIX, Sink, load_sinks
 from flink_app.sources import SOURCE_TYPES, FilesystemSource, Source, load_source
 from flink_app.sql_files import output_files
@@ -28,6 +30,8 @@ DEFAULT_SINK_KEY = "default"
 OFF = "off"
 # Groups of the service itself (entry point, jar, ...), which it reads, not the job.
 _SERVICE_GROUP_PREFIX = "kinesis.analytics."
+# Of the Lambda functions, which may share the file.
+_LAMBDA_GROUP = "weblog.lambda"
 
 type ExecutionMode = Literal["process", "thread"]
 
@@ -105,7 +109,9 @@ class JobSettings:
         core: Settings of the enrichment.
         job: How the job runs.
         source: Where lines come from.
+        lookups: What records are looked up in.
         windows: Windows and event time.
+        alerts: Alert rules.
         sinks: Places to write to, by name.
         outputs: For each output the name of its sink, or `off`.
     """
@@ -113,7 +119,9 @@ class JobSettings:
     core: CoreSettings = field(default_factory=CoreSettings)
     job: RunSettings = field(default_factory=RunSettings)
     source: Source = field(default_factory=FilesystemSource)
+    lookups: LookupSettings = field(default_factory=LookupSettings)
     windows: WindowSettings = field(default_factory=WindowSettings)
+    alerts: Alerts = field(default_factory=Alerts)
     sinks: dict[str, Sink] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
 
@@ -127,29 +135,43 @@ class JobSettings:
         """
         check_groups(
             properties,
-            (*core_groups(), *(group.group for group in _GROUPS), OUTPUTS_GROUP),
-            ignored_prefixes=(_SERVICE_GROUP_PREFIX, SINK_GROUP_PREFIX),
+            (
+                *core_groups(),
+                *(group.group for group in (*LOOKUP_GROUPS, *_GROUPS)),
+                RULES_GROUP,
+                OUTPUTS_GROUP,
+            ),
+            ignored_prefixes=(_SERVICE_GROUP_PREFIX, _LAMBDA_GROUP, SINK_GROUP_PREFIX),
         )
         windows = WindowSettings.load(properties)
         windows.check()
         source = load_source(properties)
         sinks = load_sinks(properties)
+        core = CoreSettings.load(properties)
         return cls(
-            core=CoreSettings.load(properties),
+            core=core,
+            lookups=LookupSettings.load(properties, core),
             job=RunSettings.load(properties),
             source=source,
             windows=windows,
+            alerts=Alerts.load(properties, windows.size),
             sinks=sinks,
             outputs=_load_outputs(properties, sinks),
         )
 
 
-_GROUPS: tuple[type[Group], ...] = (RunSettings, *SOURCE_TYPES.values(), WindowSettings)
+_GROUPS: tuple[type[Group], ...] = (
+    RunSettings,
+    *SOURCE_TYPES.values(),
+    WindowSettings,
+    AlertSettings,
+)
 
 
 def job_settings() -> tuple[Setting, ...]:
     """Every setting with a fixed name, of core and job, for documentation and checks."""
-    return (*core_settings(), *(one for group in _GROUPS for one in group.settings()))
+    of_job = (one for group in _GROUPS for one in group.settings())
+    return (*core_settings(), *lookup_settings(), *of_job, *rule_settings())
 
 
 def _load_outputs(properties: Properties, sinks: dict[str, Sink]) -> dict[str, str]:

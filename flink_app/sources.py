@@ -101,7 +101,8 @@ class KinesisSource(Group, name=SOURCE_GROUP):
     )
     discovery_interval: timedelta = setting(
         "shard.discovery.interval",
-        duration("1 s", "1 h"),
+        # The connector fails when the second look begins before the first has ended.
+        duration("3 s", "1 h"),
         "10 s",
         "How often new shards are looked for.",
     )

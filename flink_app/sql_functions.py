@@ -14,6 +14,7 @@ from typing import cast
 from pyflink.table.udf import ScalarFunction, udf
 
 from flink_app.application_properties import load_properties, properties_file
+from flink_app.secrets import resolve_salt
 from flink_app.settings import JobSettings
 from udfs import pages, user_agent
 from udfs.enrichment import Enricher
@@ -36,7 +37,8 @@ def _core_settings() -> CoreSettings:
 @lru_cache(maxsize=1)
 def _enricher() -> Enricher:
     # Opened in the worker, at the first address.
-    return Enricher.create(_core_settings())
+    settings = _core_settings()
+    return Enricher.create(settings, salt=resolve_salt(settings))
 
 
 @lru_cache(maxsize=65_536)
@@ -60,7 +62,7 @@ def _city(address: str) -> str | None:
     return None if place is None else place.city
 
 
-enrich = udf(EnrichFunction(_core_settings()), result_type="STRING")
+enrich = udf(EnrichFunction(_core_settings(), resolve_salt), result_type="STRING")
 page_name = _text_function(pages.page_name)
 country = _text_function(_country)
 city = _text_function(_city)

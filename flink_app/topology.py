@@ -12,7 +12,9 @@ from __future__ import annotations
 from pyflink.table import Schema, StatementSet, StreamTableEnvironment
 from pyflink.table.udf import ScalarFunction, udf
 
+from flink_app.alerts import alert_parameters
 from flink_app.outputs import Output, planned_outputs
+from flink_app.secrets import resolve_salt
 from flink_app.settings import JobSettings
 from flink_app.sql_files import SQL_DIRECTORY, interval, milliseconds, options, statements
 from udfs.flink import EnrichFunction
@@ -50,11 +52,21 @@ def query_parameters(settings: JobSettings) -> dict[str, str]:
         "sliding_slide": interval(windows.sliding_slide),
         "session_gap": interval(windows.session_gap),
         "top_n": str(windows.top_n),
+        **alert_parameters(settings.alerts, windows.size),
     }
 
 
 def _enrich_function(settings: JobSettings) -> ScalarFunction:
-    function: ScalarFunction = udf(EnrichFunction(settings.core), result_type="STRING")
+    core, lookups = settings.core, settings.lookups
+    function: ScalarFunction
+    if lookups.any and core.pipeline.stage != "basic":
+        # A job without look-ups needs neither pandas nor boto3.
+        from flink_app.lookups.function import EnrichWithLookups  # noqa: PLC0415
+
+        batches = EnrichWithLookups(core, lookups, resolve_salt)
+        function = udf(batches, result_type="STRING", func_type="pandas")
+    else:
+        function = udf(EnrichFunction(core, resolve_salt), result_type="STRING")
     return function
 
 

@@ -28,8 +28,10 @@ SELECT
   NULLIF(field[13], '')                                       AS referring_site,
   field[14] = '1'                                             AS is_bot,
   NULLIF(field[15], '')                                       AS issues,
-  NULLIF(field[16], '')                                       AS reason,
-  field[17]                                                   AS body
+  -- Empty unless look-ups need it; `host` is what the privacy settings leave of it.
+  NULLIF(field[16], '')                                       AS client_address,
+  NULLIF(field[17], '')                                       AS reason,
+  field[18]                                                   AS body
 FROM (SELECT enrich(data) AS packed FROM raw_log)
 CROSS JOIN UNNEST(SPLIT(packed, U&'\001E')) AS events (event)
 CROSS JOIN UNNEST(ARRAY[SPLIT(event, U&'\001F')]) AS fields (field);

@@ -1,43 +1,36 @@
 """From the bytes of one input record to the outcomes of its lines.
 
-A line goes through named steps: decode, parse, time, parts, encode. Each step either passes it on
-or ends it with a dead letter or a filtered outcome.
+A line goes through named steps: decode, parse, time, parts, filters, checks, privacy, encode. Each
+step either passes it on or ends it with a dead letter or a filtered outcome. Which steps are taken
+is a setting: all of them, or the first half (basic), or the second (advanced).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 import orjson
 
-from udfs.access_log import LogLine, parser_for, unescape
+from udfs.access_log import LogLine, parser_for
+from udfs.basic_record import encode_basic, read_basic
 from udfs.dead_letter import DeadLetter
-from udfs.errors import DatabaseError, ValidationError
-from udfs.geo import GeoDatabase, is_reserved
+from udfs.errors import DatabaseError, StageError, ValidationError
+from udfs.filters import Rule
+from udfs.geo import GeoDatabase
+from udfs.letter_privacy import LetterPrivacy
+from udfs.masking import Identity, mentions, without_identity
 from udfs.outcomes import DeadLettered, Enriched, Filtered, Outcome
-from udfs.pages import NO_PAGE, NO_REFERRER, describe_page, describe_referrer, split_request
-from udfs.quality import PRIVATE_ADDRESS
-from udfs.record import (
-    AgentPart,
-    ClientPart,
-    ReferrerPart,
-    RequestPart,
-    agent_part,
-    client_part,
-    encode,
-    referrer_part,
-    request_part,
-    status_part,
-)
+from udfs.parts import CacheUse, PartMaker
+from udfs.privacy import Privacy
+from udfs.record import AgentPart, ReferrerPart, RequestPart, encode
+from udfs.replay import PREFIX as REPLAY_PREFIX
+from udfs.replay import read_envelope
 from udfs.settings import CoreSettings, GeoIpSettings
 from udfs.timestamps import EventTime, iso_utc, read_timestamp
-from udfs.user_agent import UNKNOWN, parse_user_agent
 
 type Clock = Callable[[], float]
 """Seconds since 1970-01-01 UTC."""
@@ -46,69 +39,92 @@ type Clock = Callable[[], float]
 # process that opens the file: a worker on another machine has its own copy of the code elsewhere.
 _CODE_DIRECTORY = Path(__file__).resolve().parent.parent
 
-_REQUEST_CACHE_SIZE = 8192
-_REFERRER_CACHE_SIZE = 8192
 # Parts of longer lines are not kept, or a few thousand hostile lines would fill the memory.
 _MAX_KEPT_LINE = 1024
 
+# A basic record shows the request twice, and JSON may write a byte with six characters.
+_BASIC_RECORD_GROWTH = 16
+_BASIC_RECORD_FRAME = 4096
 
-class CacheUse(NamedTuple):
-    """How a cache did since the start."""
-
-    hits: int
-    misses: int
-    size: int
+EXHAUSTED = "attempts_exhausted"
+"""Reason of a dead letter that must not come back."""
 
 
 class Enricher:
     """Turns records into outcomes. It holds caches, so a worker keeps one.
 
     Attributes:
-        geo: the open GeoIP database, None when none is configured.
+        geo: the open GeoIP database, None when none is configured or needed.
     """
 
-    def __init__(self, settings: CoreSettings, geo: GeoDatabase | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: CoreSettings,
+        geo: GeoDatabase | None,
+        clock: Clock,
+        salt: bytes | None = None,
+        *,
+        client_address: bool = False,
+    ) -> None:
         self.geo = geo
         self._clock = clock
+        self._reads_basic = settings.pipeline.stage == "advanced"
+        self._writes_basic = settings.pipeline.stage == "basic"
         self._tolerance_ms = settings.time.future_tolerance.total_seconds() * 1000
         self._max_line_bytes = settings.parser.max_line_bytes
-        self._internal_hosts = frozenset(settings.site.internal_hosts)
+        if self._reads_basic:
+            grown = _BASIC_RECORD_GROWTH * self._max_line_bytes
+            self._max_line_bytes = grown + _BASIC_RECORD_FRAME
+        self._max_attempts = settings.dead_letters.max_attempts
         self._parse = parser_for(settings.parser.format)
-        self._status = lru_cache(512)(status_part)
-        self._fresh = _Parts(
-            self._client_part, self._request_part, self._referrer_part, self._agent_part
-        )
-        # A part seen before costs 0.06 us; made anew, a client takes 7 us, a request 3 us, a
-        # referrer 4 us and a user agent 26 us.
-        self._client_cache = lru_cache(settings.geoip.cache_size)(self._client_part)
-        self._request_cache = lru_cache(_REQUEST_CACHE_SIZE)(self._request_part)
-        self._referrer_cache = lru_cache(_REFERRER_CACHE_SIZE)(self._referrer_part)
-        self._agent_cache = lru_cache(settings.useragent.cache_size)(self._agent_part)
-        self._kept = _Parts(
-            self._client_cache, self._request_cache, self._referrer_cache, self._agent_cache
-        )
+        self._privacy = privacy = Privacy(settings.privacy, settings.dead_letters, salt)
+        self._parts = PartMaker(settings, geo, privacy)
+        self._letters = LetterPrivacy(privacy, None if self._reads_basic else self._parse)
+        self._event_key = privacy.event_key
+        self._filters = self._parts.filters.active and not self._reads_basic
+        # The advanced stage takes over what the basic one found.
+        self._earliest_ms = -(2**63) if self._reads_basic else self._parts.checks.earliest_ms
+        self._rejected = frozenset(settings.validation.reject)
+        self._hides_user = privacy.hides_user and not self._reads_basic
+        self._hides_client = privacy.hides_client and not self._writes_basic
+        self._hides_identities = self._hides_user or self._hides_client
+        self._gives_address = client_address
 
     @classmethod
-    def create(cls, settings: CoreSettings, clock: Clock = time.time) -> Self:
+    def create(
+        cls,
+        settings: CoreSettings,
+        clock: Clock = time.time,
+        salt: bytes | None = None,
+        *,
+        client_address: bool = False,
+    ) -> Self:
         """Make an enricher, opening what the settings name.
 
+        Args:
+            settings: what to do.
+            clock: tells the time.
+            salt: secret for hashes and event ids; needed if the privacy settings hide anything.
+            client_address: outcomes carry the client's address as the log has it, for look-ups.
+
         Raises:
-            ConfigurationError: the GeoIP database cannot be used.
+            ConfigurationError: the GeoIP database cannot be used, or the salt is missing.
         """
         path = settings.geoip.database_path
         geo = None
-        if path is not None:
+        if path is not None and settings.pipeline.stage != "basic":
             try:
                 geo = GeoDatabase.open(_CODE_DIRECTORY / path)
             except DatabaseError as error:
                 expected = f"a readable MaxMind DB file of City type ({error.problem})"
                 raise GeoIpSettings.error("database.path", str(path), expected) from error
-        return cls(settings, geo, clock)
+        return cls(settings, geo, clock, salt, client_address=client_address)
 
     def process(self, data: bytes) -> list[Outcome]:
         r"""Return the outcomes of a record's lines, one each and in order.
 
-        One line break at the end is allowed; lines may end with ``\r\n``.
+        One line break at the end is allowed; lines may end with ``\r\n``. A line may be a dead
+        letter that comes back in an envelope (:mod:`udfs.replay`).
 
         Raises:
             DatabaseError: the GeoIP database is corrupt. No data makes it raise anything else.
@@ -117,37 +133,54 @@ class Enricher:
         lines = data.removesuffix(b"\n").split(b"\n")
         return [self._outcome(line, index, now_ms) for index, line in enumerate(lines)]
 
+    def give_up(
+        self, data: bytes, index: int, problem: StageError, event_time_ms: int | None
+    ) -> DeadLettered:
+        """The dead letter of a line that failed after :meth:`process`.
+
+        Args:
+            data: the record.
+            index: the line's place in it, from 0.
+            problem: what went wrong.
+            event_time_ms: the line's time.
+        """
+        raw = data.removesuffix(b"\n").split(b"\n")[index].removesuffix(b"\r")
+        attempt = 1
+        if raw.startswith(REPLAY_PREFIX):
+            raw, attempt = read_envelope(raw)
+        return self._dead_letter(problem, raw, event_time_ms, self._clock() * 1000, attempt)
+
     def cache_use(self) -> dict[str, CacheUse]:
         """How well each cache does, by its name."""
-        caches = {
-            "client": self._client_cache,
-            "request": self._request_cache,
-            "referrer": self._referrer_cache,
-            "agent": self._agent_cache,
-        }
-        infos = {name: cache.cache_info() for name, cache in caches.items()}
-        return {name: CacheUse(one.hits, one.misses, one.currsize) for name, one in infos.items()}
+        return self._parts.cache_use()
 
-    def _outcome(self, raw: bytes, index: int, now_ms: float) -> Outcome:
+    def _outcome(self, raw: bytes, index: int, now_ms: float, attempt: int = 1) -> Outcome:
         raw = raw.removesuffix(b"\r")
         event_time_ms: int | None = None
         try:
             text = self._decode(raw)
             if not text or text.isspace():
-                return _filtered("blank_line", None, raw, index)
-            line = self._parse(text)
+                return _filtered("blank_line", None, event_id(raw, index, self._event_key))
+            if self._reads_basic:
+                line, issues, identifier = self._read_basic(text)
+            else:
+                line, issues = self._parse(text), ()
+                identifier = event_id(raw, index, self._event_key)
             when = read_timestamp(line.timestamp)
             event_time_ms = when.ms
             self._check_time(event_time_ms, now_ms)
-            return self._enrich(line, when, raw, index)
+            return self._enrich(line, when, issues, identifier, len(raw))
         except ValidationError as error:
-            letter = DeadLetter(error.stage, error.reason, error.message, raw, event_time_ms)
+            # Looked for here, because no line that can be parsed is an envelope: good lines
+            # don't pay for it.
+            if attempt == 1 and raw.startswith(REPLAY_PREFIX):
+                return self._replayed(raw, index, now_ms)
+            problem = error
         except DatabaseError:
             raise
         except Exception as error:  # noqa: BLE001 - a fault of ours costs one line, not the stream
-            problem = type(error).__name__
-            letter = DeadLetter("enrich", "internal_error", problem, raw, event_time_ms)
-        return DeadLettered(letter, letter.to_json(iso_utc(int(now_ms))))
+            problem = ValidationError("enrich", "internal_error", type(error).__name__)
+        return self._dead_letter(problem, raw, event_time_ms, now_ms, attempt)
 
     def _decode(self, raw: bytes) -> str:
         if len(raw) > self._max_line_bytes:
@@ -163,29 +196,69 @@ class Enricher:
                 "validate", "timestamp_in_future", "the event time lies too far ahead"
             )
 
-    def _enrich(self, line: LogLine, when: EventTime, raw: bytes, index: int) -> Enriched:
-        parts = self._kept if len(raw) <= _MAX_KEPT_LINE else self._fresh
-        client = parts.client(line.host)
-        request = parts.request(line.request)
-        referrer = parts.referrer(line.referer)
-        agent = parts.agent(line.agent)
-        status = self._status(line.status)
+    def _read_basic(self, text: str) -> tuple[LogLine, tuple[str, ...], str]:
+        record = read_basic(text)
+        line = record.line
+        if not record.masked and self._privacy.masker is not None:
+            # The basic stage ran with other privacy settings.
+            line = self._parts.masked(line)
+        return line, record.issues, record.event_id
+
+    def _enrich(
+        self,
+        line: LogLine,
+        when: EventTime,
+        carried: tuple[str, ...],
+        identifier: str,
+        length: int,
+    ) -> Enriched | Filtered:
+        makers = self._parts.kept if length <= _MAX_KEPT_LINE else self._parts.fresh
+        client = makers.client(line.host)
+        request = makers.request(line.request)
+        referrer = makers.referrer(line.referer)
+        agent = makers.agent(line.agent)
+        status = self._parts.status(line.status)
+        if self._filters:
+            rule = min(request.rule, status.rule, agent.rule)
+            if rule is not Rule.KEEP:
+                return _filtered(rule.reason, when, identifier)
         size_field = line.size
         size = None if size_field == "-" else int(size_field)
-        issues = client.issues
-        json = encode(
-            client,
-            line.timestamp,
-            when.iso,
-            request,
-            status,
-            size_field,
-            size,
-            referrer,
-            agent,
-            issues,
-            event_id(raw, index),
-        )
+        issues = client.issues + request.issues + referrer.issues + agent.issues + carried
+        if when.ms < self._earliest_ms or (size is not None and size > status.largest_body):
+            issues += self._parts.checks.late_issues(when.ms, size, status.largest_body)
+        if issues:
+            issues = self._accepted(issues)
+        if self._hides_identities:
+            request, referrer, agent = self._without_identities(line, request, referrer, agent)
+        if self._writes_basic:
+            json = encode_basic(
+                client,
+                line.timestamp,
+                when.iso,
+                request,
+                status,
+                size_field,
+                referrer,
+                agent.json_agent,
+                issues,
+                self._privacy.masker is not None,
+                identifier,
+            )
+        else:
+            json = encode(
+                client,
+                line.timestamp,
+                when.iso,
+                request,
+                status,
+                size_field,
+                size,
+                referrer,
+                agent,
+                issues,
+                identifier,
+            )
         return Enriched(
             when.ms,
             client.host,
@@ -200,47 +273,105 @@ class Enricher:
             referrer.site,
             agent.is_bot,
             issues,
+            line.host if self._gives_address else None,
             json,
         )
 
-    def _client_part(self, host: str) -> ClientPart:
-        place = None if self.geo is None else self.geo.lookup(host)
-        reserved = place is None and is_reserved(host)
-        return client_part(host, place, (PRIVATE_ADDRESS,) if reserved else ())
+    def _accepted(self, issues: tuple[str, ...]) -> tuple[str, ...]:
+        """The issues, each once, if the settings do not reject a record for one of them."""
+        for code in issues:
+            if code in self._rejected:
+                raise ValidationError("validate", code, "the settings reject lines with this issue")
+        return tuple(dict.fromkeys(issues))
 
-    def _request_part(self, field: str) -> RequestPart:
-        request = split_request(unescape(field))
-        page = NO_PAGE if request.path is None else describe_page(request.path)
-        return request_part(field, request, page)
+    def _without_identities(
+        self, line: LogLine, request: RequestPart, referrer: ReferrerPart, agent: AgentPart
+    ) -> tuple[RequestPart, ReferrerPart, AgentPart]:
+        """The parts without repetitions of the user and of the client's address."""
+        identities = self._identities(line)
+        if not identities:
+            return request, referrer, agent
+        texts = (request.searchable, referrer.searchable, agent.searchable)
+        if not any(mentions(texts, identity) for identity in identities):
+            return request, referrer, agent
 
-    def _referrer_part(self, field: str | None) -> ReferrerPart:
-        if field is None:
-            return referrer_part(field, NO_REFERRER)
-        return referrer_part(field, describe_referrer(unescape(field), self._internal_hosts))
+        def hidden(text: str) -> str:
+            for identity in identities:
+                text = without_identity(text, identity)
+            return text
 
-    def _agent_part(self, field: str | None) -> AgentPart:
-        return agent_part(field, UNKNOWN if field is None else parse_user_agent(unescape(field)))
+        parts = self._parts
+        return (
+            parts.shown_request(hidden(request.field), request.rule, request.issues),
+            parts.shown_referrer(
+                None if referrer.field is None else hidden(referrer.field), referrer.issues
+            ),
+            parts.shown_agent(
+                None if agent.field is None else hidden(agent.field), agent.rule, agent.issues
+            ),
+        )
+
+    def _identities(self, line: LogLine) -> list[Identity]:
+        """What is hidden wherever the line repeats it, in the order in which it is replaced."""
+        privacy = self._privacy
+        found = [
+            privacy.user_identity(name)
+            for name in (line.user, line.ident)
+            if name != "-" and self._hides_user
+        ]
+        if self._hides_client:
+            found.append(privacy.client_identity(line.host))
+        return [identity for identity in found if identity is not None]
+
+    def _replayed(self, raw: bytes, index: int, now_ms: float) -> Outcome:
+        try:
+            line, attempt = read_envelope(raw)
+        except ValidationError as error:
+            return self._dead_letter(error, raw, None, now_ms, 1)
+        if attempt > self._max_attempts:
+            problem = ValidationError("decode", EXHAUSTED, "more attempts than max.attempts allows")
+            return self._dead_letter(problem, line, None, now_ms, attempt)
+        return self._outcome(line, index, now_ms, attempt)
+
+    def _dead_letter(
+        self,
+        problem: StageError,
+        raw: bytes,
+        event_time_ms: int | None,
+        now_ms: float,
+        attempt: int,
+    ) -> DeadLettered:
+        stage, reason, message = problem.stage, problem.reason, problem.message
+        if attempt >= self._max_attempts and reason != EXHAUSTED:
+            reason, message = EXHAUSTED, f"attempt {attempt} was the last one: {reason}"
+        form = self._letters.form
+        letter = DeadLetter(
+            stage,
+            reason,
+            message,
+            self._letters.shown(raw),
+            event_time_ms,
+            attempt,
+            None if form == "raw" else form,
+        )
+        return DeadLettered(letter, letter.to_json(iso_utc(int(now_ms))))
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """Where the parts of a record come from: made anew, or kept."""
+def event_id(raw: bytes, index: int, key: bytes = b"") -> str:
+    """Id of a line: 128 bits of BLAKE2b over its bytes and its index in the record, in hex.
 
-    client: Callable[[str], ClientPart]
-    request: Callable[[str], RequestPart]
-    referrer: Callable[[str | None], ReferrerPart]
-    agent: Callable[[str | None], AgentPart]
-
-
-def event_id(raw: bytes, index: int) -> str:
-    """Id of a line: 128 bits of BLAKE2b over its bytes and its index in the record, in hex."""
-    return blake2b(raw, digest_size=16, person=index.to_bytes(16)).hexdigest()
+    Args:
+        raw: the line.
+        index: its place in the record, from 0.
+        key: secret without which nobody can try which line gives the id; none: a plain hash.
+    """
+    return blake2b(raw, digest_size=16, key=key, person=index.to_bytes(16)).hexdigest()
 
 
-def _filtered(reason: str, when: EventTime | None, raw: bytes, index: int) -> Filtered:
+def _filtered(reason: str, when: EventTime | None, identifier: str) -> Filtered:
     body = {
         "reason": reason,
         "event_time": None if when is None else when.iso,
-        "event_id": event_id(raw, index),
+        "event_id": identifier,
     }
     return Filtered(None if when is None else when.ms, reason, orjson.dumps(body).decode())

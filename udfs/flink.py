@@ -23,19 +23,31 @@ class EnrichFunction(ScalarFunction):
 
     Args:
         settings: The core's settings; they travel with the function to the workers.
+        salt_of: Gives the secret salt that the settings name. It is called in each worker,
+            so that the secret does not travel with the function.
+        client_address: Events carry the client's address as the log has it, for look-ups.
     """
 
-    def __init__(self, settings: CoreSettings) -> None:
+    def __init__(
+        self,
+        settings: CoreSettings,
+        salt_of: Callable[[CoreSettings], bytes | None] | None = None,
+        *,
+        client_address: bool = False,
+    ) -> None:
         self._settings = settings
+        self._salt_of = salt_of
+        self._client_address = client_address
         self._enrich: Callable[[bytes], str] | None = None
 
     def open(self, function_context: FunctionContext) -> None:
         """Opens the database and the parsers, once in each worker.
 
         Raises:
-            ConfigurationError: The GeoIP database cannot be used.
+            ConfigurationError: The GeoIP database or the salt cannot be used.
         """
-        enricher = Enricher.create(self._settings)
+        salt = None if self._salt_of is None else self._salt_of(self._settings)
+        enricher = Enricher.create(self._settings, salt=salt, client_address=self._client_address)
         tolerance = self._settings.time.future_tolerance
         progress = StreamProgress(int(tolerance.total_seconds() * 1000))
         counts = OutcomeCounts()

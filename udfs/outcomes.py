@@ -15,7 +15,8 @@ class Enriched(NamedTuple):
     """
 
     event_time_ms: int
-    host: str
+    host: str | None
+    """As the record shows it."""
     webpage: str | None
     status: int
     size: int | None
@@ -27,6 +28,8 @@ class Enriched(NamedTuple):
     referring_site: str | None
     is_bot: bool
     issues: tuple[str, ...]
+    client_address: str | None
+    """As the log has it, for look-ups; None unless they are wanted."""
     json: str
 
 

@@ -79,10 +79,9 @@ def describe_page(target: str) -> Page:
     An extension is what follows a last dot: up to 8 letters and digits, not digits alone, so that
     ``/release-1.5`` keeps its name. A target without a path (``*``, ``host:443``) has no page.
     """
-    path = target if target.startswith("/") else _path_of_url(target)
+    path = path_of(target).partition(";")[0]
     if not path:
         return NO_PAGE
-    path = path.partition("?")[0].partition("#")[0].partition(";")[0]
     if "//" in path:
         path = _SLASHES.sub("/", path)
     trimmed = path.strip("/")
@@ -98,6 +97,12 @@ def describe_page(target: str) -> Page:
     if not stem or not _is_extension(extension):
         return Page(name, depth, is_static=False)
     return Page(stem, depth, extension.lower() in _STATIC)
+
+
+def path_of(target: str) -> str:
+    """Path of a request's target or of a URL, without query and fragment; nothing without one."""
+    path = target if target.startswith("/") else _path_of_url(target)
+    return path.partition("?")[0].partition("#")[0]
 
 
 def _path_of_url(url: str) -> str:

@@ -1,6 +1,14 @@
-"""How far a stream has come in event time, safe against lines with a wrong date."""
+"""How far a stream has come in event time, safe against lines with a wrong date or none."""
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+# Lines in a row without a usable time before the clock on the wall takes over.
+_FAILURES = 20
+# How long a stream must have shown nothing else before it is taken to be a live one.
+_SECONDS_WITHOUT_ANY_TIME = 60.0
 
 
 class StreamProgress:
@@ -10,23 +18,39 @@ class StreamProgress:
     first time, counts only once consecutive lines confirm it: their times must agree within the
     tolerance. So a lone line from the far future closes no window, and a true gap in a log costs
     the watermark a delay of two lines.
+
+    Where no line has a usable time, as in an outage, time still has to go on: windows would never
+    close, and the alert about the outage with them. So after twenty such lines in a row the
+    progress moves on as the clock on the wall does. A replay is not disturbed: it is through with
+    them in a moment. A stream that has shown nothing else for a minute is taken to be a live one,
+    and the clock's time for its own.
     """
 
     __slots__ = (
         "_candidate_high",
         "_candidate_low",
+        "_clock",
         "_confirmations",
+        "_failing_since",
+        "_failures",
+        "_progress_before",
         "_seen",
         "_tolerance",
         "current",
     )
 
-    def __init__(self, tolerance_ms: int, confirmations: int = 3) -> None:
+    def __init__(
+        self,
+        tolerance_ms: int,
+        confirmations: int = 3,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """Start without progress.
 
         Args:
             tolerance_ms: step in milliseconds that needs no confirmation.
             confirmations: lines that must agree on a larger step, at least 1.
+            clock: gives the time in seconds since 1970-01-01 UTC.
         """
         if tolerance_ms < 0 or confirmations < 1:
             raise ValueError("tolerance_ms must not be negative, confirmations at least 1")
@@ -34,11 +58,16 @@ class StreamProgress:
         self._confirmations = confirmations
         self._candidate_low = self._candidate_high = 0
         self._seen = 0
+        self._clock = clock
+        self._failures = 0
+        self._failing_since = 0.0
+        self._progress_before: int | None = None
         self.current: int | None = None
         """Progress in milliseconds since 1970-01-01 UTC, None before the first confirmed time."""
 
     def observe(self, event_time_ms: int) -> int | None:
         """Take one line's time into account and return the progress after it."""
+        self._failures = 0
         current = self.current
         if current is not None and event_time_ms <= current + self._tolerance:
             self._seen = 0
@@ -57,4 +86,26 @@ class StreamProgress:
         if self._seen >= self._confirmations:
             self._seen = 0
             self.current = high
+        return self.current
+
+    def fail(self) -> int | None:
+        """Take a line without a usable time into account and return the progress after it."""
+        now = self._clock()
+        if not self._failures:
+            self._failing_since = now
+            self._progress_before = self.current
+        self._failures += 1
+        if self._failures < _FAILURES:
+            return self.current
+        seconds = now - self._failing_since
+        before = self._progress_before
+        if before is not None:
+            moved = before + int(seconds * 1000)
+        elif seconds >= _SECONDS_WITHOUT_ANY_TIME:
+            moved = int(now * 1000)
+        else:
+            return None
+        # Never back, should the clock be set back.
+        if self.current is None or moved > self.current:
+            self.current = moved
         return self.current

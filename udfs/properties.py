@@ -22,7 +22,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
@@ -220,6 +220,40 @@ def text_list(*, lower: bool = False) -> Parser[tuple[str, ...]]:
         return tuple(item.lower() if lower else item for item in items if item)
 
     return Parser(read, "a comma-separated list")
+
+
+def pattern_list(regex: str, expectation: str) -> Parser[tuple[str, ...]]:
+    """Comma-separated texts that each match a regular expression as a whole."""
+    compiled = re.compile(regex)
+    split = text_list()
+
+    def read(given: str) -> tuple[str, ...]:
+        items = split.read(given)
+        if any(compiled.fullmatch(item) is None for item in items):
+            raise ValueError
+        return items
+
+    return Parser(read, expectation)
+
+
+def word_list(words: Iterable[str]) -> Parser[tuple[str, ...]]:
+    """Comma-separated words out of the given ones."""
+    known = tuple(words)
+    return pattern_list(
+        "|".join(map(re.escape, known)), f"a comma-separated list out of {', '.join(known)}"
+    )
+
+
+def date() -> Parser[datetime]:
+    """A day such as ``2015-05-17``, as its first instant in UTC."""
+
+    def read(given: str) -> datetime:
+        # fromisoformat() also takes other forms of ISO 8601.
+        if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", given) is None:
+            raise ValueError
+        return datetime.fromisoformat(given).replace(tzinfo=UTC)
+
+    return Parser(read, "a day such as 2015-05-17")
 
 
 def boolean() -> Parser[bool]:

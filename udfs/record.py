@@ -15,7 +15,9 @@ from dataclasses import dataclass
 
 import orjson
 
+from udfs.filters import Rule
 from udfs.geo import GeoLocation
+from udfs.masking import Searchable
 from udfs.pages import Page, Referrer, Request
 from udfs.quality import quality_json
 from udfs.user_agent import UserAgent
@@ -60,7 +62,8 @@ FIELDS = (
 class ClientPart:
     """What the client's address contributes."""
 
-    host: str
+    host: str | None
+    """As the record shows it."""
     country: str | None
     issues: tuple[str, ...]
     json_host: str
@@ -73,6 +76,12 @@ class ClientPart:
 class RequestPart:
     """What the request line contributes."""
 
+    field: str
+    """As the log has it, with personal values masked."""
+    searchable: Searchable
+    """The same, to be searched for identities; nothing if none is hidden."""
+    rule: Rule
+    issues: tuple[str, ...]
     webpage: str | None
     json_line: str
     json_webpage: str
@@ -86,6 +95,9 @@ class RequestPart:
 class ReferrerPart:
     """What the referrer contributes."""
 
+    field: str | None
+    searchable: Searchable
+    issues: tuple[str, ...]
     type: str
     site: str | None
     json_referer: str
@@ -96,6 +108,10 @@ class ReferrerPart:
 class AgentPart:
     """What the user agent contributes."""
 
+    field: str | None
+    searchable: Searchable
+    rule: Rule
+    issues: tuple[str, ...]
     browser: str | None
     os: str | None
     device_type: str
@@ -112,12 +128,15 @@ class StatusPart:
     """What the response's status contributes."""
 
     status: int
+    rule: Rule
+    largest_body: int
+    """More bytes than this are odd."""
     json_class: str
     json_error: str
 
 
-def client_part(host: str, place: GeoLocation | None, issues: tuple[str, ...]) -> ClientPart:
-    """Part of a client; None for a place means that it is not known."""
+def client_part(host: str | None, place: GeoLocation | None, issues: tuple[str, ...]) -> ClientPart:
+    """Part of a client as the record shows it; None for a place means that it is not known."""
     city = country = code = location = None
     if place is not None:
         city, country, code = place.city, place.country, place.country_code
@@ -133,11 +152,23 @@ def client_part(host: str, place: GeoLocation | None, issues: tuple[str, ...]) -
     )
 
 
-def request_part(line: str, request: Request, page: Page) -> RequestPart:
-    """Part of a request line, given as the log has it."""
+def request_part(
+    field: str,
+    request: Request,
+    page: Page,
+    rule: Rule,
+    issues: tuple[str, ...],
+    *,
+    searchable: Searchable,
+) -> RequestPart:
+    """Part of a request line, given as the record shows it."""
     return RequestPart(
+        field,
+        searchable,
+        rule,
+        issues,
         page.name,
-        _value(line),
+        _value(field),
         _value(page.name),
         _members(method=request.method, path=request.path, protocol=request.protocol),
         "null" if page.depth is None else str(page.depth),
@@ -145,19 +176,46 @@ def request_part(line: str, request: Request, page: Page) -> RequestPart:
     )
 
 
-def referrer_part(field: str | None, referrer: Referrer) -> ReferrerPart:
-    """Part of a referrer, given as the log has it; None where the format has none."""
-    return ReferrerPart(referrer.type, referrer.site, _value(field), _value(referrer.page))
+def referrer_part(
+    field: str | None,
+    shown: str | None,
+    referrer: Referrer,
+    issues: tuple[str, ...],
+    *,
+    searchable: Searchable,
+) -> ReferrerPart:
+    """Part of a referrer; None where the format has none, or where it is not shown."""
+    return ReferrerPart(
+        field,
+        searchable,
+        issues,
+        referrer.type,
+        referrer.site,
+        _value(shown),
+        _value(referrer.page),
+    )
 
 
-def agent_part(field: str | None, agent: UserAgent) -> AgentPart:
-    """Part of a user agent, given as the log has it; None where the format has none."""
+def agent_part(
+    field: str | None,
+    shown: str | None,
+    agent: UserAgent,
+    rule: Rule,
+    issues: tuple[str, ...],
+    *,
+    searchable: Searchable,
+) -> AgentPart:
+    """Part of a user agent; None where the format has none, or where it is not shown."""
     return AgentPart(
+        field,
+        searchable,
+        rule,
+        issues,
         agent.browser,
         agent.os,
         agent.device_type,
         agent.is_bot,
-        _value(field),
+        _value(shown),
         _members(os=agent.os, browser=agent.browser),
         _members(
             device_type=agent.device_type,
@@ -168,9 +226,11 @@ def agent_part(field: str | None, agent: UserAgent) -> AgentPart:
     )
 
 
-def status_part(status: str) -> StatusPart:
+def status_part(status: str, rule: Rule, largest_body: int) -> StatusPart:
     """Part of a status of three digits."""
-    return StatusPart(int(status), f"{status[0]}xx", _boolean(status[0] in "45"))
+    return StatusPart(
+        int(status), rule, largest_body, f"{status[0]}xx", _boolean(status[0] in "45")
+    )
 
 
 def encode(  # noqa: PLR0917 - keywords would add 0.1 us to every record

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from udfs.access_log import LogFormat
 from udfs.properties import (
     Group,
     Properties,
     Setting,
+    boolean,
     choice,
+    date,
     duration,
     integer,
     path,
+    pattern,
+    pattern_list,
     setting,
     text_list,
+    word_list,
+)
+from udfs.quality import ISSUES, REJECTABLE
+
+type Stage = Literal["all", "basic", "advanced"]
+type Profile = Literal["off", "standard", "strict"]
+type FieldChoice = Literal["profile", "keep", "drop", "mask", "truncate", "hash"]
+type UserChoice = Literal["profile", "keep", "drop", "mask", "hash"]
+type EmailChoice = Literal["profile", "keep", "mask", "hash"]
+type DeadLetterChoice = Literal["profile", "raw", "masked", "omitted"]
+
+_STATUSES = pattern_list(
+    "[1-5][0-9][0-9]|[1-5]xx", "a comma-separated list of statuses such as 404 or 5xx"
 )
 
 
@@ -88,14 +105,219 @@ class SiteSettings(Group, name="weblog.site"):
 
 
 @dataclass(frozen=True, slots=True)
+class PipelineSettings(Group, name="weblog.pipeline"):
+    """Which part of the work is done here."""
+
+    stage: Stage = setting(
+        "stage",
+        choice("all", "basic", "advanced"),
+        "all",
+        "Everything; or parse, filter and validate into basic records; or enrich those.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FilterSettings(Group, name="weblog.filters"):
+    """Which lines are left out on purpose. Paths are compared as sent, without the query."""
+
+    debug_path_prefixes: tuple[str, ...] = setting(
+        "debug.path.prefixes",
+        text_list(),
+        "",
+        "Requests below these paths are debug traffic (debug_path).",
+    )
+    debug_query_parameters: tuple[str, ...] = setting(
+        "debug.query.parameters",
+        text_list(lower=True),
+        "",
+        "Requests with one of these query parameters are debug traffic (debug_parameter).",
+    )
+    debug_agents: tuple[str, ...] = setting(
+        "debug.agents",
+        text_list(lower=True),
+        "",
+        "User agents that hold one of these texts, in any case, are debug traffic (debug_agent).",
+    )
+    include_methods: tuple[str, ...] = setting(
+        "include.methods",
+        text_list(),
+        "",
+        "Only these methods are kept; empty: all (method_not_included).",
+    )
+    exclude_methods: tuple[str, ...] = setting(
+        "exclude.methods", text_list(), "", "These methods are left out (method_excluded)."
+    )
+    include_statuses: tuple[str, ...] = setting(
+        "include.statuses",
+        _STATUSES,
+        "",
+        "Only these statuses are kept; empty: all (status_not_included).",
+    )
+    exclude_statuses: tuple[str, ...] = setting(
+        "exclude.statuses", _STATUSES, "", "These statuses are left out (status_excluded)."
+    )
+    include_paths: tuple[str, ...] = setting(
+        "include.paths",
+        text_list(),
+        "",
+        "Only paths that match one of these patterns (*, ?, [...]) are kept; empty: all "
+        "(path_not_included).",
+    )
+    exclude_paths: tuple[str, ...] = setting(
+        "exclude.paths",
+        text_list(),
+        "",
+        "Paths that match one of these patterns are left out (path_excluded).",
+    )
+    exclude_static: bool = setting(
+        "exclude.static",
+        boolean(),
+        "false",
+        "Images, styles, scripts, fonts, audio and video are left out (static_asset).",
+    )
+    exclude_bots: bool = setting(
+        "exclude.bots", boolean(), "false", "Known crawlers are left out (bot)."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacySettings(Group, name="weblog.privacy"):
+    """What is hidden of persons. ``profile`` as a value takes what the profile says."""
+
+    profile: Profile = setting(
+        "profile",
+        choice("off", "standard", "strict"),
+        "off",
+        "off; standard: addresses truncated, query values and e-mail addresses masked; strict: "
+        "addresses hashed, referrers without query and user agents without minor versions as well.",
+    )
+    client_address: FieldChoice = setting(
+        "client.address",
+        choice("profile", "keep", "drop", "mask", "truncate", "hash"),
+        "profile",
+        "The client; truncate keeps /24 of IPv4, /48 of IPv6, the domain of a host name.",
+    )
+    auth_user: UserChoice = setting(
+        "auth.user",
+        choice("profile", "keep", "drop", "mask", "hash"),
+        "profile",
+        "The authenticated user; never part of a record, but of a dead letter.",
+    )
+    referer: FieldChoice = setting(
+        "referer",
+        choice("profile", "keep", "drop", "mask", "truncate", "hash"),
+        "profile",
+        "The referrer; truncate keeps what stands before its query.",
+    )
+    agent: FieldChoice = setting(
+        "agent",
+        choice("profile", "keep", "drop", "mask", "truncate", "hash"),
+        "profile",
+        "The user agent as text; truncate keeps major versions only.",
+    )
+    query_values: UserChoice = setting(
+        "query.values",
+        choice("profile", "keep", "drop", "mask", "hash"),
+        "profile",
+        "Values of the parameters below, wherever they appear.",
+    )
+    query_parameters: tuple[str, ...] = setting(
+        "query.parameters",
+        text_list(lower=True),
+        "access_token, api_key, auth, authorization, email, first_name, id_token, jwt, key, "
+        "last_name, login, mail, pass, passwd, password, phone, pwd, refresh_token, secret, "
+        "session, session_id, sid, signature, ssn, tel, token, user, user_name",
+        "Parameters whose values are personal; case, - and _ do not matter.",
+    )
+    emails: EmailChoice = setting(
+        "emails",
+        choice("profile", "keep", "mask", "hash"),
+        "profile",
+        "E-mail addresses in URLs and in the user agents of persons; a crawler's contact is kept.",
+    )
+    salt_variable: str = setting(
+        "salt.variable",
+        pattern("[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable"),
+        "WEBLOG_PRIVACY_SALT",
+        "Environment variable with the secret salt, of at least 16 bytes.",
+    )
+    salt_secret_arn: str = setting(
+        "salt.secret.arn",
+        pattern(
+            "|arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+"
+            "|ssm:[a-z0-9-]+:[0-9]{12}:parameter/.+)",
+            "the ARN of a Secrets Manager secret or of an SSM parameter",
+        ),
+        "",
+        "Secret that holds the salt; if empty, the environment variable is read.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterSettings(Group, name="weblog.deadletters"):
+    """What dead letters hold, and how often they may come back."""
+
+    privacy: DeadLetterChoice = setting(
+        "privacy",
+        choice("profile", "raw", "masked", "omitted"),
+        "profile",
+        "The line as it came, masked, or left out; by profile: raw with profile off, else masked.",
+    )
+    max_attempts: int = setting(
+        "max.attempts",
+        integer(1, 1000),
+        "5",
+        "Failures after which a replayed line is given up (attempts_exhausted).",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationSettings(Group, name="weblog.validation"):
+    """What makes a record odd. Odd records are flagged; only those of `reject` are dead letters."""
+
+    earliest_time: datetime = setting(
+        "earliest.time",
+        date(),
+        "1995-01-01",
+        "Earlier lines are odd (timestamp_ancient).",
+    )
+    max_bytes: int = setting(
+        "max.bytes",
+        integer(1, 10**18),
+        "1099511627776",
+        "Larger responses are impossible (size_impossible).",
+    )
+    max_field_length: int = setting(
+        "max.field.length",
+        integer(64, 10_485_760),
+        "4096",
+        "Longer requests, referrers and user agents are odd (field_too_long).",
+    )
+    ignore: tuple[str, ...] = setting(
+        "ignore", word_list(ISSUES), "", "Issue codes that are not looked for."
+    )
+    reject: tuple[str, ...] = setting(
+        "reject",
+        word_list(REJECTABLE),
+        "",
+        "Issue codes that make a line a dead letter of stage validate. Probes never do.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class CoreSettings:
     """All groups the core reads."""
 
+    pipeline: PipelineSettings = field(default_factory=PipelineSettings)
     parser: ParserSettings = field(default_factory=ParserSettings)
     time: TimeSettings = field(default_factory=TimeSettings)
     geoip: GeoIpSettings = field(default_factory=GeoIpSettings)
     useragent: UserAgentSettings = field(default_factory=UserAgentSettings)
     site: SiteSettings = field(default_factory=SiteSettings)
+    filters: FilterSettings = field(default_factory=FilterSettings)
+    privacy: PrivacySettings = field(default_factory=PrivacySettings)
+    validation: ValidationSettings = field(default_factory=ValidationSettings)
+    dead_letters: DeadLetterSettings = field(default_factory=DeadLetterSettings)
 
     @classmethod
     def load(cls, properties: Properties) -> Self:
@@ -105,20 +327,30 @@ class CoreSettings:
             ConfigurationError: an unknown key or an unacceptable value.
         """
         return cls(
+            pipeline=PipelineSettings.load(properties),
             parser=ParserSettings.load(properties),
             time=TimeSettings.load(properties),
             geoip=GeoIpSettings.load(properties),
             useragent=UserAgentSettings.load(properties),
             site=SiteSettings.load(properties),
+            filters=FilterSettings.load(properties),
+            privacy=PrivacySettings.load(properties),
+            validation=ValidationSettings.load(properties),
+            dead_letters=DeadLetterSettings.load(properties),
         )
 
 
 _GROUPS: tuple[type[Group], ...] = (
+    PipelineSettings,
     ParserSettings,
     TimeSettings,
     GeoIpSettings,
     UserAgentSettings,
     SiteSettings,
+    FilterSettings,
+    PrivacySettings,
+    ValidationSettings,
+    DeadLetterSettings,
 )
 
 

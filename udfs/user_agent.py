@@ -48,6 +48,14 @@ def parse_user_agent(agent: str) -> UserAgent:
     )
 
 
+def is_person(agent: UserAgent) -> bool:
+    """Whether it is a person's device rather than a program of its own.
+
+    Many crawlers are on no list, but few claim to be a browser on a known kind of device.
+    """
+    return agent.device_type in {"desktop", "mobile", "tablet"}
+
+
 def _known(family: str) -> str | None:
     return None if family in {"", "Other"} else family
 

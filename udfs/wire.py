@@ -32,6 +32,7 @@ FIELDS = (
     "referring_site",
     "is_bot",
     "issues",
+    "client_address",
     "reason",
     "body",
 )
@@ -46,8 +47,8 @@ _WITHOUT_SEPARATORS = str.maketrans({EVENT_SEPARATOR: "\ufffd", FIELD_SEPARATOR:
 def pack(outcomes: Iterable[Outcome], progress: StreamProgress) -> str:
     """Pack the outcomes of one record in order, and move the stream's progress.
 
-    Dead letters don't move it: their time is unknown or not to be trusted. An event without a time
-    takes the progress as its own, or 0 before there is any.
+    Dead letters don't: their time is unknown or not to be trusted. They and all others without a
+    time take the progress as their own, or 0 before there is any.
     """
     return EVENT_SEPARATOR.join(
         [
@@ -62,11 +63,10 @@ def pack(outcomes: Iterable[Outcome], progress: StreamProgress) -> str:
 def _pack_other(outcome: Filtered | DeadLettered, progress: StreamProgress) -> str:
     if isinstance(outcome, Filtered):
         kind, time, reason = "F", outcome.event_time_ms, outcome.reason
-        watermark = progress.current if time is None else progress.observe(time)
     else:
         letter = outcome.letter
-        kind, time, reason = "D", letter.event_time_ms, f"{letter.stage}/{letter.reason}"
-        watermark = progress.current
+        kind, time, reason = "D", None, f"{letter.stage}/{letter.reason}"
+    watermark = progress.fail() if time is None else progress.observe(time)
     if time is None:
         time = watermark or 0
     return f"{kind}\x1f{time}\x1f{_text(watermark)}\x1f{_NO_KEYS}\x1f{reason}\x1f{outcome.json}"
@@ -87,13 +87,14 @@ def _pack_enriched(outcome: Enriched, progress: StreamProgress) -> str:
         referring_site,
         is_bot,
         issues,
+        client_address,
         json,
     ) = outcome
     keys = (
-        f"{host}\x1f{webpage or ''}\x1f{status}\x1f{'' if size is None else size}\x1f"
+        f"{host or ''}\x1f{webpage or ''}\x1f{status}\x1f{'' if size is None else size}\x1f"
         f"{country or ''}\x1f{device_type}\x1f{browser or ''}\x1f{os or ''}\x1f"
         f"{referer_type}\x1f{referring_site or ''}\x1f{'1' if is_bot else '0'}\x1f"
-        f"{','.join(issues) if issues else ''}"
+        f"{','.join(issues) if issues else ''}\x1f{client_address or ''}"
     )
     # One look at all keys together tells that none is over-long and none holds a separator: 0.2 us,
     # while cleaning each takes 9 us.

@@ -22,9 +22,12 @@ NOW = 1_767_225_600.0
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 
 
-def enricher(properties: Properties | None = None) -> Enricher:
+SALT = b"sixteen bytes or more"
+
+
+def enricher(properties: Properties | None = None, salt: bytes | None = SALT) -> Enricher:
     """An enricher whose clock stands at NOW."""
-    return Enricher.create(CoreSettings.load(properties or {}), clock=lambda: NOW)
+    return Enricher.create(CoreSettings.load(properties or {}), clock=lambda: NOW, salt=salt)
 
 
 def geo_enricher() -> Enricher:

@@ -59,7 +59,7 @@ def test_a_record_as_the_contract_has_it() -> None:
     )
     assert outcome[:-1] == (
         1_761_646_530_000, "81.2.69.142", "product", 200, 1234, "United Kingdom", "desktop",
-        "Firefox", "Linux", "other", "example.com", False, (),
+        "Firefox", "Linux", "other", "example.com", False, (), None,
     )  # fmt: skip
 
 

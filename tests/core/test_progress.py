@@ -88,3 +88,81 @@ def test_it_never_goes_back_and_is_always_a_time_that_was_seen(
     assert values == sorted(values)
     assert set(values) <= set(times)
     assert None not in seen[len(seen) - len(values) :]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def failing(stream: StreamProgress, clock: Clock, lines: int, seconds: float) -> list[int | None]:
+    """So many lines without a usable time, spread evenly over so many seconds."""
+    seen = []
+    for _ in range(lines):
+        seen.append(stream.fail())
+        clock.now += seconds / lines
+    return seen
+
+
+def test_an_outage_moves_on_with_the_clock() -> None:
+    clock = Clock()
+    stream = StreamProgress(60, confirmations=1, clock=clock)
+    stream.observe(5_000)
+    seen = failing(stream, clock, lines=600, seconds=600)
+    assert seen[:19] == [5_000] * 19
+    # The twentieth came 19 seconds after the first.
+    assert seen[19:22] == [24_000, 25_000, 26_000]
+    assert seen[-1] == 604_000
+
+
+def test_a_few_failures_amid_good_lines_do_not_move_it() -> None:
+    clock = Clock()
+    stream = StreamProgress(60, confirmations=1, clock=clock)
+    for _ in range(50):
+        stream.observe(5_000)
+        failing(stream, clock, lines=19, seconds=1000)
+    assert stream.current == 5_000
+
+
+def test_a_replay_is_through_with_bad_lines_in_a_moment() -> None:
+    clock = Clock()
+    stream = StreamProgress(60, confirmations=1, clock=clock)
+    stream.observe(5_000)
+    failing(stream, clock, lines=100_000, seconds=0.5)
+    assert stream.current == 5_499
+    assert stream.observe(5_050) == 5_499
+
+
+def test_good_lines_go_on_from_where_the_clock_has_come_to() -> None:
+    clock = Clock()
+    stream = StreamProgress(60, confirmations=1, clock=clock)
+    stream.observe(5_000)
+    failing(stream, clock, lines=100, seconds=100)
+    assert stream.observe(105_000) == 105_000
+    assert failing(stream, clock, lines=20, seconds=20)[-1] == 105_000 + 19_000
+
+
+def test_without_any_time_a_minute_of_failures_makes_it_a_live_stream() -> None:
+    clock = Clock()
+    stream = StreamProgress(60, clock=clock)
+    seen = failing(stream, clock, lines=90, seconds=90)
+    assert seen[:60] == [None] * 60
+    assert seen[60:62] == [1_000_060_000, 1_000_061_000]
+
+
+def test_a_busy_stream_of_failures_is_no_live_one_before_the_minute_is_over() -> None:
+    clock = Clock()
+    stream = StreamProgress(60, clock=clock)
+    assert set(failing(stream, clock, lines=10_000, seconds=59)) == {None}
+
+
+def test_a_clock_that_is_set_back_does_not_move_it_back() -> None:
+    clock = Clock()
+    stream = StreamProgress(60, confirmations=1, clock=clock)
+    stream.observe(5_000)
+    failing(stream, clock, lines=100, seconds=100)
+    clock.now -= 3600
+    assert stream.fail() == 104_000

@@ -37,6 +37,7 @@ def test_all_but_one_line_is_enriched(
     assert len(lines) == len(outcomes) == 10_000
     (letter,) = [outcome.letter for outcome in outcomes if isinstance(outcome, DeadLettered)]
     assert (letter.stage, letter.reason) == ("parse", "unterminated_quote")
+    assert letter.raw is not None
     assert not letter.raw.endswith(b'"')
 
 

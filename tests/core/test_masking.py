@@ -1,0 +1,231 @@
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.support import grows_linearly
+from udfs.decoding import decoded
+from udfs.masking import (
+    MASK,
+    TextMasker,
+    client_identity,
+    mentions,
+    name_identity,
+    searchable,
+    without_addresses,
+    without_identity,
+)
+
+NAMES = ("email", "token", "password", "api_key")
+MASKER = TextMasker(NAMES, lambda _: MASK, lambda _: MASK)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("/a?token=abc", "/a?token=***"),
+        ("/a?x=1&token=abc&y=2", "/a?x=1&token=***&y=2"),
+        ("/a?x=1;token=abc;y=2", "/a?x=1;token=***;y=2"),
+        ("/a?TOKEN=abc&Email=x", "/a?TOKEN=***&Email=***"),
+        ("/a?%74oken=abc", "/a?%74oken=***"),
+        ("/a?%2574oken=abc", "/a?%2574oken=***"),
+        (r"/a?\x74oken=abc", r"/a?\x74oken=***"),
+        ("/a?token=", "/a?token="),
+        ("/a?token", "/a?token"),
+        ("/a?tokens=abc&xtoken=abc", "/a?tokens=abc&xtoken=abc"),
+        ("/a#token=abc&y=2", "/a#token=***&y=2"),
+        ("/a?x=1#/route?token=abc", "/a?x=1#/route?token=***"),
+        ("/a;token=abc", "/a;token=***"),
+        ("/token=abc/x", "/token=***"),
+        ("token=abc", "token=***"),
+        # An ampersand that is part of a value does not end it.
+        ("/a?password=ab%26cd&y=2", "/a?password=***&y=2"),
+        ("/a?password=ab;cd&y=2", "/a?password=***&y=2"),
+        ("/a?password=a=b=c&y=2", "/a?password=***&y=2"),
+        (r"/a?password=a\"b", "/a?password=***"),
+        (r"/a?password=a\x26b&y=2", "/a?password=***&y=2"),
+        ("/a?password=two words", "/a?password=***"),
+        # A URL inside a value.
+        ("/a?next=%2Fb%3Ftoken%3Dabc%26y%3D2&z=3", "/a?next=%2Fb%3Ftoken%3D***%26y%3D2&z=3"),
+        (
+            "/a?next=%252Fb%253Ftoken%253Dabc%2526y&z=3",
+            "/a?next=%252Fb%253Ftoken%253D***%2526y&z=3",
+        ),
+        # Names as forms and scripts write them.
+        ("/a?user[email]=x&y=2", "/a?user[email]=***&y=2"),
+        ("/a?user%5Bemail%5D=x", "/a?user%5Bemail%5D=***"),
+        ("/a?email[]=x&login.password=y", "/a?email[]=***&login.password=***"),
+        ("/a?apiKey=x&API-KEY=y&e-mail=z", "/a?apiKey=***&API-KEY=***&e-mail=***"),
+        # E-mail addresses.
+        ("/u/bob@example.com/x", "/u/***/x"),
+        ("/u/bob%40example.com", "/u/***"),
+        ("/u/bob%2540example.com?x=1", "/u/***?x=1"),
+        ("/u/Bob.O'Neil+tag@mail.example.co.uk", "/u/***"),
+        ("/u?x=j%C3%B6rg@example.com&y=2", "/u?x=***&y=2"),
+        ("/avatars/bob@example.com.png", "/avatars/***"),
+        ("mailto:bob@example.com,ann@example.org", "mailto:***,***"),
+        ("/u/bob@10.0.0.1", "/u/***"),
+        ("http://bob:secret@example.com/x", "http://***@example.com/x"),
+        ("http://bob@localhost/x", "http://***@localhost/x"),
+        # What only looks like one.
+        ("/images/logo@2x.png", "/images/logo@2x.png"),
+        ("/npm/jquery@3.6.0/dist", "/npm/jquery@3.6.0/dist"),
+        ("/@bob/status", "/@bob/status"),
+        ("/a@b", "/a@b"),
+        ("http://example.com/@bob", "http://example.com/@bob"),
+        ("/debug?debug=1&page=2", "/debug?debug=1&page=2"),
+    ],
+)
+def test_values_and_addresses(text: str, masked: str) -> None:
+    assert MASKER.mask(text) == masked
+
+
+def test_a_text_with_nothing_to_hide_is_the_very_same() -> None:
+    text = "/a%20b?x=%C3%A9"
+    assert MASKER.mask(text) is text
+
+
+def test_what_stands_for_a_value_sees_it_decoded() -> None:
+    seen: list[bytes] = []
+
+    def remember(value: bytes) -> str:
+        seen.append(value)
+        return ""
+
+    masker = TextMasker(NAMES, remember, remember)
+    assert masker.mask("/a?token=A%42c&x=bob%40Example.com") == "/a?token=&x="
+    assert seen == [b"abc", b"bob@example.com"]
+
+
+def test_emails_may_be_kept() -> None:
+    assert MASKER.without_emails().mask("help@moz.com token=x") == "help@moz.com token=***"
+
+
+pieces = st.lists(
+    st.sampled_from(
+        ["token", "email", "x", "=", "&", ";", "#", "?", "/", "%3D", "%26", "%253D", "%40", "@",
+         "bob", "a.b", ".com", "%", "%2", "\\x3d", "\\", '\\"', " ", "é", "***", "://", "[", "]"]
+    ),
+    max_size=14,
+).map("".join)  # fmt: skip
+
+
+@given(pieces)
+def test_masking_twice_is_masking_once(text: str) -> None:
+    once = MASKER.mask(text)
+    assert MASKER.mask(once) == once
+
+
+SAFE = st.text(string.ascii_letters + string.digits, min_size=1, max_size=6)
+SECRET = st.text(string.ascii_uppercase + string.digits, min_size=12, max_size=16)
+
+
+def encoded(text: str, depth: int) -> str:
+    for _ in range(depth):
+        text = "".join(f"%{byte:02x}" for byte in text.encode())
+    return text
+
+
+@given(
+    names=st.lists(st.sampled_from([*NAMES, "Token", "E-Mail"]), min_size=1, max_size=3),
+    secrets=st.lists(SECRET, min_size=3, max_size=3),
+    others=st.lists(SAFE, min_size=3, max_size=3),
+    separator=st.sampled_from(["&", ";"]),
+    start=st.sampled_from(["/x?", "/x#", "/x;", "http://h/?a=1&", "/x?q=1#/r?"]),
+    depths=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+)
+def test_no_named_value_is_left(
+    *,
+    names: list[str],
+    secrets: list[str],
+    others: list[str],
+    separator: str,
+    start: str,
+    depths: tuple[int, int],
+) -> None:
+    pairs = [
+        f"{encoded(name, depths[0])}={encoded(secret, depths[1])}{separator}o={other}"
+        for name, secret, other in zip(names, secrets, others, strict=False)
+    ]
+    masked = MASKER.mask(start + separator.join(pairs))
+    for secret in secrets:
+        assert secret.lower().encode() not in decoded(masked)
+    assert masked.count("o=") == len(pairs)
+
+
+@pytest.mark.parametrize(
+    ("host", "text", "hidden"),
+    [
+        ("203.0.113.9", "/a?ip=203.0.113.9&x", "/a?ip=***&x"),
+        ("203.0.113.9", "/a?ip=203%2E0%2e113.9", "/a?ip=***"),
+        ("203.0.113.9", "http://dsl-203-0-113-9.example.net/", "http://dsl-***.example.net/"),
+        ("203.0.113.9", "9.113.0.203.in-addr.arpa", "***.in-addr.arpa"),
+        ("203.0.113.9", "/a/203.0.113.8", "/a/203.0.113.8"),
+        ("2001:db8::9", "/a?ip=2001:DB8:0:0::9", "/a?ip=***"),
+        ("2001:db8::9", "http://[2001:0db8::9]:80/", "http://[***]:80/"),
+        ("2001:db8::9", "/a?ip=2001%3Adb8%3A%3A9", "/a?ip=***"),
+        ("::ffff:203.0.113.9", "/a?ip=203.0.113.9", "/a?ip=***"),
+        ("fe80::1%eth0", "/a?ip=fe80::1", "/a?ip=***"),
+        ("Dsl1.Example.net", "/a?h=dsl1.example.NET", "/a?h=***"),
+        (r"\203.0.113.9-", "/203.0.113.9", "/***"),
+        ("dsl1.example.net", "/a?h=xdsl1.example.net", "/a?h=xdsl1.example.net"),
+    ],
+)
+def test_repetitions_of_a_client(host: str, text: str, hidden: str) -> None:
+    identity = client_identity(host)
+    assert identity is not None
+    assert without_identity(text, identity) == hidden
+    if hidden != text:
+        assert mentions([searchable(text)], identity)
+
+
+@pytest.mark.parametrize("host", ["-", "localhost", "GET", ""])
+def test_words_identify_no_client(host: str) -> None:
+    assert client_identity(host) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "hidden"),
+    [
+        ("alice", "/~Alice/x?u=alice", "/~***/x?u=***"),
+        ("alice", "/malice/alicex", "/malice/alicex"),
+        ("alice", "/%61lice", "/***"),
+        ("John Doe", "/a?u=John+Doe&v=john%20doe", "/a?u=***&v=***"),
+        ("John Doe", "/doe", "/***"),
+        ("jörg", "/a?u=j%C3%B6rg", "/a?u=***"),
+    ],
+)
+def test_repetitions_of_a_user(name: str, text: str, hidden: str) -> None:
+    identity = name_identity(name)
+    assert identity is not None
+    assert without_identity(text, identity) == hidden
+
+
+@pytest.mark.parametrize("name", ["-", "", "ab"])
+def test_short_names_identify_nobody(name: str) -> None:
+    assert name_identity(name) is None
+
+
+def test_all_addresses() -> None:
+    text = '"GET /a?x=10.0.0.1 HTTP/1.1" 200 12 "http://[2001:db8::1]/" "a 1%2E2.3.4" fe80::1'
+    masked = '"GET /a?x=*** HTTP/1.1" 200 12 "http://[***]/" "a ***" ***'
+    assert without_addresses(text) == masked
+
+
+HOSTILE = ["a", "=", "token=", "token=;", "@", "a@", "a@b.", "%25", "%", "\\x", ":", "://", "://a@",
+           "1.", "1:", "&", ";", '"', "token=%26", "a.", "é"]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_time_grows_with_length(unit: str) -> None:
+    identities = [client_identity("2001:db8::9"), client_identity("203.0.113.9")]
+
+    def work(text: str) -> None:
+        MASKER.mask(text)
+        without_addresses(text)
+        for identity in identities:
+            assert identity is not None
+            without_identity(text, identity)
+
+    assert grows_linearly(work, lambda size: unit * (size // len(unit)), 8192)

@@ -1,0 +1,146 @@
+"""Records between the two stages: a line that is parsed, filtered and checked, not yet enriched.
+
+The basic stage writes them, the advanced stage reads them as its input lines. The client's address
+comes first and the event id last, as in an enriched record. The address is still the client's own,
+because its place is looked up in the advanced stage; the authenticated user is not part of a record
+at all, and personal values inside texts are masked already.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import orjson
+
+from udfs.access_log import LogLine
+from udfs.errors import ValidationError
+from udfs.quality import PRIVATE_ADDRESS, SEVERITIES, quality_json, status_of
+from udfs.record import ClientPart, ReferrerPart, RequestPart, StatusPart
+
+SCHEMA = "weblog.basic/1"
+
+MEMBERS = (
+    "host",
+    "datetime",
+    "request",
+    "response",
+    "bytes",
+    "referer",
+    "agent",
+    "method",
+    "path",
+    "protocol",
+    "event_time",
+    "status_class",
+    "quality",
+    "masked",
+    "schema",
+    "event_id",
+)
+"""The fields of a basic record in their order."""
+
+_NO_ISSUES: tuple[str, ...] = ()
+
+
+class BasicRecord(NamedTuple):
+    """What the advanced stage takes over."""
+
+    line: LogLine
+    issues: tuple[str, ...]
+    """Without those that follow from the address alone, which is judged again."""
+    event_id: str
+    masked: bool
+    """Personal values inside texts are masked already."""
+
+
+def encode_basic(  # noqa: PLR0917 - as for the enriched record
+    client: ClientPart,
+    timestamp: str,
+    event_time: str,
+    request: RequestPart,
+    status: StatusPart,
+    size_text: str,
+    referer: ReferrerPart,
+    json_agent: str,
+    issues: tuple[str, ...],
+    masked: bool,
+    event_id: str,
+) -> str:
+    """Put a basic record together; the arguments are those of :func:`udfs.record.encode`."""
+    return (
+        f'{{"host":{client.json_host},"datetime":"{timestamp}","request":{request.json_line},'
+        f'"response":"{status.status}","bytes":"{size_text}","referer":{referer.json_referer},'
+        f'"agent":{json_agent},{request.json_request},"event_time":"{event_time}",'
+        f'"status_class":"{status.json_class}","quality":{quality_json(issues)},'
+        f'"masked":{"true" if masked else "false"},"schema":"{SCHEMA}","event_id":"{event_id}"}}'
+    )
+
+
+_HOST = re.compile(r'[^\s"]+')
+_STATUS = re.compile("[1-5][0-9][0-9]")
+_SIZE = re.compile("-|[0-9]{1,18}")
+_EVENT_ID = re.compile("[0-9a-f]{32}")
+
+
+def read_basic(text: str) -> BasicRecord:
+    """Read what the basic stage wrote.
+
+    Raises:
+        ValidationError: stage ``decode``, reason ``not_json``; or stage ``parse``, reason
+            ``not_a_basic_record``.
+    """
+    try:
+        record = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise ValidationError("decode", "not_json", "the line is not JSON") from None
+    match record:
+        case {
+            "schema": "weblog.basic/1",
+            "host": str(host),
+            "datetime": str(timestamp),
+            "request": str(request),
+            "response": str(status),
+            "bytes": str(size),
+            "referer": str() | None as referer,
+            "agent": str() | None as agent,
+            "quality": {"issues": list(issues)},
+            "masked": bool(masked),
+            "event_id": str(event_id),
+        } if (
+            _HOST.fullmatch(host)
+            and _STATUS.fullmatch(status)
+            and _SIZE.fullmatch(size)
+            and _EVENT_ID.fullmatch(event_id)
+            and _are_known(issues)
+        ):
+            line = LogLine(
+                None, host, "-", "-", timestamp, request, status, size, referer, agent, None
+            )
+            carried = tuple(code for code in issues if code != PRIVATE_ADDRESS)
+            return BasicRecord(line, carried or _NO_ISSUES, event_id, masked)
+    raise ValidationError("parse", "not_a_basic_record", "the line is no record of the basic stage")
+
+
+def rewrite_basic(record: BasicRecord) -> str:
+    """A basic record with what the advanced stage reads, and no more; for dead letters."""
+    line = record.line
+    return orjson.dumps(
+        {
+            "host": line.host,
+            "datetime": line.timestamp,
+            "request": line.request,
+            "response": line.status,
+            "bytes": line.size,
+            "referer": line.referer,
+            "agent": line.agent,
+            "quality": {"status": status_of(record.issues), "issues": record.issues},
+            "masked": record.masked,
+            "schema": SCHEMA,
+            "event_id": record.event_id,
+        }
+    ).decode()
+
+
+def _are_known(issues: list[Any]) -> bool:
+    return all(isinstance(code, str) and code in SEVERITIES for code in issues)

@@ -1,0 +1,32 @@
+r"""Text with its encodings undone, for looking into it; never for showing it."""
+
+from __future__ import annotations
+
+import re
+
+ENCODED = re.compile(rb"(?:%((?:25)*)|\\x)([0-9a-f]{2})", re.IGNORECASE)
+r"""``%41``, ``%2541`` (the same encoded twice) and so on, and ``\x41`` as servers log it."""
+
+MAX_PASSES = 5
+"""How often it is tried again on what came out; a bound, so that time grows with length alone."""
+
+
+def decoded(text: str) -> bytes:
+    """The text in lower case as UTF-8, with percent and backslash encodings undone."""
+    data = text.lower().encode()
+    for _ in range(MAX_PASSES):
+        if not is_encoded(data):
+            break
+        data, changes = ENCODED.subn(_byte, data)
+        if not changes:
+            break
+    return data.lower()
+
+
+def is_encoded(data: bytes) -> bool:
+    """Whether there may be anything to undo."""
+    return b"%" in data or b"\\x" in data
+
+
+def _byte(match: re.Match[bytes]) -> bytes:
+    return bytes((int(match[2], 16),))

@@ -1,0 +1,118 @@
+"""Which lines are left out on purpose, and why.
+
+Rules look at one field each, so that their answer is kept with the field's part. The order of
+:class:`Rule` decides which reason is given to a line that several rules leave out.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from enum import IntEnum
+from urllib.parse import unquote_plus
+
+from udfs.pages import Page, Request, path_of
+from udfs.settings import FilterSettings
+
+
+class Rule(IntEnum):
+    """Why a line is left out; the lowest counts. A reason code is the name in lower case."""
+
+    DEBUG_PATH = 0
+    DEBUG_PARAMETER = 1
+    DEBUG_AGENT = 2
+    METHOD_NOT_INCLUDED = 3
+    METHOD_EXCLUDED = 4
+    STATUS_NOT_INCLUDED = 5
+    STATUS_EXCLUDED = 6
+    PATH_NOT_INCLUDED = 7
+    PATH_EXCLUDED = 8
+    STATIC_ASSET = 9
+    BOT = 10
+    KEEP = 99
+
+    @property
+    def reason(self) -> str:
+        """Code of a filtered record."""
+        return self.name.lower()
+
+
+class Filters:
+    """The rules in force.
+
+    Attributes:
+        active: there is any rule.
+        needs_bots: rules ask whether a user agent is a crawler.
+    """
+
+    def __init__(self, settings: FilterSettings) -> None:
+        self.active = settings != FilterSettings()
+        self.needs_bots = settings.exclude_bots
+        self._settings = settings
+        self._parameters = frozenset(settings.debug_query_parameters)
+        self._include_paths = _globs(settings.include_paths)
+        self._exclude_paths = _globs(settings.exclude_paths)
+
+    def request_rule(self, request: Request, page: Page) -> Rule:
+        """Rule about a request line; one without a path matches no path rule but an include."""
+        if not self.active:
+            return Rule.KEEP
+        target = request.path or ""
+        path = path_of(target)
+        return min(
+            self._debug_rule(target, path),
+            self._method_rule(request.method or ""),
+            self._path_rule(path),
+            Rule.STATIC_ASSET if self._settings.exclude_static and page.is_static else Rule.KEEP,
+        )
+
+    def status_rule(self, status: str) -> Rule:
+        """Rule about a status of three digits."""
+        names = {status, f"{status[0]}xx"}
+        if self._settings.include_statuses and names.isdisjoint(self._settings.include_statuses):
+            return Rule.STATUS_NOT_INCLUDED
+        if not names.isdisjoint(self._settings.exclude_statuses):
+            return Rule.STATUS_EXCLUDED
+        return Rule.KEEP
+
+    def agent_rule(self, agent: str, *, is_bot: bool) -> Rule:
+        """Rule about an unescaped user agent."""
+        if self._settings.debug_agents:
+            lower = agent.lower()
+            if any(marker in lower for marker in self._settings.debug_agents):
+                return Rule.DEBUG_AGENT
+        return Rule.BOT if is_bot and self._settings.exclude_bots else Rule.KEEP
+
+    def _debug_rule(self, target: str, path: str) -> Rule:
+        if path.startswith(self._settings.debug_path_prefixes):
+            return Rule.DEBUG_PATH
+        if self._parameters and self._has_debug_parameter(target):
+            return Rule.DEBUG_PARAMETER
+        return Rule.KEEP
+
+    def _method_rule(self, method: str) -> Rule:
+        if self._settings.include_methods and method not in self._settings.include_methods:
+            return Rule.METHOD_NOT_INCLUDED
+        return Rule.METHOD_EXCLUDED if method in self._settings.exclude_methods else Rule.KEEP
+
+    def _path_rule(self, path: str) -> Rule:
+        if self._include_paths is not None and self._include_paths.match(path) is None:
+            return Rule.PATH_NOT_INCLUDED
+        if self._exclude_paths is not None and self._exclude_paths.match(path) is not None:
+            return Rule.PATH_EXCLUDED
+        return Rule.KEEP
+
+    def _has_debug_parameter(self, target: str) -> bool:
+        query = target.partition("?")[2].partition("#")[0]
+        names = (pair.partition("=")[0] for pair in query.replace(";", "&").split("&"))
+        return any(unquote_plus(name).lower() in self._parameters for name in names)
+
+
+def _globs(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
+    """One expression for all patterns.
+
+    ``fnmatch`` makes each star atomic, so that no path makes the match backtrack.
+    """
+    if not patterns:
+        return None
+    return re.compile("|".join(map(fnmatch.translate, patterns)))

@@ -1,0 +1,153 @@
+"""What a dead letter shows of the line that failed.
+
+A line that can be split into its fields is masked field by field, as its record would be. Of any
+other text only what stands after the last timestamp is kept, masked by pattern: nobody can tell
+which of the words before it is the user. A text without a timestamp is replaced as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from udfs.access_log import LogLine, unescape
+from udfs.basic_record import read_basic, rewrite_basic
+from udfs.errors import ValidationError
+from udfs.masking import MASK, name_identity, trimmed, without_addresses, without_identity
+from udfs.privacy import LetterForm, Privacy, logged
+from udfs.user_agent import is_person, parse_user_agent
+
+type LineParser = Callable[[str], LogLine]
+
+_TIMESTAMP = re.compile(r"\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}(?::[0-9]{2}){3} [+-][0-9]{4}\]")
+# The start of another line that was glued to this one: an address and at least two words.
+_GLUED_LINE = re.compile(
+    r"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3} \S++ \S"
+    r"|(?<![0-9A-Fa-f:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f:.]*+ \S++ \S"
+)
+_WORD = re.compile(r'[^\s"\[\]\\\ufffd]+')
+_MAX_NAMES = 4
+
+
+class LetterPrivacy:
+    """Turns the bytes of a failed line into what its dead letter may hold.
+
+    Attributes:
+        form: raw, masked or omitted.
+    """
+
+    def __init__(self, privacy: Privacy, parse: LineParser | None) -> None:
+        """Choose how lines are read.
+
+        Args:
+            privacy: what is hidden.
+            parse: splits a log line; None where lines are basic records.
+        """
+        self.form: LetterForm = privacy.rules.dead_letters
+        self._privacy = privacy
+        self._parse = parse
+
+    def shown(self, raw: bytes) -> bytes | None:
+        """The bytes a dead letter holds; None when they are omitted."""
+        match self.form:
+            case "raw":
+                return raw
+            case "omitted":
+                return None
+            case "masked":
+                return self._masked(raw).encode()
+
+    def _masked(self, raw: bytes) -> str:
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:
+            # Stray bytes may belong to any field, even to the address.
+            return self._masked_by_pattern(raw.decode("utf-8", "replace"))
+        try:
+            if self._parse is None:
+                return self._masked_basic_record(text)
+            return _joined(self._masked_line(self._parse(text)))
+        except ValidationError:
+            return self._masked_by_pattern(text)
+
+    def _masked_line(self, line: LogLine) -> LogLine:
+        privacy = self._privacy
+
+        identities = [
+            identity
+            for identity in (
+                privacy.user_identity(line.user),
+                privacy.user_identity(line.ident),
+                privacy.client_identity(line.host),
+            )
+            if identity is not None
+        ]
+
+        def without_identities(text: str) -> str:
+            for identity in identities:
+                text = without_identity(text, identity)
+            return text
+
+        referer, agent, forwarded = line.referer, line.agent, line.forwarded_for
+        if referer is not None:
+            referer = logged(privacy.shown_referer(without_identities(privacy.text(referer))))
+        if agent is not None:
+            masked = privacy.agent(agent, is_person=is_person(parse_user_agent(unescape(agent))))
+            agent = logged(privacy.shown_agent(without_identities(masked)))
+        if forwarded is not None and privacy.hides_client and forwarded != "-":
+            forwarded = MASK
+        timestamp = line.timestamp
+        if _TIMESTAMP.fullmatch(f"[{timestamp}]") is None:
+            timestamp = without_identities(self._without_patterns(timestamp))
+        return line._replace(
+            vhost=None if line.vhost is None else without_identities(line.vhost),
+            host=logged(privacy.shown_client(line.host)),
+            ident=logged(privacy.shown_user(line.ident)),
+            user=logged(privacy.shown_user(line.user)),
+            timestamp=timestamp,
+            request=without_identities(privacy.request(line.request)),
+            referer=referer,
+            agent=agent,
+            forwarded_for=forwarded,
+        )
+
+    def _masked_basic_record(self, text: str) -> str:
+        """A basic record that failed later on, with the members that hold data masked."""
+        record = read_basic(text)
+        return rewrite_basic(record._replace(line=self._masked_line(record.line)))
+
+    def _masked_by_pattern(self, text: str) -> str:
+        privacy = self._privacy
+        if not (privacy.hides_user or privacy.hides_client):
+            return privacy.text(text)
+        last = None
+        for match in _TIMESTAMP.finditer(text):
+            last = match
+        if last is None:
+            return MASK
+        rest = text[last.end() :]
+        glued = _GLUED_LINE.search(rest)
+        if glued is not None:
+            rest = rest[: glued.start()] + MASK
+        rest = self._without_patterns(rest)
+        # Whatever stood in front of the timestamp may be repeated behind it.
+        for name in _WORD.findall(text[: last.start()])[-_MAX_NAMES:]:
+            identity = name_identity(trimmed(name))
+            if identity is not None:
+                rest = without_identity(rest, identity)
+        return f"{MASK} {last[0]}{rest}"
+
+    def _without_patterns(self, text: str) -> str:
+        text = self._privacy.text(text)
+        return without_addresses(text) if self._privacy.hides_client else text
+
+
+def _joined(line: LogLine) -> str:
+    """A line of the format it was read in."""
+    start = "" if line.vhost is None else f"{line.vhost} "
+    text = (
+        f"{start}{line.host} {line.ident} {line.user} [{line.timestamp}] "
+        f'"{line.request}" {line.status} {line.size}'
+    )
+    quoted = (line.referer, line.agent, line.forwarded_for)
+    return text + "".join(f' "{field}"' for field in quoted if field is not None)

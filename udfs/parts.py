@@ -1,0 +1,203 @@
+"""Makes the parts of records from the fields of lines, and keeps those made before.
+
+What a part says depends on its field and the settings alone, so a field seen before costs nothing:
+its filter rule, its issues and what privacy leaves of it are kept with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from udfs.access_log import LogLine, unescape
+from udfs.filters import Filters, Rule
+from udfs.geo import GeoDatabase, is_reserved
+from udfs.masking import NOTHING_SEARCHABLE, Searchable, searchable
+from udfs.pages import NO_PAGE, NO_REFERRER, describe_page, describe_referrer, split_request
+from udfs.privacy import Privacy
+from udfs.quality import PRIVATE_ADDRESS
+from udfs.record import (
+    AgentPart,
+    ClientPart,
+    ReferrerPart,
+    RequestPart,
+    StatusPart,
+    agent_part,
+    client_part,
+    referrer_part,
+    request_part,
+    status_part,
+)
+from udfs.schema import check_agent, check_place
+from udfs.settings import CoreSettings
+from udfs.user_agent import UNKNOWN, UserAgent, is_person, parse_user_agent
+from udfs.validation import Checks
+
+_REQUEST_CACHE_SIZE = 8192
+_REFERRER_CACHE_SIZE = 8192
+_ANY_SIZE = 10**18
+
+
+class CacheUse(NamedTuple):
+    """How a cache did since the start."""
+
+    hits: int
+    misses: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Where the parts of a record come from: made anew, or kept."""
+
+    client: Callable[[str], ClientPart]
+    request: Callable[[str], RequestPart]
+    referrer: Callable[[str | None], ReferrerPart]
+    agent: Callable[[str | None], AgentPart]
+
+
+class PartMaker:
+    """Makes parts as the settings want them.
+
+    Attributes:
+        filters: the rules in force.
+        checks: the checks in force.
+        fresh: makes every part anew.
+        kept: makes a part once and keeps it, within bounds.
+        status: the part of a status.
+    """
+
+    def __init__(self, settings: CoreSettings, geo: GeoDatabase | None, privacy: Privacy) -> None:
+        self.filters = Filters(settings.filters)
+        self.checks = Checks(settings.validation)
+        self._geo = geo
+        self._privacy = privacy
+        self._internal_hosts = frozenset(settings.site.internal_hosts)
+        stage = settings.pipeline.stage
+        # The basic stage leaves the place and the families to the advanced one, and with them
+        # what hides whole fields. The advanced stage finds the fields filtered and checked.
+        self._is_first = stage != "advanced"
+        self._is_last = stage != "basic"
+        self._hides_identities = privacy.hides_user or privacy.hides_client
+        self._masks_emails = privacy.rules.emails != "keep"
+        self._parses_agents = self._is_last or self._masks_emails or self.filters.needs_bots
+        self.fresh = Parts(
+            self._client_part, self._request_part, self._referrer_part, self._agent_part
+        )
+        # A part seen before costs 0.06 us; made anew, a client takes 7 us, a request 4 us, a
+        # referrer 4 us and a user agent 27 us.
+        self._client_cache = lru_cache(settings.geoip.cache_size)(self._client_part)
+        self._request_cache = lru_cache(_REQUEST_CACHE_SIZE)(self._request_part)
+        self._referrer_cache = lru_cache(_REFERRER_CACHE_SIZE)(self._referrer_part)
+        self._agent_cache = lru_cache(settings.useragent.cache_size)(self._agent_part)
+        self.kept = Parts(
+            self._client_cache, self._request_cache, self._referrer_cache, self._agent_cache
+        )
+        self.status = lru_cache(512)(self._status_part)
+
+    def cache_use(self) -> dict[str, CacheUse]:
+        """How well each cache does, by its name."""
+        caches = {
+            "client": self._client_cache,
+            "request": self._request_cache,
+            "referrer": self._referrer_cache,
+            "agent": self._agent_cache,
+        }
+        infos = {name: cache.cache_info() for name, cache in caches.items()}
+        return {name: CacheUse(one.hits, one.misses, one.currsize) for name, one in infos.items()}
+
+    # --- parts of fields as the log has them ---------------------------------------------------
+
+    def _client_part(self, host: str) -> ClientPart:
+        place = None if self._geo is None else self._geo.lookup(host)
+        check_place(place)
+        issues = self.checks.client(host) if self._is_first else ()
+        if place is None and is_reserved(host):
+            issues = (PRIVATE_ADDRESS, *issues)
+        shown = self._privacy.shown_client(host) if self._is_last else host
+        return client_part(shown, place, issues)
+
+    def _request_part(self, field: str) -> RequestPart:
+        if not self._is_first:
+            return self.shown_request(field)
+        request = split_request(unescape(field))
+        page = NO_PAGE if request.path is None else describe_page(request.path)
+        rule = self.filters.request_rule(request, page)
+        issues = self.checks.request(field, request.path)
+        masked = self._privacy.request(field)
+        if masked is not field:
+            return self.shown_request(masked, rule, issues)
+        return request_part(field, request, page, rule, issues, searchable=self._searchable(field))
+
+    def _referrer_part(self, field: str | None) -> ReferrerPart:
+        if field is None or not self._is_first:
+            return self.shown_referrer(field)
+        return self.shown_referrer(self._privacy.text(field), self.checks.text(field))
+
+    def _agent_part(self, field: str | None) -> AgentPart:
+        if field is None or not self._is_first:
+            return self.shown_agent(field)
+        text = unescape(field)
+        agent = parse_user_agent(text) if self._parses_agents else UNKNOWN
+        rule = self.filters.agent_rule(text, is_bot=agent.is_bot)
+        issues = self.checks.text(field)
+        masked = self._privacy.agent(field, is_person=is_person(agent))
+        return self.shown_agent(masked, rule, issues, agent if masked is field else None)
+
+    def _status_part(self, status: str) -> StatusPart:
+        rule = self.filters.status_rule(status)
+        largest = self.checks.largest_body(status) if self._is_first else _ANY_SIZE
+        return status_part(status, rule, largest)
+
+    def masked(self, line: LogLine) -> LogLine:
+        """The line with personal values inside its texts masked."""
+        privacy, referer, agent = self._privacy, line.referer, line.agent
+        if referer is not None:
+            referer = privacy.text(referer)
+        if agent is not None:
+            person = is_person(parse_user_agent(unescape(agent)))
+            agent = privacy.agent(agent, is_person=person)
+        return line._replace(request=privacy.request(line.request), referer=referer, agent=agent)
+
+    # --- parts of fields whose text is masked --------------------------------------------------
+
+    def shown_request(
+        self, field: str, rule: Rule = Rule.KEEP, issues: tuple[str, ...] = ()
+    ) -> RequestPart:
+        """Part of a request line in which nothing more is to be masked."""
+        request = split_request(unescape(field))
+        page = NO_PAGE if request.path is None else describe_page(request.path)
+        return request_part(field, request, page, rule, issues, searchable=self._searchable(field))
+
+    def shown_referrer(self, field: str | None, issues: tuple[str, ...] = ()) -> ReferrerPart:
+        """Part of a referrer in which nothing more is to be masked."""
+        if field is None:
+            return referrer_part(None, None, NO_REFERRER, issues, searchable=NOTHING_SEARCHABLE)
+        shown = self._privacy.shown_referer(field) if self._is_last else field
+        referrer = describe_referrer(unescape(field), self._internal_hosts)
+        return referrer_part(field, shown, referrer, issues, searchable=self._searchable(field))
+
+    def shown_agent(
+        self,
+        field: str | None,
+        rule: Rule = Rule.KEEP,
+        issues: tuple[str, ...] = (),
+        agent: UserAgent | None = None,
+    ) -> AgentPart:
+        """Part of a user agent in which nothing more is to be masked."""
+        if field is None or not self._is_last:
+            return agent_part(
+                field, field, UNKNOWN, rule, issues, searchable=self._searchable(field)
+            )
+        if agent is None:
+            agent = parse_user_agent(unescape(field))
+        check_agent(agent)
+        shown = self._privacy.shown_agent(field)
+        return agent_part(field, shown, agent, rule, issues, searchable=self._searchable(field))
+
+    def _searchable(self, field: str | None) -> Searchable:
+        if field is None or not self._hides_identities:
+            return NOTHING_SEARCHABLE
+        return searchable(field)

@@ -1,0 +1,290 @@
+"""What is hidden of persons, field by field.
+
+The order on a line is always the same: values of named parameters and e-mail addresses inside
+texts, then every repetition of the authenticated user, then every repetition of the client's
+address, and at last what a field's own action does to the field as a whole. What is derived from a
+field (page, referring site, ...) is derived after the masking inside texts; the place of the client
+is looked up with the address as the log has it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, cast
+
+from udfs.access_log import unescape
+from udfs.masking import (
+    MASK,
+    Identity,
+    Replacer,
+    TextMasker,
+    client_identity,
+    name_identity,
+)
+from udfs.pages import split_request
+from udfs.settings import DeadLetterSettings, PrivacySettings
+
+type Action = Literal["keep", "drop", "mask", "truncate", "hash"]
+type LetterForm = Literal["raw", "masked", "omitted"]
+
+MINIMUM_SALT_BYTES = 16
+
+_NOTHING = "-"
+"""What stands in a log for an absent value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is done with each kind of personal data."""
+
+    client: Action
+    user: Action
+    referer: Action
+    agent: Action
+    query_values: Action
+    emails: Action
+    dead_letters: LetterForm
+
+    @property
+    def hides_anything(self) -> bool:
+        """Whether a record shows less than its line."""
+        actions = (
+            self.client, self.user, self.referer, self.agent, self.query_values, self.emails,
+        )  # fmt: skip
+        return any(action != "keep" for action in actions)
+
+
+PROFILES = {
+    "off": Rules("keep", "keep", "keep", "keep", "keep", "keep", "raw"),
+    "standard": Rules("truncate", "drop", "keep", "keep", "mask", "mask", "masked"),
+    "strict": Rules("hash", "drop", "truncate", "truncate", "mask", "mask", "masked"),
+}
+"""The presets; single settings override them."""
+
+
+def rules_of(privacy: PrivacySettings, letters: DeadLetterSettings) -> Rules:
+    """The profile's rules with the settings that override it."""
+    profile = PROFILES[privacy.profile]
+
+    def chosen(setting: str, preset: str) -> Action:
+        return cast("Action", preset if setting == "profile" else setting)
+
+    return Rules(
+        client=chosen(privacy.client_address, profile.client),
+        user=chosen(privacy.auth_user, profile.user),
+        referer=chosen(privacy.referer, profile.referer),
+        agent=chosen(privacy.agent, profile.agent),
+        query_values=chosen(privacy.query_values, profile.query_values),
+        emails=chosen(privacy.emails, profile.emails),
+        dead_letters=cast("LetterForm", chosen(letters.privacy, profile.dead_letters)),
+    )
+
+
+class Privacy:
+    """The rules in force, as functions of a field's text as the log has it.
+
+    Attributes:
+        rules: what they do.
+        event_key: key of event ids. An id is a hash of the line; without a key, whoever knows the
+            rest of a line could try all addresses until the id fits.
+        masker: hides what is personal inside texts; None when there is nothing to hide.
+    """
+
+    def __init__(
+        self, settings: PrivacySettings, letters: DeadLetterSettings, salt: bytes | None
+    ) -> None:
+        """Check that there is a salt where one is needed.
+
+        Args:
+            settings: what to hide.
+            letters: what dead letters hold.
+            salt: the secret; None when there is none.
+
+        Raises:
+            ConfigurationError: something is hidden and there is no salt, or a short one.
+        """
+        self.rules = rules_of(settings, letters)
+        if not self.rules.hides_anything:
+            salt = None
+        elif salt is None or len(salt) < MINIMUM_SALT_BYTES:
+            raise _salt_error(settings)
+        self._salt = salt
+        self.event_key = b"" if salt is None else _derived(salt, "event-id")
+        value, email = self._replacer("query_values"), self._replacer("emails")
+        self.masker = (
+            TextMasker(settings.query_parameters, value, email) if value or email else None
+        )
+        self._contact_masker = None if self.masker is None else self.masker.without_emails()
+        # Keyed by the address: worked out once for each client.
+        self._identity_of = lru_cache(8192)(client_identity)
+
+    @property
+    def hides_user(self) -> bool:
+        """Whether repetitions of the authenticated user are hidden."""
+        return self.rules.user != "keep"
+
+    @property
+    def hides_client(self) -> bool:
+        """Whether repetitions of the client's address are hidden."""
+        return self.rules.client != "keep"
+
+    # --- inside texts --------------------------------------------------------------------------
+
+    def text(self, field: str) -> str:
+        """A referrer or any other text without personal values and e-mail addresses."""
+        return field if self.masker is None else self.masker.mask(field)
+
+    def request(self, field: str) -> str:
+        """The same for a request line, whose target may hold blanks."""
+        if self.masker is None:
+            return field
+        method, target, protocol = split_request(field)
+        if target is None:
+            return self.masker.mask(field)
+        masked = self.masker.mask(target)
+        if masked is target:
+            return field
+        return f"{method} {masked}" if protocol is None else f"{method} {masked} {protocol}"
+
+    def agent(self, field: str, *, is_person: bool) -> str:
+        """The same for a user agent; the contact address of a crawler stays."""
+        masker = self.masker if is_person else self._contact_masker
+        return field if masker is None else masker.mask(field)
+
+    def user_identity(self, user: str) -> Identity | None:
+        """What identifies an authenticated user, given as the log has it, if that is hidden."""
+        if user == _NOTHING or not self.hides_user:
+            return None
+        return name_identity(unescape(user))
+
+    def client_identity(self, host: str) -> Identity | None:
+        """What identifies a client, if that is hidden."""
+        return self._identity_of(host) if self.hides_client else None
+
+    # --- whole fields --------------------------------------------------------------------------
+
+    def shown_client(self, host: str) -> str | None:
+        """What a record shows of the client; None when it is left out."""
+        return self._shown(host, self.rules.client, "client", _truncated_client, _canonical)
+
+    def shown_referer(self, field: str) -> str | None:
+        """What a record shows of the referrer."""
+        return self._shown(field, self.rules.referer, "referer", _truncated_referer)
+
+    def shown_agent(self, field: str) -> str | None:
+        """What a record shows of the user agent."""
+        return self._shown(field, self.rules.agent, "agent", _truncated_agent)
+
+    def shown_user(self, user: str) -> str | None:
+        """What a masked dead letter shows of the authenticated user."""
+        return self._shown(user, self.rules.user, "user", lambda _: MASK)
+
+    def hashed(self, kind: str, text: str) -> str:
+        """HMAC-SHA-256 of a text, cut to 128 bits, in hexadecimal."""
+        assert self._salt is not None, "rules that hash need a salt"  # noqa: S101
+        # The kind keeps the hashes of one text in two fields from being linked.
+        return _derived(self._salt, kind, text.encode()).hex()[:32]
+
+    def _shown(
+        self,
+        field: str,
+        action: Action,
+        kind: str,
+        truncate: Callable[[str], str],
+        canonical: Callable[[str], str] = str,
+    ) -> str | None:
+        if field == _NOTHING:
+            return field
+        match action:
+            case "keep":
+                return field
+            case "drop":
+                return None
+            case "mask":
+                return MASK
+            case "truncate":
+                return truncate(field)
+            case "hash":
+                return self.hashed(kind, canonical(field))
+
+    def _replacer(self, rule: Literal["query_values", "emails"]) -> Replacer | None:
+        action: Action = getattr(self.rules, rule)
+        match action:
+            case "keep":
+                return None
+            case "drop":
+                return lambda _: ""
+            case "hash":
+                return lambda value: self.hashed(rule, value.decode("utf-8", "replace"))
+            case _:
+                return lambda _: MASK
+
+
+def _derived(salt: bytes, kind: str, text: bytes = b"") -> bytes:
+    return hmac.digest(salt, kind.encode() + b"\0" + text, "sha256")
+
+
+def _salt_error(settings: PrivacySettings) -> Exception:
+    expected = (
+        f"a salt of at least {MINIMUM_SALT_BYTES} bytes, because hashes and event ids of hidden "
+        "data can be guessed without one"
+    )
+    if settings.salt_secret_arn:
+        return settings.error("salt.secret.arn", settings.salt_secret_arn, expected)
+    return settings.error("salt.variable", settings.salt_variable, expected)
+
+
+# --- truncation --------------------------------------------------------------------------------
+
+_IPV4_BITS = 24
+_IPV6_BITS = 48
+_DOMAIN = re.compile(r"(?:[A-Za-z0-9-]+\.)+([A-Za-z0-9-]*[A-Za-z][A-Za-z0-9-]*\.[A-Za-z]{2,})\.?")
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.ipv4_mapped or ipaddress.IPv6Address(int(address))
+    return address
+
+
+def _canonical(host: str) -> str:
+    """One spelling of an address or name, so that one client has one hash."""
+    address = _address(host)
+    return host.lower() if address is None else str(address)
+
+
+def _truncated_client(host: str) -> str:
+    """Network of an address; the last two labels of a host name, in front of which it is told."""
+    address = _address(host)
+    if address is None:
+        match = _DOMAIN.fullmatch(host)
+        return MASK if match is None else match[1].lower()
+    bits = _IPV4_BITS if address.version == 4 else _IPV6_BITS
+    network = ipaddress.ip_network((address, bits), strict=False)
+    return str(network.network_address)
+
+
+def _truncated_referer(field: str) -> str:
+    return re.split(r"[?#;]", field, maxsplit=1)[0]
+
+
+_VERSION = re.compile(r"(?<![A-Za-z0-9@._-])([0-9]++)(?:[._][0-9]++)++")
+
+
+def _truncated_agent(field: str) -> str:
+    """Major versions only, as browsers reduce their own user agents."""
+    return _VERSION.sub(r"\1", field)
+
+
+def logged(shown: str | None) -> str:
+    """A shown value as it stands in a log line."""
+    return _NOTHING if shown is None else shown

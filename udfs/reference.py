@@ -1,0 +1,214 @@
+"""Reference data in a file: what the site's owner knows about a page or a client.
+
+The file is read anew when it changes, by each worker, while records go on. (Flink's own ways would
+cost more and do less: its file source does not notice that a known file changes, a look-up join
+needs a connector that reads files by key, and a broadcast sends every record into Python again.)
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import orjson
+
+from udfs.errors import WebLogError
+from udfs.properties import Group, choice, duration, path, setting, text
+
+_LOG = logging.getLogger(__name__)
+_CODE_DIRECTORY = Path(__file__).resolve().parent.parent
+
+MAX_FILE_BYTES = 64 * 1024 * 1024
+"""A larger file is refused: it is kept in memory by every worker."""
+
+type KeyField = Literal["webpage", "host"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceSettings(Group, name="weblog.reference"):
+    """A file with attributes of pages or clients, which records get as `reference`."""
+
+    file: Path | None = setting(
+        "file",
+        path(),
+        "",
+        "CSV with a header line, or JSON (a list of objects, or one object by key); empty: none.",
+    )
+    key: str = setting(
+        "key", text(minimum_length=1), "webpage", "Column or member that holds the key."
+    )
+    field: KeyField = setting(
+        "field", choice("webpage", "host"), "webpage", "What of a record is looked up in it."
+    )
+    check_interval: timedelta = setting(
+        "check.interval",
+        duration("1 s", "1 h"),
+        "10 s",
+        "How often the file is looked at; a changed one is read anew.",
+    )
+
+
+class ReferenceFileError(WebLogError):
+    """A reference file cannot be used.
+
+    Attributes:
+        path: the file.
+        problem: what is wrong with it, as a phrase.
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"reference data {path!r}: {problem}")
+
+
+type _Version = tuple[int, int, int] | None
+"""What changes when a file does: time, size and inode; None when there is no file."""
+
+
+class ReferenceFile:
+    """Attributes by key, as JSON text, always those of the file's last good version.
+
+    Attributes:
+        reloads: how often a changed file was taken over.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        key: str,
+        check_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Read the file.
+
+        Args:
+            file: a ``.csv`` or ``.json`` file.
+            key: column or member that holds the key.
+            check_seconds: how often the file is looked at.
+            clock: seconds from any fixed instant.
+
+        Raises:
+            ReferenceFileError: it cannot be used.
+        """
+        self._file = file
+        self._key = key
+        self._interval = check_seconds
+        self._clock = clock
+        self._version = self._current_version()
+        self._values = _read(file, key)
+        self._next_check = clock() + check_seconds
+        self.reloads = 0
+
+    @classmethod
+    def open(cls, settings: ReferenceSettings) -> Self | None:
+        """The file that the settings name, or None.
+
+        Raises:
+            ConfigurationError: it cannot be used.
+        """
+        if settings.file is None:
+            return None
+        seconds = settings.check_interval.total_seconds()
+        try:
+            return cls(_CODE_DIRECTORY / settings.file, settings.key, seconds)
+        except ReferenceFileError as error:
+            expected = f"a readable CSV or JSON file ({error.problem})"
+            raise settings.error("file", str(settings.file), expected) from error
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def refresh(self) -> None:
+        """Look whether the file has changed, if that is due. Called once for each batch."""
+        now = self._clock()
+        if now < self._next_check:
+            return
+        self._next_check = now + self._interval
+        try:
+            version = self._current_version()
+            if version == self._version:
+                return
+            # Remembered also if it is bad: it is read, and complained of, once.
+            self._version = version
+            values = _read(self._file, self._key)
+            if self._current_version() != version:
+                # Written to meanwhile: what was read may be half of it. Next time again.
+                self._version = None
+                return
+        except ReferenceFileError as error:
+            _LOG.warning("%s; the version before stays in use", error)
+            return
+        self._values = values
+        self.reloads += 1
+
+    def get(self, key: str | None) -> str:
+        """The attributes of a key as a JSON object, or ``null``."""
+        return "null" if key is None else self._values.get(key, "null")
+
+    def _current_version(self) -> _Version:
+        try:
+            found = self._file.stat()
+        except OSError:
+            # Reading it tells why.
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _read(file: Path, key: str) -> dict[str, str]:
+    try:
+        with file.open("rb") as opened:
+            if os.fstat(opened.fileno()).st_size > MAX_FILE_BYTES:
+                raise ReferenceFileError(str(file), f"larger than {MAX_FILE_BYTES} bytes")
+            data = opened.read(MAX_FILE_BYTES)
+        rows = _json_rows(data, key) if file.suffix.lower() == ".json" else _csv_rows(data)
+        return {name: _attributes(row, key) for row in rows if (name := _key_of(row, key))}
+    except OSError as error:
+        raise ReferenceFileError(str(file), error.strerror or "cannot be read") from error
+    except (ValueError, TypeError, csv.Error) as error:
+        raise ReferenceFileError(str(file), " ".join(str(error).split())) from error
+
+
+def _csv_rows(data: bytes) -> Iterable[Mapping[str, Any]]:
+    # A byte order mark, as spreadsheets write it, is no part of the first column's name.
+    rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+    if not rows.fieldnames:
+        # As a file is that is being written in place.
+        raise ValueError("without a header line")
+    for row in rows:
+        if None in row or None in row.values():
+            raise ValueError("a line has more or fewer fields than the header")
+        yield row
+
+
+def _json_rows(data: bytes, key: str) -> Iterable[Mapping[str, Any]]:
+    document = orjson.loads(data)
+    if isinstance(document, dict):
+        document = [{key: name, **_object(row)} for name, row in document.items()]
+    if not isinstance(document, list):
+        raise TypeError("neither a list nor an object")
+    return map(_object, document)
+
+
+def _object(row: object) -> Mapping[str, Any]:
+    if not isinstance(row, dict):
+        raise TypeError("an entry is not an object")
+    return row
+
+
+def _key_of(row: Mapping[str, Any], key: str) -> str:
+    if key not in row:
+        raise ValueError(f"an entry without {key!r}")
+    return str(row[key])
+
+
+def _attributes(row: Mapping[str, Any], key: str) -> str:
+    return orjson.dumps({name: value for name, value in row.items() if name != key}).decode()

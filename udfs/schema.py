@@ -1,0 +1,72 @@
+"""The record's schema (``conf/schema/enriched.json``), checked where a part is made.
+
+A record is put together from parts that are kept, so its schema is checked once for each part and
+not once for each record. Most parts hold the schema by construction: they are what the line's own
+pattern matched. What comes from a GeoIP database or from the rules for user agents is checked here.
+The tests prove that a record of checked parts and the schema agree.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from udfs.errors import ValidationError
+from udfs.geo import GeoLocation
+from udfs.user_agent import UserAgent
+
+MAX_TEXT = 1024
+"""Characters of a name or version that a record may hold."""
+
+_COUNTRY_CODE = re.compile("[A-Za-z]{2}")
+
+
+def check_place(place: GeoLocation | None) -> None:
+    """Check what a GeoIP database says.
+
+    Raises:
+        ValidationError: stage ``validate``, reason ``schema_violation``.
+    """
+    if place is None:
+        return
+    if not (
+        _is_text(place.city)
+        and _is_text(place.country)
+        and _is_country_code(place.country_code)
+        and _is_degrees(place.latitude, 90)
+        and _is_degrees(place.longitude, 180)
+    ):
+        raise _violation("the place of the client")
+
+
+def check_agent(agent: UserAgent) -> None:
+    """Check what the rules for user agents say.
+
+    Raises:
+        ValidationError: stage ``validate``, reason ``schema_violation``.
+    """
+    texts = (agent.browser, agent.browser_version, agent.os, agent.os_version)
+    if not all(map(_is_text, texts)):
+        raise _violation("the user agent")
+
+
+def _is_text(value: object) -> bool:
+    return value is None or (isinstance(value, str) and 0 < len(value) <= MAX_TEXT)
+
+
+def _is_country_code(value: object) -> bool:
+    return value is None or (isinstance(value, str) and _COUNTRY_CODE.fullmatch(value) is not None)
+
+
+def _is_degrees(value: object, limit: int) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and -limit <= value <= limit
+
+
+def _violation(what: str) -> ValidationError:
+    return ValidationError(
+        "validate", "schema_violation", f"{what} is not as the schema of records has it"
+    )

@@ -1,0 +1,163 @@
+"""Anomalies of single lines: codes for what is odd about a field, in time linear in its length.
+
+Probes are looked for in the request with every encoding undone, so that encoding twice hides
+nothing. Everything but :meth:`Checks.late_issues` depends on one field and is kept with its part.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from udfs.access_log import unescape
+from udfs.decoding import decoded
+from udfs.quality import (
+    CONTROL_CHARACTERS,
+    FIELD_TOO_LONG,
+    PROBE_PATH_TRAVERSAL,
+    PROBE_SHELL,
+    PROBE_SQL_INJECTION,
+    PROBE_XSS,
+    SIZE_IMPOSSIBLE,
+    TIMESTAMP_ANCIENT,
+    UNEXPECTED_BODY,
+)
+from udfs.settings import ValidationSettings
+
+type Issues = tuple[str, ...]
+
+_PRINTABLE = bytes(byte for byte in range(256) if (byte >= 0x20 and byte != 0x7F) or byte == 0x09)
+_WITHOUT_BODY = frozenset({"204", "304"})
+
+
+class Checks:
+    """The checks in force.
+
+    Attributes:
+        earliest_ms: times before it are odd, in milliseconds since 1970-01-01 UTC.
+    """
+
+    def __init__(self, settings: ValidationSettings) -> None:
+        self.earliest_ms = int(settings.earliest_time.timestamp() * 1000)
+        self._max_bytes = settings.max_bytes
+        self._max_length = settings.max_field_length
+        self._ignored = frozenset(settings.ignore)
+
+    def client(self, host: str) -> Issues:
+        """Issues of a client's address or name."""
+        return () if host.isprintable() else self._reported(_control(host.encode()))
+
+    def request(self, field: str, target: str | None) -> Issues:
+        """Issues of a request line.
+
+        Args:
+            field: as the log has it.
+            target: what it asks for; None when it is no request line.
+        """
+        data = decoded(unescape(field) if target is None else target)
+        found = (*self._length(field), *_control(data), *_probes(data))
+        return self._reported(found) if found else found
+
+    def text(self, field: str | None) -> Issues:
+        """Issues of a referrer or a user agent, given as the log has it."""
+        if field is None:
+            return ()
+        found = self._length(field)
+        if "\\" in field or not field.isprintable():
+            found += _control(unescape(field).encode())
+        if "{" in field and _SHELL_IN_TEXT.search(decoded(field)):
+            found += (PROBE_SHELL,)
+        return self._reported(found) if found else found
+
+    def largest_body(self, status: str) -> int:
+        """Bytes that a response of this status may have at most."""
+        return 0 if status[0] == "1" or status in _WITHOUT_BODY else self._max_bytes
+
+    def late_issues(self, event_time_ms: int, size: int | None, largest: int) -> Issues:
+        """Issues of what differs from line to line."""
+        found: Issues = ()
+        if event_time_ms < self.earliest_ms:
+            found = (TIMESTAMP_ANCIENT,)
+        if size is not None and size > largest:
+            found += (UNEXPECTED_BODY if largest == 0 else SIZE_IMPOSSIBLE,)
+        return self._reported(found)
+
+    def _length(self, field: str) -> Issues:
+        return (FIELD_TOO_LONG,) if len(field) > self._max_length else ()
+
+    def _reported(self, found: Issues) -> Issues:
+        return tuple(code for code in found if code not in self._ignored)
+
+
+def _control(data: bytes) -> Issues:
+    return (CONTROL_CHARACTERS,) if data.translate(None, _PRINTABLE) else ()
+
+
+# --- probes ------------------------------------------------------------------------------------
+
+# A blank, also as a form encodes it or as a comment of SQL.
+_GAP = r"(?:[\s+]|/\*[^*]*+\*/)"
+
+_PATH_TRAVERSAL = re.compile(
+    # Overlong UTF-8 forms of "/" and "\" are as old as the attack.
+    rb"""(?<![^/\\=?&:;,\s"'(])\.\.(?:[/\\]|\xc0\xaf|\xc1\x9c)
+    |/etc/(?:passwd|shadow|group|hosts)(?![a-z])
+    |/proc/self/|(?:boot|win)\.ini(?![a-z])|/windows/system32/""",
+    re.VERBOSE,
+)
+_SQL_INJECTION = re.compile(
+    rf"""(?<![a-z])union{_GAP}++(?:all{_GAP}++|distinct{_GAP}++)?\(?select(?![a-z])
+    |['"\d)]{_GAP}*+(?:or|and|xor){_GAP}++['"(]?\w{{1,20}}['"]?{_GAP}*+(?:=|<|>|like(?![a-z]))
+    |(?<![a-z])(?:sleep|pg_sleep|benchmark|load_file|extractvalue|updatexml){_GAP}*+\({_GAP}*+['"\d]
+    |(?<![a-z])waitfor{_GAP}++delay(?![a-z])
+    |information_schema|xp_cmdshell
+    |(?<![a-z])into{_GAP}++(?:out|dump)file(?![a-z])
+    |;{_GAP}*+(?:drop|alter|truncate){_GAP}++(?:table|database)(?![a-z])
+    |;{_GAP}*+(?:insert{_GAP}++into|delete{_GAP}++from)(?![a-z])
+    |'{_GAP}*+(?:--|\#|/\*)""".encode(),
+    re.VERBOSE,
+)
+_COMMANDS = r"""
+    bash|busybox|cat|chmod|curl|dir|echo|id|ifconfig|ls|nc|netcat|nslookup|perl|php|ping|powershell
+    |python3?|rm|sh|sleep|telnet|tftp|type|uname|wget|whoami
+"""
+_SHELL_IN_TEXT = re.compile(rb"\(\)\s*+\{|\$\{(?:jndi:|[^}]{0,40}?(?:lower|upper|env|sys|date|:-))")
+_SHELL = re.compile(
+    rf"""(?:[;|`]|&&|\$\()[\s+]*+(?:{_COMMANDS})(?=[\s+;|`)&<>]|\Z)
+    |/bin/(?:ba|da|z|c|k)?sh(?![a-z])|/dev/tcp/|(?<![a-z])cmd\.exe(?![a-z])
+    |(?<![a-z])(?:wget|curl)[\s+]++(?:-[a-z-]{{1,20}}[\s+]++)?https?://
+    |(?<![a-z])powershell(?:\.exe)?[\s+]++-
+    |{_SHELL_IN_TEXT.pattern.decode()}""".encode(),
+    re.VERBOSE,
+)
+_XSS = re.compile(
+    rb"""<[\s/]*+(?:script|iframe|svg|object|embed)(?![a-z])
+    |<[a-z][^<>]{0,200}?[\s/"'+]on[a-z]{3,20}\s*+=
+    |(?:\A|[=:"'(\s,>])(?:java|vb)script:""",
+    re.VERBOSE,
+)
+_PROBES = (
+    (PROBE_PATH_TRAVERSAL, _PATH_TRAVERSAL),
+    (PROBE_SQL_INJECTION, _SQL_INJECTION),
+    (PROBE_SHELL, _SHELL),
+    (PROBE_XSS, _XSS),
+)
+# What an ordinary target is made of. One that has nothing else, and none of the words below, can
+# match no pattern: 0.5 us, while trying the patterns takes 20 us.
+_ORDINARY = b"abcdefghijklmnopqrstuvwxyz0123456789/-_.~%&=?:,@!"
+_TELLING = (
+    b"..", b"/etc/", b"/proc/", b".ini", b"system32", b"information_schema", b"xp_cmdshell",
+    b"/bin/", b"&&", b"/dev/tcp", b"cmd.exe", b"script:",
+)  # fmt: skip
+
+
+def _probes(data: bytes) -> Issues:
+    if not data.translate(None, _ORDINARY) and not any(word in data for word in _TELLING):
+        return ()
+    return tuple(_matching(data))
+
+
+def _matching(data: bytes) -> Iterator[str]:
+    for code, pattern in _PROBES:
+        if pattern.search(data):
+            yield code
