@@ -244,6 +244,44 @@ def test_sessions(result: Result, seen: list[Seen]) -> None:
     assert written == expected
 
 
+def test_the_default_alerts(result: Result, seen: list[Seen]) -> None:
+    requests = Counter(one.window for one in seen)
+    errors = Counter(one.window for one in seen if one.status >= 400)
+    hosts = Counter((one.window, one.host) for one in seen)
+    pages = Counter((one.window, one.webpage) for one in seen if one.status >= 400)
+    breaches = {
+        ("site_errors", "", window, errors[window] / count)
+        for window, count in requests.items()
+        if count >= 100 and errors[window] >= 10 and errors[window] / count > 0.01
+    } | {
+        ("host_spike", host, window, count)
+        for (window, host), count in hosts.items()
+        if count > 100
+    }
+    # Nothing else by the default rules: no page has as many errors, and an hour between
+    # bursts leaves no baseline to exceed.
+    assert max(pages.values()) < 10
+    quiet = timedelta(minutes=5)
+    expected = {
+        (name, subject, state, iso(window), iso(changed), value)
+        for name, subject, window, value in breaches
+        for state, changed in (("started", window + MINUTE), ("ended", window + MINUTE + quiet))
+    }
+    rows = result.rows("alerts")
+    assert len(rows) == len(expected) == 4
+    assert {
+        (
+            r["alert"],
+            r["subject"],
+            r["state"],
+            r["window_start"],
+            r["changed_at"],
+            r["metric_value"],
+        )
+        for r in rows
+    } == expected
+
+
 def test_a_second_run_replaces_the_first(result: Result) -> None:
     # Two workers and the other execution mode, into the same folder: the same results.
     before = sorted(result.lines("enriched"))

@@ -1,0 +1,170 @@
+-- Alerts: one row when an alert starts, one when it ends. All rules share this file:
+-- they differ in what they measure and compare with, and not in when an alert starts and
+-- ends, which is the longer part.
+--
+--     measures -> rules -> breaches -> lasting breaches -> started
+--     (windows)                                         \-> ended
+--
+-- A breach is a window in which a rule's metric exceeds its threshold. A window without
+-- traffic has no row and so is no breach; nothing here waits for one.
+--
+-- State is bounded: windows are dropped when the watermark has passed them, and each OVER
+-- reaches back a fixed time, after which Flink forgets the key. LAG, or MATCH_RECOGNIZE,
+-- would keep something of every page and host there ever was.
+-- Key: alert, subject
+CREATE TEMPORARY TABLE alerts (
+  alert         STRING,
+  state         STRING,
+  metric        STRING,
+  subject_type  STRING,
+  subject       STRING,
+  metric_value  DOUBLE,
+  threshold     DOUBLE,
+  window_start  TIMESTAMP_LTZ(3),
+  window_end    TIMESTAMP_LTZ(3),
+  changed_at    TIMESTAMP_LTZ(3),
+  lines         BIGINT,
+  dead_letters  BIGINT,
+  requests      BIGINT,
+  errors        BIGINT,
+  server_errors BIGINT,
+  probes        BIGINT${sink_columns}
+) ${partitioned_by}WITH (
+  ${sink}
+);
+
+-- What is measured, per window: of the whole site, of each page, of each host.
+CREATE TEMPORARY VIEW site_measures AS
+SELECT
+  window_start, window_end, window_time,
+  ''                                            AS subject,
+  COUNT(*)                                      AS lines,
+  COUNT(*) FILTER (WHERE kind = 'D')            AS dead_letters,
+  COUNT(*) FILTER (WHERE kind = 'E')            AS requests,
+  COUNT(*) FILTER (WHERE status >= 400)         AS errors,
+  COUNT(*) FILTER (WHERE status >= 500)         AS server_errors,
+  COUNT(*) FILTER (WHERE POSITION(${probe_prefix} IN issues) > 0) AS probes
+FROM TUMBLE(TABLE timely_outcomes, DESCRIPTOR(event_time), ${window_size})
+GROUP BY window_start, window_end, window_time;
+
+CREATE TEMPORARY VIEW page_measures AS
+SELECT
+  window_start, window_end, window_time,
+  webpage                                       AS subject,
+  COUNT(*)                                      AS lines,
+  CAST(0 AS BIGINT)                             AS dead_letters,
+  COUNT(*)                                      AS requests,
+  COUNT(*) FILTER (WHERE status >= 400)         AS errors,
+  COUNT(*) FILTER (WHERE status >= 500)         AS server_errors,
+  COUNT(*) FILTER (WHERE POSITION(${probe_prefix} IN issues) > 0) AS probes
+FROM TUMBLE(TABLE timely_events, DESCRIPTOR(event_time), ${window_size})
+WHERE webpage IS NOT NULL
+GROUP BY window_start, window_end, window_time, webpage;
+
+CREATE TEMPORARY VIEW host_measures AS
+SELECT
+  window_start, window_end, window_time,
+  host                                          AS subject,
+  COUNT(*)                                      AS lines,
+  CAST(0 AS BIGINT)                             AS dead_letters,
+  COUNT(*)                                      AS requests,
+  COUNT(*) FILTER (WHERE status >= 400)         AS errors,
+  COUNT(*) FILTER (WHERE status >= 500)         AS server_errors,
+  COUNT(*) FILTER (WHERE POSITION(${probe_prefix} IN issues) > 0) AS probes
+FROM TUMBLE(TABLE timely_events, DESCRIPTOR(event_time), ${window_size})
+WHERE host IS NOT NULL
+GROUP BY window_start, window_end, window_time, host;
+
+-- Rules that compare with a number, and rules that compare with the past: a multiple of
+-- the mean over the subject's windows before this one, as far back as the baseline
+-- reaches. OVER counts the window itself in, so it is taken out again.
+CREATE TEMPORARY VIEW breaches AS
+SELECT
+  alert, metric, subject_type, subject, measured_from, measured_to, measured_at,
+  lines, dead_letters, requests, errors, server_errors, probes,
+  metric_value, threshold, lasting_seconds
+FROM (
+  ${fixed_rules}
+)
+WHERE is_enough AND metric_value > threshold
+UNION ALL
+SELECT
+  alert, metric, subject_type, subject, measured_from, measured_to, measured_at,
+  lines, dead_letters, requests, errors, server_errors, probes,
+  metric_value, threshold * past_sum / past_windows, lasting_seconds
+FROM (
+  SELECT
+    *,
+    SUM(metric_value) OVER baseline - metric_value AS past_sum,
+    COUNT(*) OVER baseline - 1                     AS past_windows
+  FROM (
+    ${relative_rules}
+  )
+  WINDOW baseline AS (
+    PARTITION BY alert, metric, subject_type, subject
+    ORDER BY measured_at
+    RANGE BETWEEN ${baseline} PRECEDING AND CURRENT ROW)
+)
+WHERE is_enough
+  AND past_windows >= ${baseline_minimum_windows}
+  AND metric_value > threshold * past_sum / past_windows;
+
+-- Breaches that have lasted as long as their rule asks. A breach whose window before is
+-- none starts a run; the run of a breach is the latest that started. Where no start is in
+-- reach the run is longer than any rule asks.
+CREATE TEMPORARY VIEW lasting_breaches AS
+SELECT *
+FROM (
+  SELECT
+    *,
+    MAX(CASE WHEN breaches_in_two_windows = 1 THEN measured_from END) OVER (
+      PARTITION BY alert, metric, subject_type, subject
+      ORDER BY measured_at
+      RANGE BETWEEN ${longest_rule} PRECEDING AND CURRENT ROW) AS run_start
+  FROM (
+    SELECT
+      *,
+      COUNT(*) OVER (
+        PARTITION BY alert, metric, subject_type, subject
+        ORDER BY measured_at
+        RANGE BETWEEN ${window_size} PRECEDING AND CURRENT ROW) AS breaches_in_two_windows
+    FROM breaches
+  )
+)
+WHERE run_start IS NULL
+   OR TIMESTAMPDIFF(SECOND, run_start, measured_to) >= lasting_seconds;
+
+-- An alert is a session of lasting breaches: it starts with the first after a quiet time,
+-- and is told at once, and it ends when a quiet time has passed since the last.
+INSERT INTO alerts
+SELECT
+  alert, state, metric, subject_type, subject, metric_value, threshold,
+  CAST(window_start AS TIMESTAMP_LTZ(3)),
+  CAST(window_end AS TIMESTAMP_LTZ(3)),
+  CAST(changed_at AS TIMESTAMP_LTZ(3)),
+  lines, dead_letters, requests, errors, server_errors, probes${sink_values}
+FROM (
+  SELECT
+    alert, 'started' AS state, metric, subject_type, subject, metric_value, threshold,
+    run_start AS window_start, measured_to AS window_end, measured_to AS changed_at,
+    lines, dead_letters, requests, errors, server_errors, probes
+  FROM (
+    SELECT
+      *,
+      COUNT(*) OVER (
+        PARTITION BY alert, metric, subject_type, subject
+        ORDER BY measured_at
+        RANGE BETWEEN ${quiet} PRECEDING AND CURRENT ROW) AS breaches_in_quiet_time
+    FROM lasting_breaches
+  )
+  WHERE breaches_in_quiet_time = 1
+  UNION ALL
+  SELECT
+    alert, 'ended', metric, subject_type, subject, MAX(metric_value), MIN(threshold),
+    MIN(run_start), MAX(measured_to), MAX(measured_to) + ${quiet},
+    SUM(lines), SUM(dead_letters), SUM(requests), SUM(errors), SUM(server_errors), SUM(probes)
+  FROM SESSION(
+    TABLE lasting_breaches PARTITION BY (alert, metric, subject_type, subject),
+    DESCRIPTOR(measured_at), ${quiet})
+  GROUP BY window_start, window_end, alert, metric, subject_type, subject
+);
