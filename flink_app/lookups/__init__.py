@@ -1,0 +1,1 @@
+"""Slow look-ups beside the stream: reverse DNS, reference data in DynamoDB."""

@@ -1,0 +1,131 @@
+"""DynamoDB as moto emulates it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from flink_app.local.cluster import free_port
+from flink_app.local.emulator import CREDENTIALS, REGION, emulator
+from flink_app.lookups.dynamodb import DynamoDbTable
+from flink_app.lookups.service import LookupService, LoopThread
+from flink_app.lookups.settings import DynamoDbSettings
+from udfs.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBServiceResource
+
+TABLE = "pages"
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with emulator() as url:
+        dynamodb: DynamoDBServiceResource = boto3.resource(
+            "dynamodb",
+            endpoint_url=url,
+            region_name=REGION,
+            aws_access_key_id="x",
+            aws_secret_access_key="x",
+        )
+        table = dynamodb.create_table(
+            TableName=TABLE,
+            KeySchema=[{"AttributeName": "webpage", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "webpage", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        item: dict[str, Any] = {
+            "webpage": "product",
+            "owner": 'the "shop" team',
+            "price": Decimal("9.5"),
+            "rank": Decimal(3),
+            "tags": {"b", "a"},
+            "secret": b"\x00",
+            "nested": {"campaign": "autumn", "active": True, "none": None},
+        }
+        table.put_item(Item=item)
+        table.put_item(Item={"webpage": "large", "text": "x" * 5000})
+        for number in range(250):
+            table.put_item(Item={"webpage": f"page-{number}", "number": number})
+        yield url
+        dynamodb.meta.client.close()
+
+
+@contextmanager
+def service(endpoint: str, **settings: str) -> Iterator[LookupService]:
+    properties = {"table": TABLE, "endpoint": endpoint, "region": REGION, "timeout": "20 s"}
+    properties |= {name.replace("_", "."): value for name, value in settings.items()}
+    policy = DynamoDbSettings.load({"weblog.lookups.dynamodb": properties | {"patience": "30 s"}})
+    thread = LoopThread()
+    backend = DynamoDbTable(policy)
+    try:
+        yield LookupService(backend, policy, thread.loop)
+    finally:
+        thread.close()
+        backend.close()
+
+
+def test_attributes_without_the_key(endpoint: str) -> None:
+    with service(endpoint) as table:
+        answers = table.start(["product", "unknown"]).result()
+    assert answers["unknown"] == "null"
+    assert json.loads(answers["product"] or "") == {
+        "owner": 'the "shop" team',
+        "price": 9.5,
+        "rank": 3,
+        "tags": ["a", "b"],
+        "secret": None,
+        "nested": {"campaign": "autumn", "active": True, "none": None},
+    }
+
+
+def test_more_keys_than_one_call_takes(endpoint: str) -> None:
+    keys = [f"page-{number}" for number in range(250)]
+    with service(endpoint) as table:
+        answers = table.start(keys).result()
+        assert answers == {key: f'{{"number":{number}}}' for number, key in enumerate(keys)}
+        table.start(keys).result()
+        assert (table.use().hits, table.use().misses) == (250, 250)
+
+
+def test_what_cannot_be_a_key_has_no_item_and_spoils_no_call(endpoint: str) -> None:
+    with service(endpoint) as table:
+        answers = table.start(["", "x" * 3000, "page-1"]).result()
+    assert answers == {"": "null", "x" * 3000: "null", "page-1": '{"number":1}'}
+
+
+def test_an_item_too_large_for_a_record_fails(endpoint: str) -> None:
+    with service(endpoint) as table:
+        assert table.start(["large"]).result() == {"large": None}
+
+
+def test_no_such_table_fails_the_job(endpoint: str) -> None:
+    with (
+        service(endpoint, table="nowhere") as table,
+        pytest.raises(ConfigurationError, match=r"table = 'nowhere'.*ResourceNotFoundException"),
+    ):
+        table.start(["a"]).result()
+
+
+def test_another_key_attribute_fails_the_job(endpoint: str) -> None:
+    with service(endpoint, key="page") as table, pytest.raises(ConfigurationError, match="'page'"):
+        table.start(["a"]).result()
+
+
+def test_nobody_answers() -> None:
+    with service(f"http://127.0.0.1:{free_port()}", breaker_failures="1") as table:
+        assert table.start(["a", "b"]).result() == {"a": None, "b": None}
+        assert table.start(["c"]).result() == {"c": None}
+        assert (table.use().breaker_opened, table.use().failures) == (1, 3)
