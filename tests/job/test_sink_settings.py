@@ -1,0 +1,218 @@
+"""Settings of sources and sinks: each mistake is one line that names group and key."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from flink_app.outputs import table_parameters
+from flink_app.settings import JobSettings
+from flink_app.sinks import DiscardSink, FilesystemSink, FirehoseSink, KinesisSink
+from flink_app.sources import KinesisSource
+from flink_app.sql_files import OutputFile, output_files, statements
+from udfs.errors import ConfigurationError
+from udfs.properties import Properties
+
+STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/weblog"
+DELIVERY = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/weblog"
+
+
+def properties(
+    source: dict[str, str] | None = None, sink: dict[str, str] | None = None
+) -> dict[str, dict[str, str]]:
+    return {
+        "weblog.source": source or {"path": "in"},
+        "weblog.sink.some": sink or {"type": "discard"},
+        "weblog.outputs": {"default": "some"},
+    }
+
+
+def kinesis(**settings: str) -> dict[str, str]:
+    changed = {key.replace("_", "."): value for key, value in settings.items()}
+    return {"type": "kinesis", "stream.arn": STREAM} | changed
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"type": "kafka"}, "weblog.source: type = 'kafka': expected one of filesystem, kinesis"),
+        ({"type": "filesystem"}, "weblog.source: path = '': expected a file or folder"),
+        ({"type": "kinesis"}, "weblog.source: stream.arn = '': expected a stream's ARN"),
+        (kinesis(stream_arn=DELIVERY), "weblog.source: stream.arn = .*: expected an ARN such as"),
+        (kinesis(stream_arn="weblog"), "weblog.source: stream.arn = 'weblog': expected an ARN"),
+        # Only an output has a name to put there.
+        (kinesis(stream_arn=STREAM + "-{output}"), "stream.arn = .*: expected an ARN such as"),
+        (kinesis(stream_arn=STREAM.replace("1234", "x")), "stream.arn = .*: expected an ARN"),
+        # A setting of the connector, and one of another type: it would ignore both.
+        (
+            kinesis(initial_postion="LATEST"),
+            r"weblog.source: initial.postion: .* mean 'initial.position'\?\) \(type kinesis\)",
+        ),
+        (kinesis(path="x"), "weblog.source: path: expected a known key.*type kinesis"),
+        (
+            {"path": "x", "stream.arn": STREAM},
+            "weblog.source: stream.arn: expected a known key.*type filesystem",
+        ),
+        (kinesis(initial_position="EARLIEST"), "initial.position = 'EARLIEST': expected one of"),
+        (
+            kinesis(initial_position="AT_TIMESTAMP"),
+            "initial.timestamp = '': expected a time exactly when",
+        ),
+        (
+            kinesis(initial_timestamp="2025-10-28T10:15:30.000Z"),
+            "initial.timestamp = .*: expected a time exactly when",
+        ),
+        *(
+            (
+                kinesis(initial_position="AT_TIMESTAMP", initial_timestamp=time),
+                "initial.timestamp = .*: expected a time such as 2025-10-28T10:15:30.000Z",
+            )
+            for time in (
+                "yesterday",
+                "2025-10-28",
+                "2025-10-28T10:15:30Z",
+                "2025-10-28 10:15:30.000Z",
+                "2025-02-30T10:15:30.000Z",
+                "2025-10-28T10:15:30.000",
+                "1e9",
+                "-5",
+            )
+        ),
+        (kinesis(reader_type="EFO"), "consumer.name = '': expected a name exactly when"),
+        (kinesis(consumer_name="me"), "consumer.name = 'me': expected a name exactly when"),
+        (
+            kinesis(reader_type="EFO", consumer_name="a b"),
+            "consumer.name = 'a b': expected up to 128 letters",
+        ),
+        (kinesis(records_per_fetch="10001"), "records.per.fetch = '10001': expected a whole"),
+        (kinesis(shard_discovery_interval="1 s"), "discovery.interval = '1 s': expected a dura"),
+        *(
+            (kinesis(endpoint=url), "weblog.source: endpoint = .*: expected a URL such as")
+            for url in ("localhost:4566", "ftp://x", "http://", "http://x:0", "http://x:y",
+                        "http://x/path", "http://[::1")
+        ),
+    ],
+)  # fmt: skip
+def test_a_wrong_source_is_told_in_one_line(given: dict[str, str], message: str) -> None:
+    check(properties(source=given), message)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "weblog.sink.some: type = '': expected one of filesystem, kinesis, firehose, disc"),
+        ({"type": "s3"}, "weblog.sink.some: type = 's3': expected one of"),
+        ({"type": "filesystem"}, "weblog.sink.some: path = '': expected a folder"),
+        ({"type": "kinesis"}, "weblog.sink.some: stream.arn = '': expected a stream's ARN"),
+        ({"type": "firehose"}, "weblog.sink.some: stream.arn = '': expected a delivery stream's"),
+        (kinesis(stream_arn=DELIVERY), "weblog.sink.some: stream.arn = .*: expected an ARN"),
+        ({"type": "firehose", "stream.arn": STREAM}, "weblog.sink.some: stream.arn = .*: expec"),
+        (
+            {"type": "filesystem", "path": "x", "partition.by": "day"},
+            "weblog.sink.some: partition.by = 'day': expected one of none, date, hour",
+        ),
+        (kinesis(batch_size="501"), "weblog.sink.some: batch.size = '501': expected a whole"),
+        (kinesis(flush_interval="100"), "flush.interval = '100': expected a duration"),
+        (kinesis(fail_on_error="yes"), "fail.on.error = 'yes': expected true or false"),
+        (kinesis(partition_key="host"), "partition.key = 'host': expected one of key, random"),
+        (kinesis(**{"sink.batch.max-size": "5"}), "sink.batch.max-size: expected a known key"),
+        ({"type": "discard", "path": "x"}, "weblog.sink.some: path: expected a known key"),
+    ],
+)
+def test_a_wrong_sink_is_told_in_one_line(given: dict[str, str], message: str) -> None:
+    wrong = properties()
+    wrong["weblog.sink.some"] = given
+    check(wrong, message)
+
+
+def check(given: Properties, message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        JobSettings.load(given)
+    assert re.search(message, str(caught.value)), str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_initial_timestamp_may_be_a_time_or_seconds() -> None:
+    for time in ("2025-10-28T10:15:30.000Z", "2025-10-28T10:15:30.000+02:00", "1761646530.5"):
+        given = kinesis(initial_position="AT_TIMESTAMP", initial_timestamp=time)
+        source = JobSettings.load(properties(source=given)).source
+        assert source.options()["source.init.timestamp"] == time
+
+
+def test_efo_names_its_consumer() -> None:
+    options = KinesisSource(stream_arn=STREAM, reader_type="EFO", consumer_name="me").options()
+    assert options["source.reader.type"] == "EFO"
+    assert options["source.efo.consumer.name"] == "me"
+    assert options["source.efo.lifecycle"] == "JOB_MANAGED"
+
+
+def test_http_1_is_for_plain_endpoints_alone() -> None:
+    key = "sink.http-client.protocol.version"
+    for kind, arn in ((KinesisSink, STREAM), (FirehoseSink, DELIVERY)):
+        assert kind(stream_arn=arn, endpoint="http://e:1").options("x")[key] == "HTTP1_1"
+        assert key not in kind(stream_arn=arn, endpoint="https://e").options("x")
+        assert key not in kind(stream_arn=arn).options("x")
+
+
+def test_each_output_may_have_a_stream_of_its_own() -> None:
+    options = KinesisSink(stream_arn=STREAM + "-{output}").options("errors_per_page")
+    assert options["stream.arn"] == STREAM + "-errors-per-page"
+    assert options["aws.region"] == "eu-west-1"
+    delivery = FirehoseSink(stream_arn=DELIVERY + "-{output}").options("late")
+    assert delivery["delivery-stream"] == "weblog-late"
+
+
+@pytest.mark.parametrize("file", output_files(), ids=lambda file: file.name)
+def test_every_output_leaves_open_what_a_sink_may_need(file: OutputFile) -> None:
+    """An output that lacked a placeholder would silently not be partitioned."""
+    markers = {"sink_columns": ", `c` INT", "sink_values": ", 42", "partitioned_by": "P "}
+    body = {"body_columns": "body STRING", "body_values": "body"}
+    found = re.findall(r"\$\{([a-z_]+)\}", file.path.read_text("utf-8"))
+    others = {name: "1" for name in found if name not in markers}
+    declaration, *_, insert = statements(file.path, others | body | markers)
+    assert ", `c` INT\n) P WITH (" in declaration
+    assert ", 42\nFROM" in insert
+
+
+@pytest.mark.parametrize("file", output_files(), ids=lambda file: file.name)
+def test_the_key_of_an_output_is_one_of_its_columns(file: OutputFile) -> None:
+    declaration, *_ = file.path.read_text("utf-8").partition("INSERT")
+    if file.kind == "records":
+        assert file.key in {(), ("host",)}
+    else:
+        for column in file.key:
+            assert re.search(rf"^  {column} +\w", declaration, re.MULTILINE)
+
+
+def output(name: str) -> OutputFile:
+    return next(file for file in output_files() if file.name == name)
+
+
+def test_files_are_partitioned_by_the_time_of_the_row() -> None:
+    sink = FilesystemSink(path="s3a://bucket/weblog", partition_by="hour")
+    record = table_parameters(output("enriched"), sink)
+    assert record["sink_columns"] == ", event_date STRING, event_hour STRING"
+    assert record["partitioned_by"] == "PARTITIONED BY (event_date, event_hour) "
+    assert "event_time" in record["sink_values"]
+    window = table_parameters(output("sessions"), FilesystemSink(path="x", partition_by="date"))
+    assert window["sink_columns"] == ", event_date STRING"
+    assert "window_start" in window["sink_values"]
+
+
+def test_nothing_is_added_without_partitions_or_keys() -> None:
+    plain = FilesystemSink(path="x")
+    random = KinesisSink(stream_arn=STREAM + "-{output}", partition_key="random")
+    for sink in (plain, random, DiscardSink()):
+        for name in ("enriched", "errors_per_page"):
+            parameters = table_parameters(output(name), sink)
+            assert parameters["sink_columns"] == parameters["sink_values"] == ""
+            assert parameters["partitioned_by"] == ""
+            assert parameters["body_columns"] == "body STRING"
+
+
+def test_rows_in_a_shared_stream_name_their_output() -> None:
+    shared = table_parameters(output("sessions"), KinesisSink(stream_arn=STREAM))
+    assert shared["sink_columns"] == ", output_name STRING"
+    assert shared["sink_values"] == ", 'sessions'"
+    assert shared["partitioned_by"] == "PARTITIONED BY (host) "
