@@ -1,0 +1,90 @@
+"""One record of an event through the core."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from lambda_app.payload import decode_base64, decompress
+from lambda_app.settings import Settings
+from lambda_app.tally import Tally
+from udfs.dead_letter import DeadLetter
+from udfs.enrichment import Enricher
+from udfs.errors import ValidationError
+from udfs.outcomes import DeadLettered, Enriched, Outcome
+from udfs.privacy import rules_of
+from udfs.timestamps import iso_utc
+
+
+@dataclass(slots=True)
+class Processed:
+    """What came of one record.
+
+    Attributes:
+        enriched: Its good lines.
+        letters: Dead letters of its bad lines, as JSON.
+    """
+
+    enriched: list[Enriched] = field(default_factory=list)
+    letters: list[str] = field(default_factory=list)
+
+
+class RecordProcessor:
+    """Takes a record's data as an event carries it, and counts what becomes of its lines.
+
+    Args:
+        enricher: The core.
+        settings: What the core was made with, and how the function runs.
+        clock: Seconds since 1970-01-01 UTC.
+    """
+
+    def __init__(
+        self, enricher: Enricher, settings: Settings, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._enricher = enricher
+        self._gzip_maximum = settings.function.gzip_maximum_bytes
+        self._clock = clock
+        # Nobody can mask the inside of data that cannot be unpacked.
+        rules = rules_of(settings.core.privacy, settings.core.dead_letters)
+        self._shows_packed_data = rules.dead_letters == "raw"
+
+    def process(self, text: str, tally: Tally) -> Processed:
+        """Processes one record.
+
+        Raises:
+            DatabaseError: The GeoIP database is corrupt.
+        """
+        processed = Processed()
+        start = perf_counter()
+        outcomes = self._outcomes(text)
+        tally.enrichment_seconds += perf_counter() - start
+        for outcome in outcomes:
+            if isinstance(outcome, Enriched):
+                processed.enriched.append(outcome)
+            elif isinstance(outcome, DeadLettered):
+                letter = outcome.letter
+                tally.dead_lettered[f"{letter.stage}/{letter.reason}"] += 1
+                processed.letters.append(outcome.json)
+            else:
+                tally.filtered[outcome.reason] += 1
+        tally.enriched += len(processed.enriched)
+        return processed
+
+    def _outcomes(self, text: str) -> list[Outcome]:
+        raw = text.encode()
+        try:
+            raw = decode_base64(text)
+            data = decompress(raw, self._gzip_maximum)
+        except ValidationError as error:
+            return [self._dead_letter(error, raw)]
+        return self._enricher.process(data)
+
+    def _dead_letter(self, problem: ValidationError, raw: bytes) -> DeadLettered:
+        stage, reason, message = problem.stage, problem.reason, problem.message
+        if self._shows_packed_data:
+            letter = DeadLetter(stage, reason, message, raw)
+        else:
+            letter = DeadLetter(stage, reason, message, None, raw_privacy="omitted")
+        return DeadLettered(letter, letter.to_json(iso_utc(int(self._clock() * 1000))))

@@ -1,0 +1,146 @@
+"""Settings of the functions: the core's, and a group of their own.
+
+They come from the same property file as the job's, then from environment variables, which win.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from flink_app.application_properties import (
+    DEFAULT_FILE,
+    FILE_VARIABLE,
+    PropertyGroups,
+    load_properties,
+)
+from lambda_app.arn import Arn, arn
+from lambda_app.environment import check_environment, read_environment
+from udfs.properties import Group, Properties, check_groups, duration, integer, pattern, setting
+from udfs.settings import CoreSettings, core_groups, core_settings
+
+# The job's own groups mean nothing here, but one file may serve both. The start's log line names
+# those that were given.
+JOB_GROUPS = frozenset(
+    {
+        "weblog.alerts",
+        "weblog.alerts.rules",
+        "weblog.job",
+        "weblog.lookups.dns",
+        "weblog.lookups.dynamodb",
+        "weblog.outputs",
+        "weblog.reference",
+        "weblog.source",
+        "weblog.windows",
+    }
+)
+_JOB_GROUP_PREFIXES = ("kinesis.analytics.", "weblog.sink.")
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSettings(Group, name="weblog.lambda"):
+    """How the functions run."""
+
+    dead_letter_arn: Arn | None = setting(
+        "dead.letter.arn",
+        arn("sqs", "sns"),
+        "",
+        "Where bad lines go; without it a Firehose record with a bad line is ProcessingFailed.",
+    )
+    output_arn: Arn | None = setting(
+        "output.arn",
+        arn("kinesis", "firehose"),
+        "",
+        "Where the Kinesis consumer writes enriched records.",
+    )
+    timeout_reserve: timedelta = setting(
+        "timeout.reserve",
+        duration("6 s", "5 min"),
+        "10 s",
+        "No further record is begun when less of the function's timeout is left.",
+    )
+    delivery_attempts: int = setting(
+        "delivery.attempts",
+        integer(1, 20),
+        "6",
+        "How often a message is sent, with growing random pauses, before it counts as failed.",
+    )
+    outage_minimum_lines: int = setting(
+        "outage.minimum.lines",
+        integer(0, 1_000_000),
+        "10",
+        "A batch of at least so many lines that are all bad is an outage; 0: never.",
+    )
+    gzip_maximum_bytes: int = setting(
+        "gzip.maximum.bytes",
+        integer(65_536, 134_217_728),
+        "16777216",
+        "A compressed record that holds more becomes a dead letter (gzip_too_large).",
+    )
+    metrics_namespace: str = setting(
+        "metrics.namespace",
+        pattern(r"[A-Za-z0-9_./#:-]{1,255}", "1 to 255 of the characters A-Z a-z 0-9 _ . / # : -"),
+        "WebLog/Lambda",
+        "CloudWatch namespace of the metrics.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a function is told.
+
+    Attributes:
+        core: Settings of the core.
+        function: The function's own.
+        ignored: Groups that only the job reads.
+    """
+
+    core: CoreSettings
+    function: FunctionSettings
+    ignored: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, properties: Properties) -> Self:
+        """Reads and checks all property groups.
+
+        Raises:
+            ConfigurationError: An unknown group or key, or an unacceptable value.
+        """
+        check_groups(
+            properties,
+            (*core_groups(), FunctionSettings.group, *JOB_GROUPS),
+            ignored_prefixes=_JOB_GROUP_PREFIXES,
+        )
+        known = {*core_groups(), FunctionSettings.group}
+        return cls(
+            core=CoreSettings.load(properties),
+            function=FunctionSettings.load(properties),
+            ignored=tuple(sorted(properties.keys() - known)),
+        )
+
+
+def settings_from(environ: Mapping[str, str]) -> Settings:
+    """Settings of this process: the package's or the named file, then the environment.
+
+    Raises:
+        ConfigurationError: The file cannot be used, or a setting is unknown or unacceptable.
+    """
+    groups = _file_groups(environ)
+    declared = (*core_settings(), *FunctionSettings.settings())
+    for group, properties in read_environment(environ, declared).items():
+        groups.setdefault(group, {}).update(properties)
+    settings = Settings.load(groups)
+    others = (FILE_VARIABLE, settings.core.privacy.salt_variable)
+    check_environment(environ, declared, others)
+    return settings
+
+
+def _file_groups(environ: Mapping[str, str]) -> PropertyGroups:
+    named = environ.get(FILE_VARIABLE)
+    if named:
+        # As with other paths: relative ones are meant from the folder of the code.
+        return load_properties(DEFAULT_FILE.parent.parent / Path(named))
+    return load_properties(DEFAULT_FILE) if DEFAULT_FILE.exists() else {}

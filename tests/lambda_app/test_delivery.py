@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambda_app.deadline import Deadline
+from lambda_app.delivery import CALL_SECONDS, Delivery, Limits, Message, Rejection
+from lambda_app.errors import RefusedError
+from tests.lambda_app.support import FakeContext, FakeTarget, delivery
+from udfs.errors import TransientError
+
+
+def messages(count: int) -> list[Message]:
+    return [Message(f"m{number}".encode(), number) for number in range(count)]
+
+
+def busy(call: int, batch: Sequence[Message]) -> list[Rejection]:
+    raise TransientError("sink", "ThrottlingException", "busy")
+
+
+def test_batches_keep_within_the_number_of_messages() -> None:
+    target = FakeTarget()
+
+    receipt = delivery(target).send(messages(25), Deadline(FakeContext()))
+
+    assert [len(batch) for batch in target.calls] == [10, 10, 5]
+    assert target.taken == messages(25)
+    assert not receipt.failed
+
+
+def test_nothing_to_send_makes_no_call() -> None:
+    target = FakeTarget()
+    delivery(target).send([], Deadline(FakeContext()))
+    assert target.calls == []
+
+
+@given(
+    sizes=st.lists(st.integers(1, 12), max_size=40),
+    count=st.integers(1, 5),
+    total=st.integers(10, 30),
+)
+def test_batches_keep_within_all_limits(sizes: list[int], count: int, total: int) -> None:
+    target = FakeTarget(limits=Limits(messages=count, total_bytes=total, message_bytes=10))
+    given_messages = [Message(b"x" * size, owner) for owner, size in enumerate(sizes)]
+
+    receipt = delivery(target).send(given_messages, Deadline(FakeContext()))
+
+    for batch in target.calls:
+        assert 0 < len(batch) <= count
+        assert sum(one.size for one in batch) <= total
+    assert target.taken == [one for one in given_messages if one.size <= 10]
+    assert receipt.failed == {one.owner for one in given_messages if one.size > 10}
+    assert receipt.problems["message_too_large"] == len(receipt.failed)
+
+
+def test_keys_count_towards_the_size() -> None:
+    assert Message("aä".encode(), 0, "ä").size == 5
+
+
+def test_only_what_was_not_taken_is_sent_again() -> None:
+    def refuse_odd_ones_twice(call: int, batch: Sequence[Message]) -> list[Rejection]:
+        return [
+            Rejection(index, "InternalError")
+            for index, one in enumerate(batch)
+            if call < 2 and one.owner % 2
+        ]
+
+    target = FakeTarget(refuse_odd_ones_twice)
+
+    receipt = delivery(target).send(messages(6), Deadline(FakeContext()))
+
+    assert [[one.owner for one in batch] for batch in target.calls] == [
+        [0, 1, 2, 3, 4, 5],
+        [1, 3, 5],
+        [1, 3, 5],
+    ]
+    assert not receipt.failed
+    assert receipt.retries == 2
+
+
+def test_a_message_that_stays_refused_fails_alone() -> None:
+    def refuse_three(call: int, batch: Sequence[Message]) -> list[Rejection]:
+        return [Rejection(i, "InternalError") for i, one in enumerate(batch) if one.owner == 3]
+
+    target = FakeTarget(refuse_three)
+
+    receipt = delivery(target, attempts=4).send(messages(15), Deadline(FakeContext()))
+
+    assert receipt.failed == {3}
+    assert receipt.problems == {"InternalError": 1}
+    assert len(target.calls) == 5
+    assert len(target.taken) == 14
+
+
+def test_a_permanent_refusal_is_not_tried_again() -> None:
+    def refuse_first(call: int, batch: Sequence[Message]) -> list[Rejection]:
+        return [Rejection(0, "InvalidMessageContents", permanent=True)] if call == 0 else []
+
+    target = FakeTarget(refuse_first)
+
+    receipt = delivery(target).send(messages(3), Deadline(FakeContext()))
+
+    assert len(target.calls) == 1
+    assert receipt.failed == {0}
+
+
+def test_a_call_that_fails_is_made_again() -> None:
+    def fail_twice(call: int, batch: Sequence[Message]) -> list[Rejection]:
+        return busy(call, batch) if call < 2 else []
+
+    target = FakeTarget(fail_twice)
+
+    receipt = delivery(target).send(messages(3), Deadline(FakeContext()))
+
+    assert len(target.calls) == 3
+    assert not receipt.failed
+
+
+def test_when_the_service_is_down_the_other_batches_do_not_wait_too() -> None:
+    target = FakeTarget(busy)
+
+    receipt = delivery(target, attempts=3).send(messages(100), Deadline(FakeContext()))
+
+    assert len(target.calls) == 3
+    assert receipt.failed == set(range(100))
+    assert receipt.problems == {"ThrottlingException": 100}
+
+
+def test_a_refused_call_is_not_made_again() -> None:
+    def deny(call: int, batch: Sequence[Message]) -> list[Rejection]:
+        raise RefusedError("sink", "AccessDenied", "denied")
+
+    target = FakeTarget(deny)
+
+    receipt = delivery(target).send(messages(30), Deadline(FakeContext()))
+
+    assert len(target.calls) == 1
+    assert receipt.problems == {"AccessDenied": 30}
+
+
+def test_in_order_nothing_goes_after_a_failure() -> None:
+    def refuse_twelve(call: int, batch: Sequence[Message]) -> list[Rejection]:
+        return [Rejection(i, "InternalError") for i, one in enumerate(batch) if one.owner == 12]
+
+    target = FakeTarget(refuse_twelve)
+
+    receipt = delivery(target, ordered=True).send(messages(40), Deadline(FakeContext()))
+
+    assert receipt.failed == {12, *range(20, 40)}
+    assert max(one.owner for one in target.taken) == 19
+
+
+def pauses(attempts: int, jitter: Callable[[float, float], float], seconds: float) -> list[float]:
+    taken: list[float] = []
+    context = FakeContext(seconds)
+
+    def sleep(pause: float) -> None:
+        taken.append(pause)
+        context.sleep(pause)
+
+    Delivery(FakeTarget(busy), attempts, sleep=sleep, jitter=jitter).send(
+        messages(1), Deadline(context)
+    )
+    return taken
+
+
+def test_pauses_double_up_to_a_cap() -> None:
+    assert pauses(9, max, 300) == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0])
+
+
+def test_pauses_are_drawn_from_zero_to_the_ceiling() -> None:
+    asked: list[tuple[float, float]] = []
+
+    def jitter(low: float, high: float) -> float:
+        asked.append((low, high))
+        return high / 4
+
+    assert pauses(4, jitter, 300) == pytest.approx([0.025, 0.05, 0.1])
+    assert [low for low, _ in asked] == [0, 0, 0]
+
+
+def test_no_call_is_begun_that_could_outlast_the_invocation() -> None:
+    context = FakeContext(CALL_SECONDS)
+    target = FakeTarget()
+
+    receipt = delivery(target, context).send(messages(12), Deadline(context))
+
+    assert target.calls == []
+    assert receipt.problems == {"out_of_time": 12}
+
+
+def test_retries_end_before_the_time_does() -> None:
+    context = FakeContext(7)
+    target = FakeTarget(busy)
+
+    receipt = delivery(target, context, attempts=20).send(messages(1), Deadline(context))
+
+    # 0.1 + 0.2 + 0.4 + 0.8 of the two seconds that are to spare; 1.6 more would not fit.
+    assert len(target.calls) == 5
+    assert context.left >= CALL_SECONDS
+    assert receipt.problems == {"out_of_time": 1}

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambda_app.deadline import Deadline
+from lambda_app.delivery import Limits, Message, Rejection
+from lambda_app.errors import EventError
+from lambda_app.kinesis import KinesisConsumer
+from lambda_app.tally import Tally
+from tests.lambda_app.support import (
+    BAD,
+    FakeContext,
+    FakeTarget,
+    consumer,
+    good,
+    kinesis_event,
+    sequence_number,
+)
+from udfs.errors import TransientError
+
+NOTHING_FAILED: dict[str, list[Any]] = {"batchItemFailures": []}
+STREAM = Limits(messages=5, total_bytes=5_000_000, message_bytes=1_000_000)
+
+
+def failed_at(index: int) -> dict[str, list[dict[str, str]]]:
+    return {"batchItemFailures": [{"itemIdentifier": sequence_number(index)}]}
+
+
+def run(
+    function: KinesisConsumer,
+    records: Sequence[bytes],
+    context: FakeContext | None = None,
+    tally: Tally | None = None,
+) -> Any:
+    return function.run(
+        kinesis_event(records), Deadline(context or FakeContext()), tally or Tally()
+    )
+
+
+def refuse(*owners: int, limits: Limits = STREAM) -> FakeTarget:
+    def behave(call: int, batch: Sequence[Message]) -> list[Rejection]:
+        return [
+            Rejection(index, "InternalFailure")
+            for index, one in enumerate(batch)
+            if one.owner in owners
+        ]
+
+    return FakeTarget(behave, limits)
+
+
+def test_good_lines_are_written_in_order_with_their_client_as_key() -> None:
+    output, letters = FakeTarget(), FakeTarget()
+    tally = Tally()
+
+    answer = run(
+        consumer(output, letters), [good(1), good(2) + b"\n" + good(3), b"\n", BAD], tally=tally
+    )
+
+    assert answer == NOTHING_FAILED
+    assert [one["webpage"] for one in output.bodies()] == ["page1", "page2", "page3"]
+    assert {one.key for one in output.taken} == {"81.2.69.142"}
+    assert [one["raw"] for one in letters.bodies()] == [BAD.decode()]
+    assert (tally.records, tally.enriched, tally.failed) == (4, 3, 1)
+
+
+def test_the_first_record_that_is_not_done_becomes_the_checkpoint() -> None:
+    output, letters = refuse(3, 4), FakeTarget()
+    records = [good(0), BAD, good(2), good(3), good(4), BAD, good(6)]
+    tally = Tally()
+
+    answer = run(consumer(output, letters), records, tally=tally)
+
+    assert answer == failed_at(3)
+    # The letter behind the checkpoint comes again with its record.
+    assert [one.owner for one in letters.taken] == [1]
+    assert tally.failed == 5
+
+
+def test_nothing_is_sent_behind_a_failed_batch() -> None:
+    output = refuse(7)
+
+    answer = run(consumer(output, FakeTarget()), [good(number) for number in range(20)])
+
+    assert answer == failed_at(7)
+    assert max(one.owner for one in output.taken) == 9  # The rest of its own batch of five.
+
+
+def test_a_letter_that_cannot_be_sent_holds_the_checkpoint() -> None:
+    output, letters = FakeTarget(), refuse(2)
+
+    answer = run(consumer(output, letters), [good(0), BAD, BAD, good(3)])
+
+    assert answer == failed_at(2)
+
+
+def test_a_stream_that_is_down_fails_from_the_start() -> None:
+    def down(call: int, batch: Sequence[Message]) -> list[Rejection]:
+        raise TransientError("sink", "ProvisionedThroughputExceededException", "busy")
+
+    letters = FakeTarget()
+    tally = Tally()
+
+    answer = run(consumer(FakeTarget(down), letters), [BAD, good(1)], tally=tally)
+
+    assert answer == failed_at(1)
+    assert len(letters.taken) == 1  # Record 0 is done: only bad data, and that is kept.
+    assert tally.undelivered == {"ProvisionedThroughputExceededException": 1}
+
+
+def test_time_runs_out() -> None:
+    context = FakeContext(15.5, per_question=1)
+    output, letters = FakeTarget(), FakeTarget()
+    tally = Tally()
+
+    answer = run(consumer(output, letters), [good(number) for number in range(20)], context, tally)
+
+    assert answer == failed_at(6)
+    assert len(output.taken) == 6
+    assert tally.deferred == 14
+
+
+def test_a_batch_of_bad_data_alone_stops_the_shard() -> None:
+    output, letters = FakeTarget(), FakeTarget()
+    tally = Tally()
+
+    answer = run(consumer(output, letters), [BAD] * 12, tally=tally)
+
+    assert answer == failed_at(0)
+    assert letters.taken == []
+    assert tally.outage
+    assert tally.failed == 12
+
+
+@given(
+    kinds=st.lists(st.sampled_from(["good", "bad", "mixed", "blank"]), min_size=1, max_size=30),
+    failing=st.sets(st.integers(0, 29), max_size=4),
+    letters_failing=st.sets(st.integers(0, 29), max_size=4),
+)
+def test_nothing_is_lost_when_what_is_reported_comes_again(
+    kinds: list[str], failing: set[int], letters_failing: set[int]
+) -> None:
+    """Lambda calls again from the checkpoint on; in the end everything is written."""
+    records: dict[str, Callable[[int], bytes]] = {
+        "good": good,
+        "bad": lambda number: BAD + str(number).encode(),
+        "mixed": lambda number: good(number) + b"\n" + BAD + str(number).encode(),
+        "blank": lambda number: b"\n",
+    }
+    batch = [records[kind](number) for number, kind in enumerate(kinds)]
+    output, letters = refuse(*failing), refuse(*letters_failing)
+
+    answer = run(consumer(output, letters, outage_minimum_lines=0), batch)
+
+    while answer["batchItemFailures"]:
+        (failure,) = answer["batchItemFailures"]
+        first = int(failure["itemIdentifier"][-6:])
+        batch = batch[first:]
+        healthy_output, healthy_letters = FakeTarget(), FakeTarget()
+        answer = run(consumer(healthy_output, healthy_letters, outage_minimum_lines=0), batch)
+        output.taken += healthy_output.taken
+        letters.taken += healthy_letters.taken
+    pages = {one["webpage"] for one in output.bodies()}
+    raws = {one["raw"] for one in letters.bodies()}
+    for number, kind in enumerate(kinds):
+        if kind in {"good", "mixed"}:
+            assert f"page{number}" in pages
+        if kind in {"bad", "mixed"}:
+            assert f"{BAD.decode()}{number}" in raws
+
+
+def test_duplicates_can_be_told_by_their_id() -> None:
+    output = FakeTarget()
+    function = consumer(output, FakeTarget())
+    run(function, [good(1) + b"\n" + good(1)])
+    run(function, [good(1) + b"\n" + good(1)])
+
+    ids = [one["event_id"] for one in output.bodies()]
+    assert ids[:2] == ids[2:]
+    assert len(set(ids)) == 2
+
+
+def test_bodies_have_no_line_break() -> None:
+    output = FakeTarget()
+    run(consumer(output, FakeTarget()), [good(1) + b"\n"])
+    assert not output.taken[0].body.endswith(b"\n")
+    assert json.loads(output.taken[0].body)["webpage"] == "page1"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [{}, {"records": []}, {"Records": [{}]}, {"Records": [{"kinesis": {"data": ""}}]}],
+)
+def test_other_events_are_refused(event: dict[str, Any]) -> None:
+    with pytest.raises(EventError, match="Kinesis"):
+        consumer(FakeTarget(), FakeTarget()).run(event, Deadline(FakeContext()), Tally())

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambda_app.deadline import Deadline
+from lambda_app.errors import OutageError
+from lambda_app.function import Function
+from lambda_app.log import Invocation, invocation_line
+from lambda_app.records import RecordProcessor
+from lambda_app.settings import Settings
+from lambda_app.tally import Tally
+from tests.core.support import NOW, combined, enricher
+from tests.lambda_app.support import (
+    BAD,
+    GOOD,
+    FakeContext,
+    FakeTarget,
+    firehose_event,
+    transformation,
+)
+
+HEAD = [
+    "timestamp",
+    "level",
+    "request_id",
+    "event_type",
+    "duration_ms",
+    "records_processed",
+    "records_failed",
+]
+
+
+def function(lines: list[str], dead_letters: FakeTarget | None = None) -> Function:
+    core = enricher()
+    work = transformation(
+        dead_letters or FakeTarget(), of=RecordProcessor(core, Settings.load({}), lambda: NOW)
+    )
+    return Function(work, core, "WebLog/Test", clock=lambda: NOW, write=lines.append)
+
+
+def logged(records: list[bytes]) -> dict[str, Any]:
+    lines: list[str] = []
+    function(lines)(firehose_event(records), FakeContext())
+    (line,) = lines
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def test_one_line_for_each_invocation() -> None:
+    line = logged([GOOD, GOOD, BAD, b"\n"])
+
+    assert list(line)[: len(HEAD)] == HEAD
+    assert line["timestamp"] == "2026-01-01T00:00:00.000Z"
+    assert line["level"] == "WARNING"
+    assert line["request_id"] == FakeContext.aws_request_id
+    assert line["event_type"] == "firehose"
+    assert line["records_processed"] == 4
+    assert line["records_failed"] == 1
+    assert 0 < line["duration_ms"] < 10_000
+    assert line["dead_letter_reasons"] == {"parse/malformed_line": 1}
+    assert "error" not in line
+
+
+def test_a_good_batch_is_an_information() -> None:
+    assert logged([GOOD])["level"] == "INFO"
+
+
+def check_embedded_metrics(line: Mapping[str, Any]) -> dict[str, str]:
+    """What CloudWatch asks of the embedded metric format; the units by name."""
+    metadata = line["_aws"]
+    assert set(metadata) == {"Timestamp", "CloudWatchMetrics"}
+    assert metadata["Timestamp"] == int(NOW * 1000)
+    (directive,) = metadata["CloudWatchMetrics"]
+    assert set(directive) == {"Namespace", "Dimensions", "Metrics"}
+    assert directive["Namespace"] == "WebLog/Test"
+    for dimensions in directive["Dimensions"]:
+        assert all(isinstance(line[name], str) and line[name] for name in dimensions)
+    assert 0 < len(directive["Metrics"]) <= 100
+    units: dict[str, str] = {one["Name"]: one["Unit"] for one in directive["Metrics"]}
+    assert len(units) == len(directive["Metrics"])
+    for name, unit in units.items():
+        assert isinstance(line[name], int | float)
+        assert unit in {"Count", "Milliseconds", "Microseconds", "Percent"}
+    return units
+
+
+def test_metrics() -> None:
+    line = logged([GOOD, GOOD + b"\n" + BAD, b"\n", b"\xff", GOOD])
+
+    units = check_embedded_metrics(line)
+
+    assert units["records_processed"] == "Count"
+    assert units["duration_ms"] == "Milliseconds"
+    assert line["lines_enriched"] == 3
+    assert line["lines_filtered"] == line["filtered_blank_line"] == 1
+    assert line["lines_dead_lettered"] == 2
+    assert line["dead_lettered_parse"] == line["dead_lettered_decode"] == 1
+    assert line["outages"] == line["messages_undelivered"] == line["records_deferred"] == 0
+    assert {"lines_enriched", "filtered_blank_line", "dead_lettered_parse"} <= set(units)
+    # The second and third line find each of their four parts in the caches.
+    assert line["cache_hit_percent"] == pytest.approx(66.67)
+    assert units["cache_hit_percent"] == "Percent"
+    assert 0 < line["enrichment_micros_per_line"] < 1e6
+    assert line["function_name"] == "weblog-transform"
+
+
+def test_cache_hits_are_those_of_the_invocation() -> None:
+    lines: list[str] = []
+    under_test = function(lines)
+    for records in ([GOOD], [GOOD], [b"\n"]):
+        under_test(firehose_event(records), FakeContext())
+
+    first, second, third = map(json.loads, lines)
+    assert first["cache_hit_percent"] == 0
+    assert second["cache_hit_percent"] == 100
+    assert "cache_hit_percent" not in third
+
+
+def test_an_outage_is_an_error() -> None:
+    lines: list[str] = []
+
+    with pytest.raises(OutageError):
+        function(lines)(firehose_event([BAD] * 20), FakeContext())
+
+    line = json.loads(lines[0])
+    check_embedded_metrics(line)
+    assert line["level"] == "ERROR"
+    assert line["error"] == "OutageError"
+    assert line["outages"] == 1
+    assert line["records_failed"] == line["records_processed"] == 20
+
+
+def test_an_unexpected_error_is_told_by_its_type_alone() -> None:
+    class Broken:
+        event_type = "firehose"
+
+        def run(self, event: Mapping[str, Any], deadline: Deadline, tally: Tally) -> Any:
+            raise KeyError("203.0.113.42 alice")
+
+    lines: list[str] = []
+    with pytest.raises(KeyError):
+        Function(Broken(), enricher(), "N", write=lines.append)({}, FakeContext())
+
+    assert json.loads(lines[0])["error"] == "KeyError"
+    assert "alice" not in lines[0]
+
+
+SECRETS = ("203.0.113.42", "alice", "hunter2", "SecretAgent")
+
+
+@given(st.text(max_size=60))
+def test_no_text_of_a_record_gets_into_the_log(text: str) -> None:
+    line = combined(
+        host=SECRETS[0],
+        user=SECRETS[1],
+        request=f"GET /x?password={SECRETS[2]} HTTP/1.1",
+        agent=f"{SECRETS[3]} {text}",
+    )
+    lines: list[str] = []
+
+    function(lines)(firehose_event([line.encode(), f"{line} {text}".encode(), GOOD]), FakeContext())
+
+    assert len(lines) == 1
+    assert lines[0].isprintable()
+    assert not [secret for secret in SECRETS if secret in lines[0]]
+
+
+@given(st.text())
+def test_no_name_can_break_a_line(text: str) -> None:
+    tally = Tally()
+    tally.filtered[text] += 1
+    tally.dead_lettered[f"parse/{text}"] += 1
+    tally.undelivered[text] += 1
+
+    line = invocation_line(
+        Invocation(
+            timestamp_ms=0,
+            request_id=text,
+            function_name=text,
+            event_type=text,
+            duration_ms=1,
+            tally=tally,
+            error=text,
+        ),
+        text,
+    )
+
+    assert len(line.splitlines()) == 1
+    assert line.isprintable()
+    assert line.isascii()
+    assert json.loads(line)["request_id"] == text

@@ -1,0 +1,265 @@
+"""Runs an unpacked package the way AWS Lambda does.
+
+The loop around the handler is Lambda's own (awslambdaric) and speaks to a Runtime API that is
+served here. The interpreter knows the standard library, the folder of the package and a folder
+that stands for the runtime's own packages (boto3 and that loop), and nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import queue
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+BARE_PYTHON = Path(sys.base_prefix) / "bin" / "python3.12"
+TIME_LIMIT_SECONDS = 30
+_API = "/2018-06-01/runtime"
+_RUNTIME_DISTRIBUTIONS = (
+    "awslambdaric",
+    "simplejson",
+    "snapshot-restore-py",
+    "boto3",
+    "botocore",
+    "jmespath",
+    "python-dateutil",
+    "s3transfer",
+    "six",
+    "urllib3",
+)
+
+# Started in place of `python -m awslambdaric`: says where modules come from and refuses to
+# write anywhere but below the temporary folder, which the file system would do on AWS. (Rights
+# would not do: tests may run as root.)
+_LAUNCHER = """
+import os, runpy, signal, sys
+
+task_root, runtime, temporary, modules_file, handler = sys.argv[1:]
+sys.path[:] = [task_root, runtime, *sys.path]
+writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+changing = {"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.link", "os.symlink", "os.chmod"}
+
+def allowed(path):
+    if not isinstance(path, (str, bytes)):
+        return True
+    path = os.path.realpath(os.fsdecode(path))
+    return path.startswith((temporary + os.sep, "/dev/")) or path == modules_file
+
+def check(event, arguments):
+    if event == "open" and arguments[2] & writing or event in changing:
+        if not allowed(arguments[0]):
+            raise PermissionError(30, "Read-only file system", arguments[0])
+
+def end(*_):
+    with open(modules_file, "w") as file:
+        for name, module in sorted(sys.modules.items()):
+            file.write(f"{name}\\t{getattr(module, '__file__', None) or ''}\\n")
+    os._exit(0)
+
+sys.addaudithook(check)
+signal.signal(signal.SIGTERM, end)
+sys.argv = ["awslambdaric", handler]
+runpy.run_module("awslambdaric", run_name="__main__")
+"""
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpacks a zip as Lambda does and takes all rights to write away."""
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(folder)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+
+
+def link_runtime(folder: Path) -> Path:
+    """Makes a folder of the packages that Lambda's Python runtime brings."""
+    folder.mkdir()
+    for name in _RUNTIME_DISTRIBUTIONS:
+        distribution = importlib.metadata.distribution(name)
+        tops = {Path(str(file)).parts[0] for file in distribution.files or []}
+        for top in tops - {"..", "__pycache__"}:
+            origin = Path(str(distribution.locate_file(top)))
+            if origin.exists():
+                (folder / top).symlink_to(origin)
+    return folder
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How an invocation ended: an answer, or an error as the runtime reports it."""
+
+    answer: Any
+    error: Mapping[str, Any] | None
+    size: int
+
+
+class _RuntimeApi(ThreadingHTTPServer):
+    """Hands out one event at a time and takes the answer."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _RequestHandler)
+        self.events: queue.Queue[tuple[bytes, float] | None] = queue.Queue()
+        self.results: queue.Queue[Result] = queue.Queue()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server_address[1]}"
+
+
+class _RequestHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _RuntimeApi
+
+    def do_GET(self) -> None:
+        assert self.path == f"{_API}/invocation/next"
+        event = self.server.events.get()
+        if event is None:  # The test is over; the process is about to end.
+            self.close_connection = True
+            return
+        body, timeout = event
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Lambda-Runtime-Aws-Request-Id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
+        self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + timeout) * 1000)))
+        self.send_header(
+            "Lambda-Runtime-Invoked-Function-Arn",
+            "arn:aws:lambda:eu-west-1:123456789012:function:weblog-transform",
+        )
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        kind = self.path.rpartition("/")[2]
+        content = json.loads(body)
+        if kind == "response":
+            self.server.results.put(Result(content, None, len(body)))
+        else:
+            assert kind == "error"
+            self.server.results.put(Result(None, content, len(body)))
+        self.send_response(202)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+class LocalFunction:
+    """A function that runs."""
+
+    def __init__(self, api: _RuntimeApi, output: Path) -> None:
+        self._api = api
+        self._output = output
+
+    def invoke(self, event: Mapping[str, Any], *, timeout: float = 60) -> Result:
+        """Gives the function an event, with so many seconds to answer."""
+        self._api.events.put((json.dumps(event).encode(), timeout))
+        return self._api.results.get(timeout=TIME_LIMIT_SECONDS)
+
+    def start_error(self) -> Mapping[str, Any]:
+        """What the function reported instead of asking for an event."""
+        result = self._api.results.get(timeout=TIME_LIMIT_SECONDS)
+        assert result.error is not None
+        return result.error
+
+    def printed(self) -> str:
+        """All that it has written so far."""
+        return self._output.read_text(encoding="utf-8")
+
+    def log(self) -> list[dict[str, Any]]:
+        """The log lines so far; every line has to be one."""
+        return [json.loads(line) for line in self.printed().splitlines()]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where functions run.
+
+    Attributes:
+        task_root: The unpacked package.
+        runtime: See link_runtime().
+        work: Folder for the output of the process; the function may write to `work/tmp`.
+    """
+
+    task_root: Path
+    runtime: Path
+    work: Path
+
+    def modules(self) -> dict[str, str]:
+        """File of each module that was loaded, once the function has ended."""
+        rows = (self.work / "modules.tsv").read_text(encoding="utf-8").splitlines()
+        return dict(row.split("\t") for row in rows)
+
+
+@contextmanager
+def running(
+    place: Place, handler: str, environ: Mapping[str, str] | None = None
+) -> Iterator[LocalFunction]:
+    """Starts a function and ends it with the block."""
+    (place.work / "tmp").mkdir(parents=True)
+    api = _RuntimeApi()
+    server = threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.05})
+    server.start()
+    output = place.work / "output.txt"
+    command = [str(BARE_PYTHON), "-S", "-s", "-P", "-c", _LAUNCHER]
+    command += [str(place.task_root), str(place.runtime), str((place.work / "tmp").resolve())]
+    command += [str((place.work / "modules.tsv").resolve()), handler]
+    try:
+        with output.open("w") as opened:
+            process = subprocess.Popen(
+                command,
+                cwd=place.task_root,
+                env={
+                    "PATH": "/usr/bin:/bin",
+                    "TMPDIR": str(place.work / "tmp"),
+                    "AWS_LAMBDA_RUNTIME_API": api.address,
+                    "AWS_LAMBDA_FUNCTION_NAME": "weblog-transform",
+                    "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
+                    "AWS_REGION": "eu-west-1",
+                    "AWS_ACCESS_KEY_ID": "testing",
+                    "AWS_SECRET_ACCESS_KEY": "testing",
+                    "LAMBDA_TASK_ROOT": str(place.task_root),
+                    "LANG": "en_US.UTF-8",
+                    **(environ or {}),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=opened,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            yield LocalFunction(api, output)
+        finally:
+            process.terminate()  # As Lambda ends a function.
+            try:
+                process.wait(timeout=TIME_LIMIT_SECONDS)
+            finally:
+                process.kill()
+                process.wait()
+                api.events.put(None)
+    finally:
+        api.shutdown()
+        api.server_close()
+        server.join()
+
+
+def contents_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of change of all files below a folder."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
