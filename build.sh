@@ -51,8 +51,8 @@ run flink_app.local.run run java [PATH...]  Run the job on the bundled access lo
 sql flink_app.local.sql run java [-f FILE]  Open Flink's SQL client with the tables and functions of the job.
 settings flink_app.settings_reference run - [GROUP]  Print every setting, its default and what it accepts; or of one group.
 geoip flink_app.local.geoip_database run - [ARGS]  Fetch the full DB-IP City Lite database and say how to use it.
-bench flink_app.local.bench dev java [ARGS]  Measure records/s of the core and of the job.
-dashboard flink_app.local.dashboard run java [ARGS]  Show a run in the browser, live or afterwards.
+bench flink_app.bench dev java [ARGS]  Measure records/s of the core and of the job.
+dashboard flink_app.local.dashboard run - [ARGS]  Show a run in the browser, live or afterwards.
 package flink_app.ops.package run java [ARGS]  Make the zip for Amazon Managed Service for Apache Flink.
 package-lambda flink_app.ops.package_lambda run - [ARGS]  Make the zip for AWS Lambda.
 deploy flink_app.ops.deploy run - [COMMAND]  Create or update the application; status, start, stop, rollback, delete.

@@ -1,0 +1,1 @@
+"""Measures the core and the job: `./build.sh bench`; start reading at `figures.py`."""

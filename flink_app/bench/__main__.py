@@ -1,0 +1,184 @@
+"""`./build.sh bench`: how fast the core and the job are, by figures that can be repeated.
+
+Each figure is measured in a process of its own, and the figures take turns over the rounds,
+so that a change of the machine's mood meets all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flink_app.bench.city_database import FULL_DEPTH
+from flink_app.bench.figures import FIGURES, Figure, chosen
+from flink_app.bench.machine import describe_machine
+from flink_app.bench.report import Run, machine_lines
+from flink_app.bench.setup import prepare
+from flink_app.local.cluster import PROJECT_DIRECTORY
+from udfs.errors import ConfigurationError, WebLogError
+
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_MISSED = 3
+EXIT_INTERRUPTED = 130
+
+_RESULTS = Path("build") / "bench"
+_FULL_DATABASE = PROJECT_DIRECTORY / "data" / "geoip" / "dbip-city-lite.mmdb"
+_SEED = 7
+_RECORDS, _ROUNDS, _LATENCY_S = 600_000, 3, 20.0
+_QUICK_RECORDS, _QUICK_ROUNDS, _QUICK_LATENCY_S, _QUICK_DEPTH = 60_000, 1, 5.0, 16
+_DEPTH = FULL_DEPTH
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Returns:
+        0; 1 when a figure failed, 2 for wrong arguments, 3 with `--check` and a target missed.
+    """
+    options = _parser().parse_args(arguments)
+    if options.list:
+        for figure in FIGURES:
+            print(f"{figure.name:34}{figure.title}")
+        return 0
+    try:
+        run = _run(options)
+    except WebLogError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    if run.failures:
+        return EXIT_FAILED
+    missed = any(not one["met"] for one in json.loads(run.to_json())["targets"])
+    return EXIT_MISSED if options.check and missed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    description, _, _ = (__doc__ or "").partition("\n")
+    parser = argparse.ArgumentParser(prog="./build.sh bench", description=description)
+    parser.add_argument("--quick", action="store_true", help="small sizes, one round: a try")
+    parser.add_argument("--list", action="store_true", help="name the figures and end")
+    parser.add_argument(
+        "--figures", default="", metavar="A,B", help="these alone; core, job.*.process, ..."
+    )
+    parser.add_argument("--records", type=int, help=f"lines of each log (default: {_RECORDS})")
+    parser.add_argument(
+        "--memory-records", type=int, help="lines for the memory figures (default: as --records)"
+    )
+    parser.add_argument("--rounds", type=int, help=f"times each is measured (default: {_ROUNDS})")
+    parser.add_argument(
+        "--log", choices=("made", "sample"), default="made", help="what jobs and loops read"
+    )
+    parser.add_argument("--seed", type=int, default=_SEED, help="of the made log")
+    parser.add_argument(
+        "--database",
+        type=Path,
+        help="City database (default: data/geoip/dbip-city-lite.mmdb, else a made one)",
+    )
+    parser.add_argument("--check", action="store_true", help="exit with 3 when a target is missed")
+    parser.add_argument("--out", type=Path, help="JSON file (default: build/bench/TIME.json)")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> Run:
+    figures = _figures(options.figures)
+    records = options.records or (_QUICK_RECORDS if options.quick else _RECORDS)
+    rounds = options.rounds or (_QUICK_ROUNDS if options.quick else _ROUNDS)
+    memory_records = options.memory_records or records
+    for name, value in (("records", records), ("rounds", rounds), ("memory-records", records)):
+        if value < 1:
+            raise ConfigurationError(f"--{name}", None, str(value), "at least 1")
+    machine = describe_machine()
+    print("\n".join(machine_lines(machine)))
+    out = options.out or _RESULTS / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=out.parent.resolve(), prefix=".work-"))
+    try:
+        print(f"making the input: {records:,} records", flush=True)
+        setup = prepare(
+            work,
+            records=records,
+            memory_records=memory_records,
+            seed=options.seed,
+            log=options.log,
+            database=_database(options.database, quick=options.quick),
+            depth=_QUICK_DEPTH if options.quick else _DEPTH,
+            latency_seconds=_QUICK_LATENCY_S if options.quick else _LATENCY_S,
+        )
+        run = Run(machine, setup, rounds)
+        _measure_all(run, figures, work)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    out.write_text(run.to_json(), encoding="utf-8")
+    print()
+    print(run.to_text(), end="")
+    print(f"\n{out}")
+    return run
+
+
+def _figures(names: str) -> list[Figure]:
+    try:
+        return chosen([name for name in names.split(",") if name])
+    except KeyError as error:
+        raise ConfigurationError(
+            "--figures", None, str(error.args[0]), "names that --list shows"
+        ) from None
+
+
+def _database(given: Path | None, *, quick: bool) -> Path | None:
+    if given is not None:
+        if not given.is_file():
+            raise ConfigurationError("--database", None, str(given), "a file")
+        return given
+    return _FULL_DATABASE if _FULL_DATABASE.exists() and not quick else None
+
+
+def _measure_all(run: Run, figures: Sequence[Figure], work: Path) -> None:
+    file = work / "setup.json"
+    file.write_text(run.setup.to_json(), encoding="utf-8")
+    for number in range(run.rounds):
+        for figure in figures:
+            if figure.name in run.failures:
+                continue
+            try:
+                values = measure_in_own_process(figure.name, file)
+            except WebLogError as error:
+                run.failures[figure.name] = str(error)
+                print(f"round {number + 1}  {figure.name}: {error}", flush=True)
+                continue
+            run.results.setdefault(figure.name, []).append(values)
+            key, value = next(iter(values.items()))
+            print(f"round {number + 1}  {figure.name:34}{key} {value:,.2f}", flush=True)
+
+
+def measure_in_own_process(name: str, setup_file: Path) -> dict[str, float]:
+    """Measures one figure in a process of its own.
+
+    Raises:
+        WebLogError: It failed; the message is the last line that it printed.
+    """
+    ended = subprocess.run(
+        [sys.executable, "-m", "flink_app.bench.one", name, str(setup_file)],
+        cwd=PROJECT_DIRECTORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ended.returncode:
+        reason = ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"]
+        raise WebLogError(reason[-1])
+    values: dict[str, float] = json.loads(ended.stdout.strip().splitlines()[-1])
+    return values
+
+
+if __name__ == "__main__":
+    sys.exit(main())

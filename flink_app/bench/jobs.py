@@ -1,0 +1,227 @@
+"""Figures of jobs in a mini-cluster: records/s in steady state, start-up, memory.
+
+The rate is the slope of "records read by the source" over time, by least squares over many
+readings of Flink's REST interface, after the first quarter of the input. So it holds neither
+the start of the JVM and the workers, nor compilation and empty caches, nor the end of the job.
+The source is held back by what follows, so over many seconds it reads as fast as the job is.
+A single run gives a rate; two sizes and their difference would take three times the records
+and add up the noise of both.
+
+The CPU time of the JVM and of the workers over the same stretch is given beside it: it says
+which side a record costs, and it hardly changes when others use the machine.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+from flink_app.application_properties import PropertyGroups
+from flink_app.bench.core import Metrics
+from flink_app.bench.loops import WARM_UP
+from flink_app.bench.memory import (
+    CpuReading,
+    MemoryReading,
+    process_group_cpu,
+    process_group_memory,
+)
+from flink_app.bench.setup import Setup, job_properties, write_properties
+from flink_app.bench.yardstick_job import KIND_VARIABLE
+from flink_app.local import cluster
+from flink_app.local.job import RunningJob
+
+_POLL_S = 0.2
+_LOOK_EVERY_S = 1.0
+YARDSTICK_MAIN = Path(__file__).with_name("yardstick_job.py")
+# The heap of one KPU of Managed Flink.
+JVM_ENVIRONMENT = {"JAVA_TOOL_OPTIONS": "-Xmx3g"}
+_MEGABYTE = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Records read by the source at a time in seconds."""
+
+    at: float
+    records: int
+
+
+@dataclass(slots=True)
+class Watched:
+    """What was seen of one job."""
+
+    started: float
+    first: float | None = None
+    readings: list[Reading] = field(default_factory=list)
+    memory: list[tuple[int, MemoryReading]] = field(default_factory=list)
+    cpu: list[tuple[int, CpuReading]] = field(default_factory=list)
+    ended: float = 0.0
+
+
+def job(setup: Setup, *, outputs: str, mode: str, files: bool = False, slots: int = 1) -> Metrics:
+    """The job itself, with the enriched output alone or all outputs.
+
+    Args:
+        setup: What is measured on.
+        outputs: `enriched` or `all`.
+        mode: `process` or `thread`.
+        files: Whether outputs are written to files; else they are thrown away.
+        slots: Subtasks; more than one read a file each.
+    """
+    with _folder(setup) as folder:
+        sink = str(folder / "results") if files else "discard"
+        properties = job_properties(
+            setup, path=_path(setup, slots), mode=mode, outputs=outputs, sink=sink
+        )
+        watched = _watch(folder, properties, slots=slots)
+        return _metrics(watched, setup.input.records)
+
+
+def yardstick(setup: Setup, kind: str, *, mode: str, slots: int = 1) -> Metrics:
+    """One of the jobs that are there to compare with."""
+    with _folder(setup) as folder:
+        properties = job_properties(
+            setup, path=_path(setup, slots), mode=mode, outputs="enriched", sink="discard"
+        )
+        watched = _watch(folder, properties, kind=kind, slots=slots)
+        return _metrics(watched, setup.input.records)
+
+
+def memory(setup: Setup, *, mode: str) -> Metrics:
+    """Memory of the JVM and the Python workers while the enrichment-only job runs.
+
+    A worker is measured by its proportional share (PSS): pages of the database that several
+    processes map count once. Growth is from the middle of the input to its end.
+    """
+    with _folder(setup) as folder:
+        properties = job_properties(
+            setup, path=setup.memory.whole, mode=mode, outputs="enriched", sink="discard"
+        )
+        watched = _watch(folder, properties, with_memory=True)
+    readings = watched.memory
+    half = [reading for records, reading in readings if records >= setup.memory.records / 2]
+    half = half or [reading for _, reading in readings]
+    tail = half[-max(1, len(half) // 4) :]
+    head = half[: max(1, len(half) // 4)]
+    results = {
+        "jvm_rss_mb": max(one.jvm_rss for _, one in readings) / _MEGABYTE,
+        "records": float(setup.memory.records),
+    }
+    if mode == "process":
+        results |= {
+            "worker_pss_mb": max(one.worker_pss for _, one in readings) / _MEGABYTE,
+            "worker_rss_mb": max(one.worker_rss for _, one in readings) / _MEGABYTE,
+            "worker_growth_mb": (_middle(tail) - _middle(head)) / _MEGABYTE,
+        }
+    return results
+
+
+def _middle(readings: list[MemoryReading]) -> float:
+    return statistics.median(one.worker_pss for one in readings)
+
+
+class _folder:  # noqa: N801 - used like a function
+    """A fresh folder for one job, on the run's own disk; removed afterwards."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._work = setup.work
+
+    def __enter__(self) -> Path:
+        self._path = Path(tempfile.mkdtemp(dir=self._work, prefix="job-"))
+        return self._path
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._path, ignore_errors=True)
+
+
+def _path(setup: Setup, slots: int) -> str:
+    return setup.input.whole if slots == 1 else str(Path(setup.input.halves[0]).parent)
+
+
+def _watch(
+    folder: Path,
+    properties: PropertyGroups,
+    *,
+    kind: str | None = None,
+    slots: int = 1,
+    with_memory: bool = False,
+) -> Watched:
+    options = cluster.ClusterOptions(
+        work_directory=folder,
+        parallelism=slots,
+        rest_port=cluster.free_port(),
+        environment=JVM_ENVIRONMENT | ({KIND_VARIABLE: kind} if kind else {}),
+        extra={"metrics.fetcher.update-interval": "100"},
+    )
+    main = YARDSTICK_MAIN if kind else cluster.MAIN
+    watched = Watched(started=monotonic())
+    next_look = 0.0
+    with RunningJob(options, write_properties(properties, folder), main) as running:
+        while running.running:
+            progress = running.progress()
+            now = monotonic()
+            if progress is not None and progress.lines:
+                watched.first = watched.first or now
+                watched.readings.append(Reading(now, progress.lines))
+                if now >= next_look:
+                    next_look = now + _LOOK_EVERY_S
+                    watched.cpu.append((progress.lines, process_group_cpu(running.pid)))
+                    if with_memory:
+                        watched.memory.append((progress.lines, process_group_memory(running.pid)))
+            running.wait(_POLL_S)
+        watched.ended = monotonic()
+    running.check()
+    return watched
+
+
+def _metrics(watched: Watched, records: int) -> Metrics:
+    first = watched.first or watched.ended
+    return {
+        "records_per_s": steady_rate(watched.readings, records)
+        or records / (watched.ended - watched.started),
+        "startup_s": first - watched.started,
+        "total_s": watched.ended - watched.started,
+        **cpu_per_record(watched.cpu, records),
+    }
+
+
+def cpu_per_record(readings: list[tuple[int, CpuReading]], records: int) -> Metrics:
+    """Microseconds of CPU time a record after the warm-up; nothing for too short a job.
+
+    Args:
+        readings: Records read and CPU time until then, in order of time.
+        records: All records of the input.
+    """
+    steady = [one for one in readings if records * WARM_UP <= one[0] < records]
+    if len(steady) < 2:
+        return {}
+    (first, before), (last, after) = steady[0], steady[-1]
+    if last == first:
+        return {}
+    return {
+        "jvm_cpu_us": (after.jvm - before.jvm) / (last - first) * 1e6,
+        "python_cpu_us": (after.workers - before.workers) / (last - first) * 1e6,
+    }
+
+
+def steady_rate(readings: list[Reading], records: int) -> float | None:
+    """Records/s after the warm-up, None when the job was too short to tell.
+
+    Args:
+        readings: In order of time.
+        records: All records of the input.
+    """
+    # A reading that repeats the one before says when Flink last looked, nothing new.
+    fresh = [one for one, former in zip(readings[1:], readings, strict=False)
+             if one.records > former.records]  # fmt: skip
+    steady = [one for one in fresh if records * WARM_UP <= one.records < records]
+    if len(steady) < 3:
+        return None
+    slope, _ = statistics.linear_regression(
+        [one.at for one in steady], [one.records for one in steady]
+    )
+    return slope

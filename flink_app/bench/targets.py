@@ -1,0 +1,163 @@
+"""What the figures ought to be, as ratios within one run, and whether they are."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+type Rounds = Sequence[Mapping[str, float]]
+"""One figure's values, round by round."""
+type Results = Mapping[str, Rounds]
+"""All figures' rounds by the figure's name."""
+type Round = Mapping[str, Mapping[str, float]]
+"""The values of one round by the figure's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One target.
+
+    Attributes:
+        title: What is asked for.
+        needs: The figures it is made of.
+        value: Gives the number of one round.
+        limit: The number that it must reach, or must not exceed.
+        unit: Of the number: `x` for a ratio.
+        at_most: Whether the limit is the largest allowed.
+    """
+
+    title: str
+    needs: tuple[str, ...]
+    value: Callable[[Round], float]
+    limit: float
+    unit: str = "x"
+    at_most: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A target and what came out: the median over the rounds with its spread."""
+
+    target: Target
+    median: float
+    lowest: float
+    highest: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the median reaches the limit."""
+        if self.target.at_most:
+            return self.median <= self.target.limit
+        return self.median >= self.target.limit
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    """The targets whose figures are all there.
+
+    A ratio is made within each round, of figures measured minutes apart, and the median taken
+    over the rounds: a machine that gets slower or busier meanwhile moves both sides of it.
+    """
+    found = []
+    for target in TARGETS:
+        if not all(results.get(name) for name in target.needs):
+            continue
+        count = min(len(results[name]) for name in target.needs)
+        values = [
+            target.value({name: results[name][number] for name in target.needs})
+            for number in range(count)
+        ]
+        found.append(Verdict(target, statistics.median(values), min(values), max(values)))
+    return found
+
+
+def _rate(name: str) -> Callable[[Round], float]:
+    return lambda round_: round_[name]["records_per_s"]
+
+
+def _ratio(title: str, over: str, under: str, limit: float) -> Target:
+    return Target(
+        title, (over, under), lambda round_: _rate(over)(round_) / _rate(under)(round_), limit
+    )
+
+
+def _value(title: str, figure: str, name: str, limit: float, unit: str) -> Target:
+    return Target(title, (figure,), lambda round_: round_[figure][name], limit, unit, at_most=True)
+
+
+_LOOP2 = "loop.core2"
+
+
+def _share_of_parts(title: str, job: str, identity: str) -> Target:
+    def value(round_: Round) -> float:
+        allowed = 1 / (1 / _rate(identity)(round_) + 1 / _rate(_LOOP2)(round_))
+        return _rate(job)(round_) / allowed
+
+    return Target(title, (job, identity, _LOOP2), value, 0.75)
+
+
+TARGETS: tuple[Target, ...] = (
+    *(
+        target
+        for log in ("made", "sample")
+        for target in (
+            _ratio(
+                f"core, warm / straightforward version ({log} log)",
+                f"core.whole.{log}",
+                f"core.straightforward.{log}",
+                2.5,
+            ),
+            Target(
+                f"core, warm, in one process ({log} log)",
+                (f"core.whole.{log}",),
+                _rate(f"core.whole.{log}"),
+                100_000,
+                "records/s",
+            ),
+        )
+    ),
+    *(
+        target
+        for mode in ("process", "thread")
+        for target in (
+            _ratio(
+                f"enrichment only, {mode} / one straightforward loop",
+                f"job.enrich.{mode}",
+                "loop.straightforward",
+                1.5,
+            ),
+            _ratio(
+                f"enrichment only, {mode} / a function for each field",
+                f"job.enrich.{mode}",
+                "yardstick.naive.process",
+                3.0,
+            ),
+            _share_of_parts(
+                f"enrichment only, {mode} / what border and core allow",
+                f"job.enrich.{mode}",
+                f"yardstick.identity.{mode}",
+            ),
+            _ratio(
+                f"all outputs / enrichment only, both to files, {mode}",
+                f"job.full.{mode}",
+                f"job.enrich.{mode}.files",
+                0.6,
+            ),
+            _ratio(
+                f"all outputs to files / enrichment only to nowhere, {mode}",
+                f"job.full.{mode}",
+                f"job.enrich.{mode}",
+                0.6,
+            ),
+        )
+    ),
+    _share_of_parts(
+        "enrichment only, process, 2 slots / what border and core allow",
+        "job.enrich.process.2slots",
+        "yardstick.identity.process.2slots",
+    ),
+    _value("latency, process, p99", "latency.process", "p99_ms", 1500, "ms"),
+    _value("latency, thread, p99", "latency.thread", "p99_ms", 300, "ms"),
+    _value("memory of a worker (PSS)", "memory.process", "worker_pss_mb", 400, "MB"),
+    _value("its growth from half of the input", "memory.process", "worker_growth_mb", 10, "MB"),
+)

@@ -1,0 +1,44 @@
+"""The yardstick makes the same records, or it would be none."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+from flink_app.bench import straightforward
+from flink_app.local.run import SAMPLE_LOG
+from udfs.enrichment import Enricher
+from udfs.outcomes import Enriched
+from udfs.settings import CoreSettings
+
+DATABASE = SAMPLE_LOG.with_name("demo-city.mmdb")
+# Of the core's fields, those that the straightforward version gives as well.
+SAME = (
+    "host", "datetime", "request", "response", "bytes", "referer", "agent", "city", "country",
+    "location", "device_type", "is_bot", "country_code", "method", "path", "protocol",
+    "status_class",
+)  # fmt: skip
+
+
+def test_it_gives_what_the_core_gives() -> None:
+    enrich = straightforward.enricher(Path(DATABASE))
+    core = Enricher.create(CoreSettings.load({"weblog.geoip": {"database.path": str(DATABASE)}}))
+    with gzip.open(SAMPLE_LOG) as stream:
+        lines = [line.rstrip(b"\n") for line, _ in zip(stream, range(3000), strict=False)]
+    alike = pages_alike = 0
+    for line in lines:
+        (outcome,) = core.process(line)
+        simple = enrich(line)
+        assert isinstance(outcome, Enriched)
+        assert simple is not None
+        ours, theirs = json.loads(outcome.json), json.loads(simple)
+        alike += {name: ours[name] for name in SAME} == {name: theirs[name] for name in SAME}
+        pages_alike += ours["webpage"] == theirs["webpage"]
+    # It knows neither escapes nor what an extension is.
+    assert alike > 0.99 * len(lines)
+    assert pages_alike > 0.9 * len(lines)
+
+
+def test_it_gives_nothing_for_a_malformed_line() -> None:
+    assert straightforward.enricher(Path(DATABASE))(b"no log line") is None
