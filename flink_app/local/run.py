@@ -24,6 +24,7 @@ from flink_app.application_properties import (
 from flink_app.local import cluster, console, results, staging
 from flink_app.local.job import JobError, RunningJob
 from flink_app.local.summary import RunSummary, summarise
+from flink_app.secrets import resolve_salt
 from flink_app.settings import OFF, OUTPUTS_GROUP, JobSettings
 from flink_app.sinks import SINK_GROUP_PREFIX
 from udfs.enrichment import Enricher
@@ -196,8 +197,9 @@ def _check_numbers(options: argparse.Namespace) -> None:
 
 
 def _announce_database(settings: JobSettings, screen: console.Console) -> None:
-    # Opened here too, so that a bad file is told before anything starts.
-    geo: GeoDatabase | None = Enricher.create(settings.core).geo
+    # Opened here too, so that a bad file or a missing salt is told before anything starts.
+    core = settings.core
+    geo: GeoDatabase | None = Enricher.create(core, salt=resolve_salt(core)).geo
     screen.database(geo, settings.core.geoip.database_max_age_days)
     if geo is not None:
         geo.close()
