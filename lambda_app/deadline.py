@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from lambda_app.settings import FunctionSettings
+
 
 class Context(Protocol):
     """What is used of the context that Lambda gives to a handler."""
@@ -26,9 +28,19 @@ class Deadline:
     def __init__(self, context: Context) -> None:
         self._remaining_ms = context.get_remaining_time_in_millis
 
-    def remaining(self) -> float:
-        """Seconds left."""
-        return self._remaining_ms() / 1000
+    def check(self, reserve: float) -> None:
+        """Checks at the begin of an invocation that some of its time is not reserve.
+
+        Raises:
+            ConfigurationError: There would be no time for a single record.
+        """
+        remaining = self._remaining_ms() / 1000
+        if remaining <= reserve:
+            raise FunctionSettings.error(
+                "timeout.reserve",
+                f"{reserve:.0f} s",
+                f"less than the timeout of the function, which is {remaining:.1f} s",
+            )
 
     def allows(self, seconds: float) -> bool:
         """Whether something that takes so long would still end in time."""

@@ -76,6 +76,7 @@ class FirehoseTransformation:
         """Answers one event.
 
         Raises:
+            ConfigurationError: The function's timeout is shorter than its reserve.
             EventError: It is not an event of a delivery stream.
             OutageError: All of it is bad data. Firehose then keeps the batch, and the alarm on
                 the function's errors tells; a queue full of dead letters would help nobody.
@@ -83,6 +84,7 @@ class FirehoseTransformation:
         """
         records = _records(event)
         tally.records = len(records)
+        deadline.check(self._reserve)
         answers = _Answers([record.id for record in records])
         letters: list[Message] = []
         bad: set[int] = set()

@@ -78,11 +78,13 @@ class KinesisConsumer:
         pieces that are too small to be taken for an outage.
 
         Raises:
+            ConfigurationError: The function's timeout is shorter than its reserve.
             EventError: It is not an event of a Kinesis stream.
             DatabaseError: The GeoIP database is corrupt.
         """
         records = _records(event)
         tally.records = len(records)
+        deadline.check(self._reserve)
         enriched: list[Message] = []
         letters: list[Message] = []
         done = len(records)

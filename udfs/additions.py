@@ -1,7 +1,7 @@
 """What look-ups add to an enriched record: ``hostname`` and ``reference``.
 
 The record's JSON is finished by then. Its last members are ``quality`` and ``event_id``, both of
-known text, so the additions go in between without reading the JSON again: 1 us a record.
+known text, so the additions go in between without reading the JSON again: 2.5 us a record.
 """
 
 from __future__ import annotations

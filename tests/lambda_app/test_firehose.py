@@ -202,7 +202,7 @@ def test_a_letter_that_no_message_can_hold_fails_its_record() -> None:
 
 def test_time_runs_out() -> None:
     # A second passes at each record; nothing is begun once ten seconds are left.
-    context = FakeContext(15.5, per_question=1)
+    context = FakeContext(16.5, per_question=1)
     tally = Tally()
 
     response = run(transformation(), [good(number) for number in range(20)], context, tally)
@@ -214,12 +214,12 @@ def test_time_runs_out() -> None:
 
 
 def test_without_time_for_the_letters_their_records_fail() -> None:
-    context = FakeContext(10.5, per_question=3)
+    context = FakeContext(13.5, per_question=3)
     letters = FakeTarget()
 
     response = run(transformation(letters), [BAD, GOOD], context)
 
-    # 7.5 s are left at the second record, 4.5 s for the call.
+    # 10.5 s are left at the first record, 7.5 s at the second and 4.5 s for the call.
     assert results(response) == ["ProcessingFailed", "ProcessingFailed"]
     assert letters.calls == []
 

@@ -114,7 +114,7 @@ def test_a_stream_that_is_down_fails_from_the_start() -> None:
 
 
 def test_time_runs_out() -> None:
-    context = FakeContext(15.5, per_question=1)
+    context = FakeContext(16.5, per_question=1)
     output, letters = FakeTarget(), FakeTarget()
     tally = Tally()
 
