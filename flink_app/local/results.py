@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def reserved(output: Path) -> Iterator[Path]:
         raise OutputError(f"cannot write to {output}: {error.strerror or error}") from error
 
 
-def publish(output: Path, work: Path, names: list[str]) -> None:
+def publish(output: Path, work: Path, names: list[str], extras: Sequence[Path] = ()) -> None:
     """Puts a finished run's outputs in the place of the former ones.
 
     Args:
@@ -59,6 +59,7 @@ def publish(output: Path, work: Path, names: list[str]) -> None:
         work: The run's work folder, with `results/` and `logs/`.
         names: Every output that the run had switched on; one without rows gets an
             empty folder.
+        extras: More files to lie beside the outputs.
     """
     # The mark of a complete run goes first and comes back last.
     (output / SUMMARY_FILE).unlink(missing_ok=True)
@@ -72,6 +73,8 @@ def publish(output: Path, work: Path, names: list[str]) -> None:
         for number, part in enumerate(data_files(written)):
             part.replace(target / f"part-{number:05d}.jsonl")
     (work / "logs" / _LOG_FILE).replace(output / _LOG_FILE)
+    for extra in extras:
+        shutil.copy(extra, output)
     (work / "results" / SUMMARY_FILE).replace(output / SUMMARY_FILE)
     shutil.rmtree(work)
 

@@ -22,7 +22,10 @@ from flink_app.application_properties import (
     load_properties,
 )
 from flink_app.local import cluster, console, results, staging
+from flink_app.local.dashboard.beside import run_beside
+from flink_app.local.dashboard.journal import RunJournal
 from flink_app.local.job import JobError, RunningJob
+from flink_app.local.report import write_report
 from flink_app.local.summary import RunSummary, summarise
 from flink_app.secrets import resolve_salt
 from flink_app.settings import OFF, OUTPUTS_GROUP, JobSettings
@@ -50,6 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     screen = console.Console(sys.stdout)
+    if options.open and not options.kinesis:
+        return run_beside(options.out, lambda: _run_command(options, screen))
+    return _run_command(options, screen)
+
+
+def _run_command(options: argparse.Namespace, screen: console.Console) -> int:
     try:
         if options.kinesis:
             return _run_kinesis(options, screen)
@@ -77,19 +86,21 @@ def run(options: argparse.Namespace, screen: console.Console) -> RunSummary:
     properties = _local_properties(options)
     # Everything that can be wrong with the settings is found here, before Flink starts.
     settings = JobSettings.load(properties)
-    _announce_database(settings, screen)
+    geoip = _announce_database(settings, screen)
+    names = [name for name, sink in settings.outputs.items() if sink != OFF]
     output: Path = options.out
-    with results.reserved(output) as work:
+    with results.reserved(output) as work, RunJournal(work, names, geoip) as journal:
         staged = staging.stage(options.path or [str(SAMPLE_LOG)], work / "input")
         screen.input(staged)
+        journal.input(staged)
         properties["weblog.source"] = {"type": "filesystem", "path": str(staged.path.resolve())}
         properties[SINK_GROUP_PREFIX + _LOCAL_SINK]["path"] = str((work / "results").resolve())
         properties_file = work / "application_properties.json"
         dump_properties(properties, properties_file)
         started = time.monotonic()
-        _run_job(work, properties_file.resolve(), options, staged.lines, screen)
-        names = [name for name, sink in settings.outputs.items() if sink != OFF]
+        _run_job(work, properties_file.resolve(), options, staged.lines, screen, journal=journal)
         seconds = time.monotonic() - started
+        journal.finishing(seconds)
         summary = summarise(work / "results", names, staged.lines, seconds)
         if not summary.balanced:
             raise JobError(
@@ -97,7 +108,9 @@ def run(options: argparse.Namespace, screen: console.Console) -> RunSummary:
                 f"the outputs are left in {work}"
             )
         (work / "results" / results.SUMMARY_FILE).write_text(summary.to_json(), encoding="utf-8")
-        results.publish(output, work, names)
+        journal.finished()
+        report = write_report(work / "results", journal, summary, output)
+        results.publish(output, work, names, (report, journal.path))
     return summary
 
 
@@ -106,6 +119,8 @@ def _run_kinesis(options: argparse.Namespace, screen: console.Console) -> int:
     from flink_app.local.kinesis_view import StreamView  # noqa: PLC0415
 
     _check_numbers(options)
+    if options.open:
+        raise ConfigurationError("--open", None, None, "a run on files, without --kinesis")
     properties = _local_properties(options)
     _announce_database(JobSettings.load(properties), screen)
     try:
@@ -137,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="GROUP:KEY=VALUE",
         help="one setting, such as weblog.windows:size='5 min'; may be repeated",
     )
+    parser.add_argument("--open", action="store_true", help="show the run in the browser, live")
     parser.add_argument("--parallelism", type=int, help="subtasks (default: 1, or one a shard)")
     streams = parser.add_argument_group(
         "between Kinesis streams",
@@ -196,13 +212,15 @@ def _check_numbers(options: argparse.Namespace) -> None:
             raise ConfigurationError(f"--{name}", None, str(value), f"at least {lowest}")
 
 
-def _announce_database(settings: JobSettings, screen: console.Console) -> None:
+def _announce_database(settings: JobSettings, screen: console.Console) -> str | None:
     # Opened here too, so that a bad file or a missing salt is told before anything starts.
     core = settings.core
     geo: GeoDatabase | None = Enricher.create(core, salt=resolve_salt(core)).geo
     screen.database(geo, settings.core.geoip.database_max_age_days)
-    if geo is not None:
-        geo.close()
+    if geo is None:
+        return None
+    geo.close()
+    return geo.database_type
 
 
 def _run_job(
@@ -211,16 +229,21 @@ def _run_job(
     options: argparse.Namespace,
     lines: int,
     screen: console.Console,
+    *,
+    journal: RunJournal,
 ) -> None:
     cluster_options = cluster.ClusterOptions(
         work_directory=work.resolve(),
         parallelism=options.parallelism or 1,
         rest_port=cluster.free_port(),
     )
+    journal.starting(cluster_options.rest_port)
     with RunningJob(cluster_options, properties_file) as job:
         try:
             while job.running:
-                screen.progress(job.progress(), lines)
+                progress = job.progress()
+                screen.progress(progress, lines)
+                journal.observe(progress)
                 job.wait(_POLL_SECONDS)
         finally:
             screen.end_of_progress()

@@ -1,0 +1,1 @@
+"""The local dashboard: a run seen in the browser, while it goes and afterwards."""

@@ -1,0 +1,39 @@
+"""The dashboard beside a command: there while it goes on, and afterwards until Ctrl-C."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from flink_app.local.dashboard.server import open_browser, serving
+
+
+def run_beside(output: Path, command: Callable[[], int]) -> int:
+    """Runs a command with the dashboard of its output folder open in the browser.
+
+    Args:
+        output: The folder that the command writes to.
+        command: Gives its exit status.
+
+    Returns:
+        The command's exit status.
+
+    Raises:
+        ServerError: The dashboard could not be started.
+    """
+    with serving(output) as server:
+        print(f"Dashboard {server.url}", flush=True)
+        open_browser(server.url)
+        status = command()
+        print(f"\nDashboard {server.url} stays until Ctrl-C", flush=True)
+        wait_for_interrupt()
+    return status
+
+
+def wait_for_interrupt() -> None:
+    """Returns at Ctrl-C."""
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        print()

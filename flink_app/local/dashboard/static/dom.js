@@ -1,0 +1,71 @@
+// Makes elements. What comes from a log is only ever given as text, never as markup.
+"use strict";
+
+(globalThis.weblog ??= {}).dom = (() => {
+  const SVG = "http://www.w3.org/2000/svg";
+
+  const fill = (node, attributes, children) => {
+    for (const [name, value] of Object.entries(attributes ?? {})) {
+      if (value !== null && value !== undefined && value !== false) {
+        node.setAttribute(name, value === true ? "" : String(value));
+      }
+    }
+    node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+    return node;
+  };
+
+  /** An HTML element. Children are elements or text; attributes are the page's own words. */
+  const element = (tag, attributes, ...children) =>
+    fill(document.createElement(tag), attributes, children);
+
+  const svg = (tag, attributes, ...children) =>
+    fill(document.createElementNS(SVG, tag), attributes, children);
+
+  /** Replaces what a node holds, unless it would be the same. */
+  const replace = (node, ...children) => {
+    const fresh = document.createElement("div");
+    fresh.append(...children.flat().filter((child) => child !== null && child !== undefined));
+    const same =
+      node.childNodes.length === fresh.childNodes.length &&
+      [...fresh.childNodes].every((child, index) => child.isEqualNode(node.childNodes[index]));
+    if (!same) node.replaceChildren(...fresh.childNodes);
+    return !same;
+  };
+
+  const setText = (node, text) => {
+    if (node.textContent !== text) node.textContent = text;
+  };
+
+  /** A value that a log may leave out. */
+  const name = (value, missing = "(unknown)") =>
+    value === null || value === undefined || value === ""
+      ? element("span", { class: "muted" }, missing)
+      : element("bdi", null, value);
+
+  const empty = (text) => element("p", { class: "empty" }, text);
+
+  /** A table in a box that scrolls, by keyboard too. */
+  const table = (label, head, rows, kind = "") => {
+    const columns = head.map((column) =>
+      element("th", { scope: "col", class: column.number ? "number" : null }, column.text));
+    const lines = rows.map((cells) =>
+      element("tr", null, cells.map((cell, index) => {
+        const first = index === 0;
+        return element(
+          first ? "th" : "td",
+          { scope: first ? "row" : null, class: head[index].number ? "number" : null },
+          cell,
+        );
+      })));
+    return element(
+      "div",
+      { class: `scroll ${kind}`, tabindex: "0", role: "region", "aria-label": label },
+      element("table", null,
+        element("caption", { class: "visually-hidden" }, label),
+        element("thead", null, element("tr", null, columns)),
+        element("tbody", null, lines)),
+    );
+  };
+
+  return { element, svg, replace, setText, name, empty, table };
+})();
