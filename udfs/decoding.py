@@ -13,19 +13,21 @@ MAX_PASSES = 5
 
 def decoded(text: str) -> bytes:
     """The text in lower case as UTF-8, with percent and backslash encodings undone."""
-    data = text.lower().encode()
-    for _ in range(MAX_PASSES):
-        if not is_encoded(data):
-            break
+    text = text.lower()
+    if "%" not in text and "\\x" not in text:
+        return text.encode()
+    data, passes = text.encode(), 0
+    while is_encoded(data) and passes < MAX_PASSES:
         data, changes = ENCODED.subn(_byte, data)
         if not changes:
             break
+        passes += 1
     return data.lower()
 
 
 def is_encoded(data: bytes) -> bool:
     """Whether there may be anything to undo."""
-    return b"%" in data or b"\\x" in data
+    return data.find(b"%") >= 0 or data.find(b"\\x") >= 0
 
 
 def _byte(match: re.Match[bytes]) -> bytes:

@@ -32,7 +32,7 @@ from udfs.record import (
 )
 from udfs.schema import check_agent, check_place
 from udfs.settings import CoreSettings
-from udfs.user_agent import UNKNOWN, UserAgent, is_person, parse_user_agent
+from udfs.user_agent import UNKNOWN, UserAgent, is_person, parse_user_agent, without_minor_versions
 from udfs.validation import Checks
 
 _REQUEST_CACHE_SIZE = 8192
@@ -86,8 +86,9 @@ class PartMaker:
         self.fresh = Parts(
             self._client_part, self._request_part, self._referrer_part, self._agent_part
         )
-        # A part seen before costs 0.06 us; made anew, a client takes 7 us, a request 4 us, a
-        # referrer 4 us and a user agent 27 us.
+        # A part seen before costs 0.06 us; made anew, a client takes 8 us, a request 5 us, a
+        # referrer 3 us and a user agent 25 us; with the strict privacy profile half as much more
+        # (the request and the referrer: twice and three times as much).
         self._client_cache = lru_cache(settings.geoip.cache_size)(self._client_part)
         self._request_cache = lru_cache(_REQUEST_CACHE_SIZE)(self._request_part)
         self._referrer_cache = lru_cache(_REFERRER_CACHE_SIZE)(self._referrer_part)
@@ -195,6 +196,9 @@ class PartMaker:
             agent = parse_user_agent(unescape(field))
         check_agent(agent)
         shown = self._privacy.shown_agent(field)
+        if self._privacy.rules.agent != "keep":
+            # What the text no longer tells, its versions must not tell either.
+            agent = without_minor_versions(agent)
         return agent_part(field, shown, agent, rule, issues, searchable=self._searchable(field))
 
     def _searchable(self, field: str | None) -> Searchable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -54,6 +54,19 @@ def is_person(agent: UserAgent) -> bool:
     Many crawlers are on no list, but few claim to be a browser on a known kind of device.
     """
     return agent.device_type in {"desktop", "mobile", "tablet"}
+
+
+def without_minor_versions(agent: UserAgent) -> UserAgent:
+    """The same with versions cut at their first dot."""
+    return replace(
+        agent,
+        browser_version=_major(agent.browser_version),
+        os_version=_major(agent.os_version),
+    )
+
+
+def _major(version: str | None) -> str | None:
+    return None if version is None else version.partition(".")[0] or None
 
 
 def _known(family: str) -> str | None:

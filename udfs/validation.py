@@ -18,6 +18,7 @@ from udfs.quality import (
     PROBE_SHELL,
     PROBE_SQL_INJECTION,
     PROBE_XSS,
+    PROBES,
     SIZE_IMPOSSIBLE,
     TIMESTAMP_ANCIENT,
     UNEXPECTED_BODY,
@@ -42,6 +43,7 @@ class Checks:
         self._max_bytes = settings.max_bytes
         self._max_length = settings.max_field_length
         self._ignored = frozenset(settings.ignore)
+        self._looks_for_probes = not self._ignored.issuperset(PROBES)
 
     def client(self, host: str) -> Issues:
         """Issues of a client's address or name."""
@@ -55,7 +57,9 @@ class Checks:
             target: what it asks for; None when it is no request line.
         """
         data = decoded(unescape(field) if target is None else target)
-        found = (*self._length(field), *_control(data), *_probes(data))
+        found = self._length(field) + _control(data)
+        if self._looks_for_probes:
+            found += _probes(data)
         return self._reported(found) if found else found
 
     def text(self, field: str | None) -> Issues:
@@ -142,17 +146,28 @@ _PROBES = (
     (PROBE_SHELL, _SHELL),
     (PROBE_XSS, _XSS),
 )
-# What an ordinary target is made of. One that has nothing else, and none of the words below, can
-# match no pattern: 0.5 us, while trying the patterns takes 20 us.
+# What an ordinary target is made of.
 _ORDINARY = b"abcdefghijklmnopqrstuvwxyz0123456789/-_.~%&=?:,@!"
-_TELLING = (
-    b"..", b"/etc/", b"/proc/", b".ini", b"system32", b"information_schema", b"xp_cmdshell",
-    b"/bin/", b"&&", b"/dev/tcp", b"cmd.exe", b"script:",
-)  # fmt: skip
 
 
 def _probes(data: bytes) -> Issues:
-    if not data.translate(None, _ORDINARY) and not any(word in data for word in _TELLING):
+    # What has only ordinary characters and none of these words can match no pattern. Written out
+    # over text: 0.6 us; over bytes, whose "in" is slow, 4 us; with the patterns themselves 6 us.
+    text = data.decode("latin-1")
+    if not data.translate(None, _ORDINARY) and not (
+        ".." in text
+        or "&&" in text
+        or "/etc/" in text
+        or "/proc/" in text
+        or "/bin/" in text
+        or "/dev/tcp" in text
+        or ".ini" in text
+        or ".exe" in text
+        or "system32" in text
+        or "script:" in text
+        or "xp_cmdshell" in text
+        or "information_schema" in text
+    ):
         return ()
     return tuple(_matching(data))
 

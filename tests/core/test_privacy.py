@@ -193,6 +193,7 @@ def test_whole_fields(action: str, referer: str | None, agent: str | None) -> No
     assert (body["referer"], body["agent"]) == (referer, agent)
     # What is derived stays.
     assert (body["refering_page"], body["browser"]) == ("b", "Firefox")
+    assert body["browser_version"] == ("128.0.1" if action == "keep" else "128")
     absent = record(using, referer="-", agent="-")
     assert (absent["referer"], absent["agent"]) == ("-", "-")
 

@@ -1,5 +1,5 @@
 from dataclasses import dataclass, fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,17 @@ from udfs.properties import (
     boolean,
     check_groups,
     choice,
+    date,
     decimal,
     duration,
     integer,
     path,
     pattern,
+    pattern_list,
     setting,
     text,
     text_list,
+    word_list,
 )
 
 
@@ -128,6 +131,10 @@ def test_unknown_groups_are_rejected_others_ignored() -> None:
         (duration(), "2 h", timedelta(hours=2)),
         (duration("1 d", "1 d"), "24 h", timedelta(days=1)),
         (path(), "", None),
+        (pattern_list("[a-z]+", "words"), "a, b,", ("a", "b")),
+        (pattern_list("[a-z]+", "words"), "", ()),
+        (word_list(["a.b", "c"]), "c,a.b", ("c", "a.b")),
+        (date(), "2024-02-29", datetime(2024, 2, 29, tzinfo=UTC)),
         (path(), "data/city.mmdb", Path("data/city.mmdb")),
     ],
 )
@@ -157,6 +164,11 @@ def test_parsers_accept(parser: Parser[Any], given: str, value: object) -> None:
         (duration(), "999999999999 d"),
         (duration("1 s", "1 min"), "2 min"),
         (path(), "a\0b"),
+        (pattern_list("[a-z]+", "words"), "a, b1"),
+        (word_list(["a.b", "c"]), "axb"),
+        (date(), "20240229"),
+        (date(), "2023-02-29"),
+        (date(), "2024-02-29T10:00"),
     ],
 )
 def test_parsers_reject(parser: Parser[Any], given: str) -> None:

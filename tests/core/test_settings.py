@@ -1,5 +1,5 @@
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,11 @@ def test_each_group_is_read() -> None:
             "weblog.geoip": {"database.path": "city.mmdb", "cache.size": "5"},
             "weblog.useragent": {"cache.size": "6"},
             "weblog.site": {"internal.hosts": "Example.com, example.org"},
+            "weblog.pipeline": {"stage": "basic"},
+            "weblog.filters": {"debug.agents": "Probe, x", "exclude.statuses": "404, 5xx"},
+            "weblog.privacy": {"profile": "strict", "agent": "keep"},
+            "weblog.validation": {"earliest.time": "2020-02-29", "reject": "size_impossible"},
+            "weblog.deadletters": {"privacy": "omitted", "max.attempts": "7"},
             "somebody.elses": {"key": "value"},
         }
     )
@@ -38,6 +43,13 @@ def test_each_group_is_read() -> None:
     assert loaded.geoip.cache_size == 5
     assert loaded.useragent.cache_size == 6
     assert loaded.site.internal_hosts == ("example.com", "example.org")
+    assert loaded.pipeline.stage == "basic"
+    assert loaded.filters.debug_agents == ("probe", "x")
+    assert loaded.filters.exclude_statuses == ("404", "5xx")
+    assert (loaded.privacy.profile, loaded.privacy.agent) == ("strict", "keep")
+    assert loaded.validation.earliest_time == datetime(2020, 2, 29, tzinfo=UTC)
+    assert loaded.validation.reject == ("size_impossible",)
+    assert (loaded.dead_letters.privacy, loaded.dead_letters.max_attempts) == ("omitted", 7)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +61,14 @@ def test_each_group_is_read() -> None:
         ("weblog.time", "future.tolerance", "-1 s"),
         ("weblog.geoip", "database.max.age.days", "0"),
         ("weblog.useragent", "cache.size", "lots"),
+        ("weblog.pipeline", "stage", "both"),
+        ("weblog.filters", "exclude.statuses", "404;500"),
+        ("weblog.privacy", "profile", "paranoid"),
+        ("weblog.privacy", "auth.user", "truncate"),
+        ("weblog.privacy", "salt.variable", "A B"),
+        ("weblog.validation", "earliest.time", "1995-02-30"),
+        ("weblog.validation", "ignore", "size_impossible, nonsense"),
+        ("weblog.deadletters", "max.attempts", "0"),
     ],
 )
 def test_bad_values_name_their_place(group: str, key: str, value: str) -> None:

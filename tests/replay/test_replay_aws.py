@@ -1,0 +1,198 @@
+"""`./build.sh replay` from an SQS queue and into a Kinesis stream, both emulated (moto)."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from flink_app.ops import replay as command
+from flink_app.ops.aws_errors import DeployError
+from flink_app.ops.letters import Queue
+from flink_app.ops.resend import StreamTarget, batches
+from tests.core.support import combined, dead, enricher
+from tests.replay.conftest import Aws
+from udfs.replay import read_envelope
+
+BAD = combined().replace(" 200 ", " 2OO ")
+
+
+@pytest.fixture
+def queue(aws: Aws) -> str:
+    url: str = aws.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
+    return url
+
+
+@pytest.fixture
+def stream(aws: Aws) -> str:
+    kinesis = aws.client("kinesis")
+    kinesis.create_stream(StreamName="log", ShardCount=2)
+    arn: str = kinesis.describe_stream_summary(StreamName="log")["StreamDescriptionSummary"][
+        "StreamARN"
+    ]
+    return arn
+
+
+def fill(aws: Aws, queue: str, bodies: list[str]) -> None:
+    sqs = aws.client("sqs")
+    for body in bodies:
+        sqs.send_message(QueueUrl=queue, MessageBody=body)
+
+
+def waiting(aws: Aws, queue: str) -> int:
+    """Messages that a reader would get now."""
+    attributes = aws.client("sqs").get_queue_attributes(
+        QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    return int(attributes["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def records(aws: Aws, arn: str) -> list[bytes]:
+    kinesis = aws.client("kinesis")
+    found: list[bytes] = []
+    for shard in kinesis.list_shards(StreamARN=arn)["Shards"]:
+        iterator = kinesis.get_shard_iterator(
+            StreamName=arn.rpartition("/")[2],
+            ShardId=shard["ShardId"],
+            ShardIteratorType="TRIM_HORIZON",
+        )["ShardIterator"]
+        found += [one["Data"] for one in kinesis.get_records(ShardIterator=iterator)["Records"]]
+    return found
+
+
+def test_looking_changes_nothing(aws: Aws, queue: str, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(aws, queue, [dead(enricher(), BAD).json] * 12 + ["no letter"])
+    for _ in range(2):
+        assert command.main([queue]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith("12 dead letters\n")
+        assert "1  entries that are no dead letter" in out
+    assert waiting(aws, queue) == 13
+
+
+def test_repaired_lines_are_sent_and_only_they_are_deleted(
+    aws: Aws, queue: str, stream: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(aws, queue, [dead(enricher(), line).json for line in [BAD] * 11 + ["poison"] * 2])
+    arguments = [queue, "--replace", " 2OO ", " 200 ", "--send", stream]
+    assert command.main(arguments) == 0
+    assert "11 of 11 sent" in capsys.readouterr().out
+    got = [read_envelope(data) for data in records(aws, stream)]
+    assert got == [(combined().encode(), 2)] * 11
+    assert waiting(aws, queue) == 2
+
+
+def test_a_queue_can_be_moved_to_a_file(aws: Aws, queue: str, tmp_path: Any) -> None:
+    fill(aws, queue, [dead(enricher(), BAD).json] * 3)
+    target = tmp_path / "draft.jsonl"
+    assert command.main([queue, "--send", str(target)]) == 0
+    assert len(target.read_bytes().splitlines()) == 3
+    assert waiting(aws, queue) == 0
+
+
+def test_no_more_is_taken_than_asked_for(
+    aws: Aws, queue: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(aws, queue, [dead(enricher(), BAD).json] * 15)
+    assert command.main([queue, "--limit", "12"]) == 0
+    assert capsys.readouterr().out.startswith("12 dead letters\n")
+
+
+def test_a_missing_stream_is_told_and_nothing_is_deleted(
+    aws: Aws, queue: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(aws, queue, [dead(enricher(), BAD).json])
+    arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/nowhere"
+    assert command.main([queue, "--send", arn]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"error: putting records into {arn}: there is none")
+    assert "0 of 1 sent" in captured.out
+    assert waiting(aws, queue) == 1
+
+
+def test_a_missing_queue_is_told(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main([f"{aws.endpoint}/123456789012/nowhere"]) == 1
+    assert capsys.readouterr().err.startswith("error: reading the queue ")
+
+
+class Throttled:
+    """A stream that takes every second record of a call, and nothing of the first ones."""
+
+    def __init__(self, refusals: int) -> None:
+        self.refusals = refusals
+        self.taken: list[bytes] = []
+        self.calls = 0
+
+    def put_records(self, *, StreamARN: str, Records: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self.calls += 1
+        results: list[dict[str, str]] = []
+        for index, record in enumerate(Records):
+            if self.calls <= self.refusals or index % 2:
+                results.append({"ErrorCode": "ProvisionedThroughputExceededException"})
+            else:
+                self.taken.append(record["Data"])
+                results.append({"SequenceNumber": "1"})
+        failed = sum("ErrorCode" in one for one in results)
+        return {"FailedRecordCount": failed, "Records": results}
+
+
+def test_what_a_stream_does_not_take_is_tried_again_ever_more_slowly() -> None:
+    pauses: list[float] = []
+    client = Throttled(refusals=2)
+    target = StreamTarget(
+        client, "arn", longest_pause=0.5, sleep=pauses.append, jitter=lambda _, most: most
+    )
+    lines = [b"%d" % number for number in range(5)]
+    assert target.send(lines) == {0, 1, 2, 3, 4}
+    assert sorted(client.taken) == lines
+    assert pauses == [0.2, 0.4, 0.5, 0.5, 0.5][: client.calls - 1]
+
+
+def test_pauses_are_random_so_that_senders_do_not_meet() -> None:
+    pauses: list[float] = []
+    target = StreamTarget(Throttled(3), "arn", sleep=pauses.append, jitter=random.Random(1).uniform)
+    target.send([b"x"])
+    assert len(set(pauses)) == 3
+    assert all(0 <= pause <= 0.2 * 2**number for number, pause in enumerate(pauses))
+
+
+def test_what_is_never_taken_is_told() -> None:
+    client = Throttled(refusals=100)
+    target = StreamTarget(client, "arn", attempts=3, sleep=lambda _: None)
+    assert target.send([b"a", b"b"]) == set()
+    assert client.calls == 3
+
+
+def test_letters_that_were_not_taken_stay_in_the_queue(
+    aws: Aws,
+    queue: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fill(aws, queue, [dead(enricher(), line).json for line in ("one", "two")])
+
+    class Picky:
+        def send(self, lines: list[bytes]) -> set[int]:
+            return {index for index, line in enumerate(lines) if b"two" in line}
+
+    monkeypatch.setattr(command, "_target", lambda _: Picky())
+    assert command.main([queue, "--send", "x"]) == 1
+    assert "1 of 2 sent" in capsys.readouterr().out
+    monkeypatch.undo()
+    source = Queue(aws.client("sqs"), queue, 10)
+    assert [letter.raw for letter in source.letters()] == [b"one"]
+
+
+def test_batches_fit_a_call() -> None:
+    assert [len(batch) for batch in batches([b"x"] * 1001)] == [500, 500, 1]
+    large = [b"x" * 1_000_000] * 11
+    assert [len(batch) for batch in batches(large)] == [5, 5, 1]
+    assert list(batches([b"a", b"x" * 2_000_000, b"b"])) == [[0, 2]]
+    assert list(batches([])) == []
+
+
+def test_an_unreachable_endpoint_is_one_error(aws: Aws) -> None:
+    source = Queue(aws.client("sqs"), f"{aws.endpoint}/123456789012/nowhere", 10)
+    with pytest.raises(DeployError, match="reading the queue"):
+        list(source.letters())

@@ -1,0 +1,215 @@
+"""`./build.sh replay` on files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flink_app.ops import replay as command
+from tests.core.support import ROOT, combined, dead, enriched, enricher
+from udfs.replay import Replayed, envelope, read_envelope
+
+GOOD = combined()
+BAD = GOOD.replace(" 200 ", " 2OO ")
+POISON = "poison"
+
+
+def letter(line: str | bytes, **settings: str) -> str:
+    """The JSON of a line's dead letter, with settings of weblog.deadletters and privacy."""
+    groups = {"weblog.deadletters": settings}
+    if "privacy" in settings:
+        groups["weblog.privacy"] = {"profile": "standard"}
+    return dead(enricher(groups), line).json
+
+
+@pytest.fixture
+def letters(tmp_path: Path) -> Path:
+    path = tmp_path / "letters.jsonl"
+    made = [letter(BAD), letter(BAD), letter(POISON), letter(b"\xff\x1b[31m")]
+    path.write_text("\n".join(made) + "\n")
+    return path
+
+
+type Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def replay(*arguments: str | Path) -> tuple[int, str, str]:
+        status = command.main([str(one) for one in arguments])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return replay
+
+
+def sent(path: Path) -> list[Replayed]:
+    return [read_envelope(line) for line in path.read_bytes().splitlines()]
+
+
+def test_letters_are_shown_by_stage_and_reason(letters: Path, run: Run) -> None:
+    status, out, err = run(letters, "--samples", "1")
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "4 dead letters"
+    assert lines[1].split() == ["2", "parse/bad_status", "(tried", "1", "times)"]
+    assert lines[2].strip() == BAD[:157] + "..."
+    assert "decode/invalid_utf8" in out
+    # A line must not reach the terminal's own commands.
+    assert "\x1b" not in out
+    assert letters.read_text().count("\n") == 4
+
+
+def test_repaired_lines_go_back_with_their_attempts(
+    letters: Path, run: Run, tmp_path: Path
+) -> None:
+    target = tmp_path / "again.jsonl"
+    status, out, _ = run(letters, "--replace", " 2OO ", " 200 ", "--send", target)
+    assert status == 0
+    assert "2 of 2 sent" in out
+    assert "2  not changed by --replace" in out
+    assert sent(target) == [(GOOD.encode(), 2)] * 2
+    outcome = enriched(enricher(), target.read_bytes().splitlines()[0])
+    assert outcome == enriched(enricher(), GOOD)
+
+
+@pytest.mark.parametrize("only", ["invalid_utf8", "decode/invalid_utf8"])
+def test_letters_are_chosen_by_reason(letters: Path, run: Run, tmp_path: Path, only: str) -> None:
+    target = tmp_path / "again.jsonl"
+    assert run(letters, "--only", only, "--send", target)[0] == 0
+    assert sent(target) == [(b"\xff\x1b[31m", 2)]
+
+
+def test_a_line_goes_round_until_it_is_given_up(run: Run, tmp_path: Path) -> None:
+    job = enricher({"weblog.deadletters": {"max.attempts": "3"}})
+    body = dead(job, POISON).json
+    for round_number in (1, 2):
+        source, target = tmp_path / f"{round_number}.jsonl", tmp_path / f"{round_number}.again"
+        source.write_text(body + "\n")
+        assert run(source, "--send", target)[0] == 0
+        ((line, attempts),) = sent(target)
+        assert (line, attempts) == (POISON.encode(), round_number + 1)
+        body = dead(job, target.read_bytes().rstrip()).json
+    source = tmp_path / "last.jsonl"
+    source.write_text(body + "\n")
+    status, out, _ = run(source, "--send", tmp_path / "last.again")
+    assert status == 0
+    assert "1  not to be sent: given up after the last attempt" in out
+    assert "nothing to send" in out
+    assert not (tmp_path / "last.again").exists()
+
+
+def test_lines_can_be_corrected_by_hand(letters: Path, run: Run, tmp_path: Path) -> None:
+    draft, target = tmp_path / "draft.jsonl", tmp_path / "again.jsonl"
+    run(letters, "--only", "malformed_line", "--send", draft)
+    body = json.loads(draft.read_text())
+    draft.write_text(json.dumps(body | {"raw": GOOD}))
+    assert run(draft, "--send", target)[0] == 0
+    assert sent(target) == [(GOOD.encode(), 2)]
+
+
+def test_masked_and_omitted_lines(run: Run, tmp_path: Path) -> None:
+    source, target = tmp_path / "letters.jsonl", tmp_path / "again.jsonl"
+    line = combined(timestamp="01/Jan/2099:00:00:00 +0000")
+    source.write_text(f"{letter(line, privacy='masked')}\n{letter(line, privacy='omitted')}\n")
+    _, out, _ = run(source, "--send", target)
+    assert "1  not to be sent: masked" in out
+    assert "1  not to be sent: without the line" in out
+    assert "nothing to send" in out
+    assert run(source, "--masked", "--send", target)[0] == 0
+    ((masked, _),) = sent(target)
+    assert masked.startswith(b"81.2.69.0 - - ")
+
+
+def test_folders_and_compressed_files(letters: Path, run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "dead_letters"
+    (folder / "event_date=2025-10-28").mkdir(parents=True)
+    (folder / "event_date=2025-10-28" / "part-0").write_bytes(letters.read_bytes())
+    (folder / "part-1.gz").write_bytes(gzip.compress(letters.read_bytes()))
+    (folder / ".part-2.inprogress").write_text("unfinished")
+    _, out, _ = run(folder, letters)
+    assert out.startswith("12 dead letters\n")
+
+
+def test_a_folder_as_target_gets_a_file_of_its_own(letters: Path, run: Run, tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for _ in range(2):
+        assert run(letters, "--only", "bad_status", "--send", inbox)[0] == 0
+    names = [path.name for path in inbox.iterdir()]
+    assert len(names) == 2
+    assert all(name.startswith("replay-") and name.endswith(".jsonl") for name in names)
+
+
+def test_what_is_no_dead_letter_is_counted(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "letters.jsonl"
+    good = json.loads(letter(POISON))
+    odd = [
+        {"schema": "weblog.dead-letter/2"},
+        {"raw": 5},
+        {"raw": "***", "raw_encoding": "base64"},
+        {"attempts": 0},
+    ]
+    lines = [json.dumps(good | change) for change in odd]
+    source.write_text(
+        "\n".join([*lines, "[", "[]", "", '{"schema":"weblog.replay/1"}', json.dumps(good)])
+    )
+    status, out, _ = run(source)
+    assert status == 0
+    assert out.startswith("1 dead letters\n")
+    assert "7  entries that are no dead letter" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "nowhere: no such file or folder"),
+        (["{letters}", "--send", "{letters}"], "exists already, and is not overwritten"),
+        (["{letters}", "--send", "nowhere/x.jsonl"], "nowhere: no such folder"),
+        (["{letters}", "--send", "arn:aws:sqs:x"], "expected an ARN such as arn:aws:kinesis:"),
+        (["{broken}"], "cannot be read"),
+        (["https://sqs.eu-west-1.amazonaws.com/1/q", "{letters}"], "give one queue, or files"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    letters: Path, run: Run, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    broken = tmp_path / "broken.gz"
+    broken.write_bytes(gzip.compress(b"x" * 100)[:-10])
+    filled = [one.format(letters=letters, broken=broken) for one in arguments]
+    status, _, err = run(*filled)
+    assert status == 1
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_envelopes_keep_their_attempt_until_they_are_sent(run: Run, tmp_path: Path) -> None:
+    source, target = tmp_path / "draft.jsonl", tmp_path / "again.jsonl"
+    source.write_bytes(envelope(b"line", 4) + b"\n")
+    run(source, "--send", target)
+    assert sent(target) == [(b"line", 4)]
+
+
+def test_the_module_is_a_command(letters: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "flink_app.ops.replay", str(letters)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.startswith("4 dead letters\n")
+    wrong = subprocess.run(
+        [sys.executable, "-m", "flink_app.ops.replay", "--nonsense"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert wrong.returncode == 2
