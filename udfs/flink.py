@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import perf_counter
+from typing import Self
 
 from pyflink.metrics import MetricGroup
 from pyflink.table.udf import FunctionContext, ScalarFunction
@@ -17,27 +19,59 @@ from udfs.wire import pack
 # Managed Flink sends custom metrics to CloudWatch from this group alone.
 METRIC_GROUP = "kinesisanalytics"
 
+type SaltOf = Callable[[CoreSettings], bytes | None]
+"""Gives the secret salt that the settings name. It is called in each worker, so that the secret
+does not travel with the function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What a worker process keeps for its part of the stream."""
+
+    enricher: Enricher
+    progress: StreamProgress
+    counts: OutcomeCounts
+
+    @classmethod
+    def open(
+        cls,
+        function_context: FunctionContext,
+        settings: CoreSettings,
+        salt_of: SaltOf,
+        *,
+        client_address: bool = False,
+    ) -> Self:
+        """Opens the database and the parsers, and registers the metrics.
+
+        Args:
+            function_context: Flink's, of the function that opens.
+            settings: The core's settings.
+            salt_of: Gives the salt.
+            client_address: Outcomes carry the client's address as the log has it.
+
+        Raises:
+            ConfigurationError: The GeoIP database or the salt cannot be used.
+        """
+        salt = salt_of(settings)
+        enricher = Enricher.create(settings, salt=salt, client_address=client_address)
+        tolerance = settings.time.future_tolerance
+        progress = StreamProgress(int(tolerance.total_seconds() * 1000))
+        counts = OutcomeCounts()
+        report_metrics(function_context.get_metric_group(), counts, enricher)
+        return cls(enricher, progress, counts)
+
 
 class EnrichFunction(ScalarFunction):
     """`enrich(data BYTES) -> STRING`: all outcomes of one source record, packed.
 
     Args:
         settings: The core's settings; they travel with the function to the workers.
-        salt_of: Gives the secret salt that the settings name. It is called in each worker,
-            so that the secret does not travel with the function.
-        client_address: Events carry the client's address as the log has it, for look-ups.
+        salt_of: Gives the secret salt.
     """
 
-    def __init__(
-        self,
-        settings: CoreSettings,
-        salt_of: Callable[[CoreSettings], bytes | None] | None = None,
-        *,
-        client_address: bool = False,
-    ) -> None:
+    def __init__(self, settings: CoreSettings, salt_of: SaltOf) -> None:
         self._settings = settings
         self._salt_of = salt_of
-        self._client_address = client_address
         self._enrich: Callable[[bytes], str] | None = None
 
     def open(self, function_context: FunctionContext) -> None:
@@ -46,16 +80,12 @@ class EnrichFunction(ScalarFunction):
         Raises:
             ConfigurationError: The GeoIP database or the salt cannot be used.
         """
-        salt = None if self._salt_of is None else self._salt_of(self._settings)
-        enricher = Enricher.create(self._settings, salt=salt, client_address=self._client_address)
-        tolerance = self._settings.time.future_tolerance
-        progress = StreamProgress(int(tolerance.total_seconds() * 1000))
-        counts = OutcomeCounts()
-        report_metrics(function_context.get_metric_group(), counts, enricher)
+        worker = Worker.open(function_context, self._settings, self._salt_of)
+        process, progress, counts = worker.enricher.process, worker.progress, worker.counts
 
         def enrich(data: bytes) -> str:
             started = perf_counter()
-            outcomes = enricher.process(data)
+            outcomes = process(data)
             packed = pack(outcomes, progress)
             counts.add(outcomes, perf_counter() - started)
             return packed
