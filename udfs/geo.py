@@ -83,7 +83,7 @@ class GeoDatabase:
         Raises:
             DatabaseError: the database is corrupt.
         """
-        address = _address(host)
+        address = parse_address(host)
         if address is None:
             return None
         try:
@@ -118,11 +118,12 @@ def _location(record: Any) -> GeoLocation:
 
 def is_reserved(host: str) -> bool:
     """True for private, loopback, link-local, multicast and otherwise reserved addresses."""
-    address = _address(host)
+    address = parse_address(host)
     return address is not None and (not address.is_global or address.is_multicast)
 
 
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def parse_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that a host is: an IPv4 one inside IPv6 as IPv4, without a zone; else None."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Literal, cast
 
 from udfs.access_log import unescape
+from udfs.geo import parse_address
 from udfs.masking import (
     MASK,
     Identity,
@@ -246,25 +247,15 @@ _IPV6_BITS = 48
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9-]+\.)+([A-Za-z0-9-]*[A-Za-z][A-Za-z0-9-]*\.[A-Za-z]{2,})\.?")
 
 
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address):
-        return address.ipv4_mapped or ipaddress.IPv6Address(int(address))
-    return address
-
-
 def _canonical(host: str) -> str:
     """One spelling of an address or name, so that one client has one hash."""
-    address = _address(host)
+    address = parse_address(host)
     return host.lower() if address is None else str(address)
 
 
 def _truncated_client(host: str) -> str:
     """Network of an address; the last two labels of a host name, in front of which it is told."""
-    address = _address(host)
+    address = parse_address(host)
     if address is None:
         match = _DOMAIN.fullmatch(host)
         return MASK if match is None else match[1].lower()
