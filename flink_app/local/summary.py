@@ -81,25 +81,27 @@ def summarise(results: Path, outputs: Sequence[str], lines_in: int, seconds: flo
 
     Args:
         results: Folder with one folder per output that has rows.
-        outputs: Names of the outputs that the run had switched on.
+        outputs: Names of the outputs that the run had switched on; `enriched` and `late` among
+            them.
         lines_in: Lines that were given to the job.
         seconds: How long the job took.
     """
     windows = [
         (row["window_start"], row["window_end"]) for row in _rows(results / "traffic_overview")
     ]
+    rows = {name: count_lines(results / name) for name in outputs}
     return RunSummary(
         lines_in=lines_in,
-        enriched=count_lines(results / "enriched"),
+        enriched=rows["enriched"],
         filtered=_counted(row["reason"] for row in _rows(results / "filtered")),
         dead_lettered=_counted(
             f"{row['stage']}/{row['reason']}" for row in _rows(results / "dead_letters")
         ),
-        late=count_lines(results / "late"),
+        late=rows["late"],
         seconds=round(seconds, 3),
         errors_per_page=_errors_per_page(results / "errors_per_page"),
         traffic_per_country=_traffic_per_country(results / "traffic_per_country"),
-        outputs={name: count_lines(results / name) for name in outputs},
+        outputs=rows,
         first_window=min((start for start, _ in windows), default=None),
         last_window=max((end for _, end in windows), default=None),
     )
