@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from udfs.errors import WebLogError
+
 # The earliest time a zip can hold. Times of files would differ from checkout to checkout.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _MODE = stat.S_IFREG | 0o644
@@ -18,6 +20,10 @@ _UNIX = 3
 _STORED_SUFFIXES = (".jar", ".gz", ".zip")
 
 type Content = bytes | Path
+
+
+class PackageError(WebLogError):
+    """The zip cannot be made."""
 
 
 @contextmanager
@@ -63,3 +69,16 @@ def write_zip(target: Path, contents: Mapping[str, Content]) -> None:
             entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             data = content if isinstance(content, bytes) else content.read_bytes()
             archive.writestr(entry, data, compresslevel=9)
+
+
+def verified_names(path: Path) -> frozenset[str]:
+    """The names in a finished zip, every entry of which has been read back.
+
+    Raises:
+        PackageError: It is damaged.
+    """
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+        if damaged is not None:
+            raise PackageError(f"the zip came out damaged: {damaged}")
+        return frozenset(archive.namelist())

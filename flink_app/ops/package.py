@@ -12,13 +12,18 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from flink_app.ops import connectors, wheels
-from flink_app.ops.archive import Content, complete_or_absent, write_zip
+from flink_app.ops.archive import (
+    Content,
+    PackageError,
+    complete_or_absent,
+    verified_names,
+    write_zip,
+)
 from flink_app.ops.contents import (
     PROJECT,
     below,
@@ -48,10 +53,6 @@ _CODE_SUFFIXES = (".json", ".py", ".sql")
 
 WITHOUT_CONNECTORS = "-without-connectors"
 EXIT_FAILED = 1
-
-
-class PackageError(WebLogError):
-    """The zip cannot be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +145,7 @@ def verify(path: Path, manifest: Manifest) -> None:
         raise PackageError(
             f"the zip has {megabytes(size)}; the service takes {megabytes(MAXIMUM_ZIP_BYTES)}"
         )
-    with zipfile.ZipFile(path) as archive:
-        damaged = archive.testzip()
-        names = set(archive.namelist())
-    if damaged is not None:
-        raise PackageError(f"the zip came out damaged: {damaged}")
+    names = verified_names(path)
     needed = {MANIFEST, ENTRY_POINT, f"{APPLICATION_DIRECTORY}/udfs/enrichment.py"}
     if manifest.connectors:
         needed.add(JAR)

@@ -20,14 +20,18 @@ import argparse
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from flink_app.application_properties import DEFAULT_FILE, dump_properties, load_properties
 from flink_app.ops import wheels
-from flink_app.ops.archive import complete_or_absent, write_zip
+from flink_app.ops.archive import (
+    PackageError,
+    complete_or_absent,
+    verified_names,
+    write_zip,
+)
 from flink_app.ops.contents import (
     PROJECT,
     below,
@@ -63,10 +67,6 @@ _SHARED_CODE = (
 _PROPERTIES = DEFAULT_FILE.relative_to(PROJECT).as_posix()
 _DATABASE_KEY = "database.path"
 _EXIT_FAILED = 1
-
-
-class PackageError(WebLogError):
-    """The zip cannot be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def build(options: PackageOptions) -> Path:
         contents = dict(below(root))
         _check_size(contents)
         write_zip(temporary, contents)
-        _verify(temporary)
+        verified_names(temporary)
     return target
 
 
@@ -243,13 +243,6 @@ def _check_size(contents: Mapping[str, Path]) -> None:
             "the GeoIP database on a file system (EFS) and name it by an absolute path in "
             "weblog.geoip: database.path"
         )
-
-
-def _verify(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        damaged = archive.testzip()
-    if damaged is not None:
-        raise PackageError(f"the zip came out damaged: {damaged}")
 
 
 if __name__ == "__main__":

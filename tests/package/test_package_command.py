@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from flink_app.ops import connectors, package, wheels
+from flink_app.ops.archive import PackageError
 from flink_app.ops.layout import JAR, LayoutError, Manifest, read_manifest
-from flink_app.ops.package import PackageError, PackageOptions, build, main, verify
+from flink_app.ops.package import PackageOptions, build, main, verify
 from tests.package.jars import EVENT_STREAM, FIREHOSE, KINESIS, SDK, write_jar
 from tests.package.service import PROJECT
 
