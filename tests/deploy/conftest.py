@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from http.client import HTTPConnection
 
 import boto3
 import pytest
 from moto.core.exceptions import JsonRESTError
 from moto.kinesisanalyticsv2.models import KinesisAnalyticsV2Backend, kinesisanalyticsv2_backends
-from moto.server import ThreadedMotoServer
 
 from flink_app.ops.service import Patience
 from tests.deploy.support import ACCOUNT, BUCKET, REGION, ROLE_NAME, Script
+from tests.moto_server import moto_server, reset
 
 
 @pytest.fixture(autouse=True)
@@ -35,22 +34,16 @@ def script() -> Iterator[Script]:
 
 
 @pytest.fixture(scope="session")
-def moto_address() -> Iterator[tuple[str, int]]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield server.get_host_and_port()
-    server.stop()
+def moto_address() -> Iterator[str]:
+    with moto_server() as address:
+        yield address
 
 
 @pytest.fixture
-def cloud(moto_address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def cloud(moto_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """moto's server in place of AWS, with a bucket, two streams and the application's role."""
-    host, port = moto_address
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    connection = HTTPConnection(host, port)
-    connection.request("POST", "/moto-api/reset")
-    connection.getresponse().read()
-    connection.close()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_address)
+    reset(moto_address)
     # moto answers a missing application with an internal error, unlike the service.
     describe = KinesisAnalyticsV2Backend.describe_application
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from moto.server import ThreadedMotoServer
 
 from flink_app.ops.package_lambda import PackageOptions, build
 from tests.lambda_app.support import DEMO_DATABASE
 from tests.lambda_app.unpacked import unpack
+from tests.moto_server import moto_server, reset
 
 # A busy machine makes examples slow, which says nothing about the code.
 settings.register_profile("lambda", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,15 +35,12 @@ def task_root(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[str]:
     """The address of a server of emulated services."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as address:
+        yield address
 
 
 @pytest.fixture
 def endpoint(emulator: str) -> str:
     """The same, with nothing in it."""
-    urllib.request.urlopen(f"{emulator}/moto-api/reset", data=b"").close()  # noqa: S310 - http
+    reset(emulator)
     return emulator

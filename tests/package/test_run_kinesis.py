@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from flink_app.application_properties import dump_properties
 from flink_app.ops.layout import JAR, read_manifest
 from flink_app.ops.package import PackageOptions, build
+from tests.moto_server import moto_server
 from tests.package import service
 
 if TYPE_CHECKING:
@@ -39,11 +39,8 @@ pytestmark = [pytest.mark.kinesis, pytest.mark.minicluster, pytest.mark.slow]
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as address:
+        yield address
 
 
 def client_of(url: str) -> KinesisClient:

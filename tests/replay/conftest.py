@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+
+from tests.moto_server import moto_server, reset
 
 REGION = "eu-west-1"
 
@@ -16,11 +16,8 @@ REGION = "eu-west-1"
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[str]:
     """The address of a server of emulated services."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as address:
+        yield address
 
 
 class Aws:
@@ -36,7 +33,7 @@ class Aws:
 
 @pytest.fixture
 def aws(emulator: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
-    urllib.request.urlopen(f"{emulator}/moto-api/reset", data=b"").close()  # noqa: S310 - http
+    reset(emulator)
     for name, value in {
         "AWS_ENDPOINT_URL": emulator,
         "AWS_ACCESS_KEY_ID": "123456789012",
