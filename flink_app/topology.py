@@ -83,8 +83,8 @@ def _assign_event_time(t_env: StreamTableEnvironment, settings: JobSettings) -> 
     there. It also pins the plan above it: whatever the outputs ask for, the planner
     cannot push it down and split the one enrichment into several.
 
-    The watermark follows progress_time, not event_time: the enrichment leaves it NULL
-    for a line that may not move the stream's clock (udfs/progress.py).
+    The watermark follows progress_time, not event_time: a line with a wrong date has its
+    own event_time, but does not move the stream's progress (udfs/progress.py).
     """
     outcomes = t_env.from_path("outcomes")
     delay = interval(settings.windows.out_of_orderness)
