@@ -6,15 +6,12 @@ line breaks and control characters, so nothing can pass for a second line.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from lambda_app.tally import Tally
-from udfs.timestamps import iso_utc
-
-type Level = Literal["INFO", "WARNING", "ERROR"]
+from udfs.log_line import Level, LogHead, log_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +50,6 @@ def invocation_line(invocation: Invocation, namespace: str) -> str:
         **{name: unit for name, (_, unit) in metrics.items()},
     }
     fields: dict[str, Any] = {
-        **_head(invocation, _level(invocation)),
-        "records_processed": tally.records,
-        "records_failed": tally.failed,
         "function_name": invocation.function_name,
         **{name: value for name, (value, _) in metrics.items()},
         "dead_letter_reasons": dict(tally.dead_lettered),
@@ -75,30 +69,25 @@ def invocation_line(invocation: Invocation, namespace: str) -> str:
     }
     if invocation.error is not None:
         fields["error"] = invocation.error
-    return json.dumps(fields)
+    return log_line(_head(invocation, _level(invocation)), fields)
 
 
 def init_line(invocation: Invocation, level: Level, **details: str) -> str:
     """The log line of a cold start."""
-    return json.dumps(
-        {
-            **_head(invocation, level),
-            "records_processed": 0,
-            "records_failed": 0,
-            "function_name": invocation.function_name,
-            **details,
-        }
+    fields = {"function_name": invocation.function_name, **details}
+    return log_line(_head(invocation, level), fields)
+
+
+def _head(invocation: Invocation, level: Level) -> LogHead:
+    return LogHead(
+        invocation.timestamp_ms,
+        level,
+        invocation.request_id,
+        invocation.event_type,
+        invocation.duration_ms,
+        invocation.tally.records,
+        invocation.tally.failed,
     )
-
-
-def _head(invocation: Invocation, level: Level) -> dict[str, Any]:
-    return {
-        "timestamp": iso_utc(invocation.timestamp_ms),
-        "level": level,
-        "request_id": invocation.request_id,
-        "event_type": invocation.event_type,
-        "duration_ms": round(invocation.duration_ms, 3),
-    }
 
 
 def _level(invocation: Invocation) -> Level:
