@@ -1,0 +1,1 @@
+"""Sizes and monthly costs of the job on Managed Flink and of the Lambda function."""
