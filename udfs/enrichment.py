@@ -20,7 +20,7 @@ from udfs.basic_record import encode_basic, read_basic
 from udfs.dead_letter import DeadLetter
 from udfs.errors import DatabaseError, StageError, ValidationError
 from udfs.filters import Rule
-from udfs.geo import GeoDatabase
+from udfs.geo import GeoDatabase, GeoDatabaseFile
 from udfs.letter_privacy import LetterPrivacy
 from udfs.masking import Identity, mentions, without_identity
 from udfs.outcomes import DeadLettered, Enriched, Filtered, Outcome
@@ -73,6 +73,7 @@ class Enricher:
         self._tolerance_ms = settings.time.future_tolerance.total_seconds() * 1000
         self._max_line_bytes = settings.parser.max_line_bytes
         if self._reads_basic:
+        self._geo_file: GeoDatabaseFile | None = None
             grown = _BASIC_RECORD_GROWTH * self._max_line_bytes
             self._max_line_bytes = grown + _BASIC_RECORD_FRAME
         self._max_attempts = settings.dead_letters.max_attempts
@@ -111,15 +112,39 @@ class Enricher:
             ConfigurationError: the GeoIP database cannot be used, or the salt is missing.
         """
         path = settings.geoip.database_path
-        geo = None
+        geo = file = None
         if path is not None and settings.pipeline.stage != "basic":
             try:
                 geo = GeoDatabase.open(_CODE_DIRECTORY / path)
             except DatabaseError as error:
                 expected = f"a readable MaxMind DB file of City type ({error.problem})"
                 raise GeoIpSettings.error("database.path", str(path), expected) from error
-        return cls(settings, geo, clock, salt, client_address=client_address)
+        enricher = cls(settings, geo, clock, salt, client_address=client_address)
+        enricher._geo_file = file
+        return enricher
 
+    def reload_geo(self) -> bool:
+        """Take a new GeoIP database, if one has taken the old one's place.
+
+        Called between two records: each record's lines see one database.
+
+        Returns:
+            whether there was one.
+
+        Raises:
+            DatabaseError: there was, and it cannot be used; the old one stays in use.
+        """
+        database = None if self._geo_file is None else self._geo_file.replaced()
+        if database is None:
+            return False
+        before, self.geo = self.geo, database
+        self._parts.take_geo(database)
+        if before is not None:
+            before.close()
+        return True
+
+            # Looked at before it is opened: a file replaced in between is then noticed.
+            file = GeoDatabaseFile(_CODE_DIRECTORY / path)
     def process(self, data: bytes) -> list[Outcome]:
         r"""Return the outcomes of a record's lines, one each and in order.
 

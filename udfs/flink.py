@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
@@ -11,13 +12,21 @@ from pyflink.metrics import MetricGroup
 from pyflink.table.udf import FunctionContext, ScalarFunction
 
 from udfs.enrichment import Enricher
+from udfs.errors import DatabaseError
+from udfs.flink_log import logger_of_worker
+from udfs.log_line import Level
 from udfs.metrics import OutcomeCounts
 from udfs.progress import StreamProgress
 from udfs.settings import CoreSettings
+from udfs.upkeep import Upkeep
 from udfs.wire import pack
+from udfs.worker_log import WorkerLog
 
 # Managed Flink sends custom metrics to CloudWatch from this group alone.
 METRIC_GROUP = "kinesisanalytics"
+
+LOG_SECONDS = 60.0
+"""Time between two log lines of a worker."""
 
 type SaltOf = Callable[[CoreSettings], bytes | None]
 """Gives the secret salt that the settings name. It is called in each worker, so that the secret
@@ -31,6 +40,9 @@ class Worker:
     enricher: Enricher
     progress: StreamProgress
     counts: OutcomeCounts
+    upkeep: Upkeep
+    """To be run between two records once it is due by `perf_counter`."""
+    close: Callable[[], None]
 
     @classmethod
     def open(
@@ -57,8 +69,20 @@ class Worker:
         tolerance = settings.time.future_tolerance
         progress = StreamProgress(int(tolerance.total_seconds() * 1000))
         counts = OutcomeCounts()
-        report_metrics(function_context.get_metric_group(), counts, enricher)
-        return cls(enricher, progress, counts)
+        log = WorkerLog(_write)
+        collect = report_metrics(function_context.get_metric_group(), counts, enricher, log)
+
+        def write_interval() -> None:
+            collect()
+            log.interval({name: _hit_percent(enricher, name)() for name in enricher.cache_use()})
+
+        upkeep = Upkeep()
+        upkeep.add(LOG_SECONDS, write_interval, perf_counter())
+        reload_seconds = settings.geoip.reload_interval.total_seconds()
+        if reload_seconds:
+            upkeep.add(reload_seconds, lambda: _reload_geo(enricher, log), perf_counter())
+        log.event("start", "INFO", geoip=_database(enricher))
+        return cls(enricher, progress, counts, upkeep, write_interval)
 
 
 class EnrichFunction(ScalarFunction):
@@ -73,6 +97,7 @@ class EnrichFunction(ScalarFunction):
         self._settings = settings
         self._salt_of = salt_of
         self._enrich: Callable[[bytes], str] | None = None
+        self._close: Callable[[], None] | None = None
 
     def open(self, function_context: FunctionContext) -> None:
         """Opens the database and the parsers, once in each worker.
@@ -82,15 +107,24 @@ class EnrichFunction(ScalarFunction):
         """
         worker = Worker.open(function_context, self._settings, self._salt_of)
         process, progress, counts = worker.enricher.process, worker.progress, worker.counts
+        upkeep = worker.upkeep
 
         def enrich(data: bytes) -> str:
             started = perf_counter()
+            if started >= upkeep.due:
+                upkeep.run(started)
             outcomes = process(data)
             packed = pack(outcomes, progress)
             counts.add(outcomes, perf_counter() - started)
             return packed
 
         self._enrich = enrich
+        self._close = worker.close
+
+    def close(self) -> None:
+        """Writes the last log line."""
+        if self._close is not None:
+            self._close()
 
     def is_deterministic(self) -> bool:
         """False: the answer depends on the clock and on the lines seen before.
@@ -109,25 +143,58 @@ class EnrichFunction(ScalarFunction):
         return self._enrich(data)
 
 
-def report_metrics(group: MetricGroup, counts: OutcomeCounts, enricher: Enricher) -> None:
+_LEVELS = {"INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
+
+
+def _write(level: Level, line: str) -> None:
+    logger_of_worker().log(_LEVELS[level], "%s", line)
+
+
+def _reload_geo(enricher: Enricher, log: WorkerLog) -> None:
+    try:
+        if enricher.reload_geo():
+            log.event("geoip_reload", "INFO", geoip=_database(enricher))
+    except DatabaseError as error:
+        log.event("geoip_reload", "ERROR", geoip=_database(enricher), error=error.problem)
+
+
+def _database(enricher: Enricher) -> str:
+    geo = enricher.geo
+    return "none" if geo is None else f"{geo.database_type} of {geo.build_date:%Y-%m-%d}"
+
+
+def report_metrics(
+    group: MetricGroup, counts: OutcomeCounts, enricher: Enricher, log: WorkerLog
+) -> Callable[[], None]:
     """Registers the metrics of a worker; they move on when Flink ends a bundle of records.
 
     Flink asks gauges for their value at the end of each bundle, and only then. The first
     gauge uses that moment to add the sums to the counters, so that a record costs a few
-    additions and no call into the metrics library.
+    additions and no call into the metrics library. In thread mode Flink never asks, and
+    knows no metrics of Python functions at all: the log lines tell the figures there.
 
     Args:
         group: Flink's metric group of the function.
         counts: Filled by the function.
         enricher: For how well its caches do.
+        log: Gets the same sums.
+
+    Returns:
+        Brings metrics and log up to date.
     """
     metrics = group.add_group(METRIC_GROUP)
     records_in = metrics.counter("records_in")
     lines_in = metrics.counter("lines_in")
     enriched = metrics.counter("lines_enriched")
 
-    def micros_per_line() -> int:
+    micros_per_line = 0
+
+    def collect() -> None:
+        nonlocal micros_per_line
         sums = counts.take()
+        if sums.records:
+            micros_per_line = sums.micros_per_line
+        log.add(sums)
         records_in.inc(sums.records)
         lines_in.inc(sums.lines)
         enriched.inc(sums.enriched)
@@ -135,11 +202,15 @@ def report_metrics(group: MetricGroup, counts: OutcomeCounts, enricher: Enricher
             metrics.add_group("reason", reason).counter("lines_filtered").inc(count)
         for stage, count in sums.dead_lettered.items():
             metrics.add_group("stage", stage).counter("lines_dead_lettered").inc(count)
-        return sums.micros_per_line
 
-    metrics.gauge("enrichment_micros_per_line", micros_per_line)
+    def latest_micros_per_line() -> int:
+        collect()
+        return micros_per_line
+
+    metrics.gauge("enrichment_micros_per_line", latest_micros_per_line)
     for name in enricher.cache_use():
         metrics.gauge(f"{name}_cache_hit_percent", _hit_percent(enricher, name))
+    return collect
 
 
 def _hit_percent(enricher: Enricher, name: str) -> Callable[[], int]:

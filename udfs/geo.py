@@ -73,6 +73,16 @@ class GeoDatabase:
             raise DatabaseError(path, f"of type {kind!r}, not a City database")
         return cls(path, reader)
 
+    def try_out(self) -> None:
+        """Look up addresses from all over the address space.
+
+        Raises:
+            DatabaseError: the database is corrupt.
+        """
+        for network in range(1, 224):
+            self.lookup(f"{network}.0.0.1")
+            self.lookup(f"2{network:03x}::1")
+
     def age(self, now: datetime) -> timedelta:
         """Time since the database was built."""
         return now - self.build_date
@@ -102,6 +112,51 @@ class GeoDatabase:
     def close(self) -> None:
         """Close the file."""
         self._reader.close()
+
+
+type _Version = tuple[int, int, int] | None
+"""What changes when a file is replaced: time, size and inode; None when there is none."""
+
+
+class GeoDatabaseFile:
+    """Notices that a database file has been replaced.
+
+    The new file must take the old one's place at once (rename it there). The old one stays mapped
+    into memory, so one that is written over would change, or end, under the feet of its reader.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self._version = self._current_version()
+
+    def replaced(self) -> GeoDatabase | None:
+        """The new database, if there is another one than at the last look.
+
+        Raises:
+            DatabaseError: there is, and it cannot be used. It is looked at once only.
+        """
+        version = self._current_version()
+        if version == self._version:
+            return None
+        self._version = version
+        database = GeoDatabase.open(self._path)
+        try:
+            database.try_out()
+        except DatabaseError:
+            database.close()
+            raise
+        return database
+
+    def _current_version(self) -> _Version:
+        try:
+            found = self._path.stat()
+        except OSError:
+            # Opening it tells why.
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _location(record: Any) -> GeoLocation:

@@ -98,6 +98,11 @@ class PartMaker:
         )
         self.status = lru_cache(512)(self._status_part)
 
+    def take_geo(self, geo: GeoDatabase) -> None:
+        """Use another GeoIP database; what the one before said of clients is forgotten."""
+        self._geo = geo
+        self._client_cache.cache_clear()
+
     def cache_use(self) -> dict[str, CacheUse]:
         """How well each cache does, by its name."""
         caches = {

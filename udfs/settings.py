@@ -78,6 +78,12 @@ class GeoIpSettings(Group, name="weblog.geoip"):
     database_max_age_days: int = setting(
         "database.max.age.days", integer(1, 36_500), "60", "An older database is a warning."
     )
+    reload_interval: timedelta = setting(
+        "reload.interval",
+        duration("0 s", "1 d"),
+        "1 min",
+        "How often the job looks for a new file in the database's place; 0 s: never.",
+    )
     cache_size: int = setting(
         "cache.size", integer(1, 10_000_000), "65536", "Client addresses kept in memory."
     )

@@ -47,6 +47,7 @@ class EnrichWithLookups(ScalarFunction):
         """
         worker = Worker.open(function_context, self._core, self._salt_of, client_address=True)
         self._progress, self._counts = worker.progress, worker.counts
+        self._upkeep, self._close_worker = worker.upkeep, worker.close
         self._batch = BatchEnricher.open(worker.enricher, self._lookups)
         metrics = function_context.get_metric_group().add_group(METRIC_GROUP)
         for name, service in self._batch.services.items():
@@ -54,9 +55,10 @@ class EnrichWithLookups(ScalarFunction):
                 metrics.gauge(f"{name}_lookup_{measure}", _Measure(service, measure))
 
     def close(self) -> None:
-        """Ends look-ups under way."""
+        """Ends look-ups under way, and writes the last log line."""
         if self._batch is not None:
             self._batch.close()
+            self._close_worker()
 
     def is_deterministic(self) -> bool:
         """False: the answer depends on the clock, on services and on the lines seen before."""
@@ -71,6 +73,8 @@ class EnrichWithLookups(ScalarFunction):
         """
         assert self._batch is not None, "Flink calls open() first"  # noqa: S101
         started = perf_counter()
+        if started >= self._upkeep.due:
+            self._upkeep.run(started)
         found = self._batch.process(data.tolist())
         seconds = (perf_counter() - started) / max(len(found), 1)
         packed = []
