@@ -49,6 +49,7 @@ class RecordProcessor:
         # Nobody can mask the inside of data that cannot be unpacked.
         rules = rules_of(settings.core.privacy, settings.core.dead_letters)
         self._shows_packed_data = rules.dead_letters == "raw"
+        self._max_letter_bytes = settings.core.dead_letters.max_bytes
 
     def process(self, text: str, tally: Tally) -> Processed:
         """Processes one record.
@@ -87,4 +88,5 @@ class RecordProcessor:
             letter = DeadLetter(stage, reason, message, raw)
         else:
             letter = DeadLetter(stage, reason, message, None, raw_privacy="omitted")
-        return DeadLettered(letter, letter.to_json(iso_utc(int(self._clock() * 1000))))
+        failed_at = iso_utc(int(self._clock() * 1000))
+        return DeadLettered(letter, letter.to_json(failed_at, self._max_letter_bytes))

@@ -11,6 +11,9 @@ from udfs.timestamps import iso_utc
 
 SCHEMA = "weblog.dead-letter/1"
 
+# What a byte of text may take in JSON: six characters, such as \u0000. Base64 takes fewer.
+_GROWTH = 6
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
@@ -35,13 +38,26 @@ class DeadLetter:
     attempts: int = 1
     raw_privacy: str | None = None
 
-    def to_json(self, failed_at: str) -> str:
+    def to_json(self, failed_at: str, max_bytes: int) -> str:
         """The letter as one line of JSON.
+
+        A letter that no sink could take would fail the job again after every restart. So of a
+        line that is too long for one only the start is kept, and ``raw_bytes`` says how long all
+        of it was.
 
         Args:
             failed_at: ISO 8601 time in UTC.
+            max_bytes: most bytes of the JSON, at least 4096.
         """
-        raw, encoding = text_of(self.raw)
+        whole = self._encode(failed_at, self.raw)
+        if self.raw is None or len(whole) <= max_bytes:
+            return whole.decode()
+        length = len(self.raw)
+        room = max_bytes - len(self._encode(failed_at, b"", length))
+        return self._encode(failed_at, _start(self.raw, room // _GROWTH), length).decode()
+
+    def _encode(self, failed_at: str, shown: bytes | None, raw_bytes: int | None = None) -> bytes:
+        raw, encoding = text_of(shown)
         event_time = None if self.event_time_ms is None else iso_utc(self.event_time_ms)
         letter = {
             "schema": SCHEMA,
@@ -56,7 +72,19 @@ class DeadLetter:
         }
         if self.raw_privacy is not None:
             letter["raw_privacy"] = self.raw_privacy
-        return orjson.dumps(letter).decode()
+        if raw_bytes is not None:
+            letter["raw_bytes"] = raw_bytes
+        return orjson.dumps(letter)
+
+
+def _start(raw: bytes, length: int) -> bytes:
+    """The first bytes, without the first half of a character at their end if raw is UTF-8."""
+    start = raw[:length]
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return start
+    return start.decode("utf-8", "ignore").encode()
 
 
 def text_of(raw: bytes | None) -> tuple[str | None, str | None]:

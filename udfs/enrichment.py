@@ -46,6 +46,12 @@ _MAX_KEPT_LINE = 1024
 _BASIC_RECORD_GROWTH = 16
 _BASIC_RECORD_FRAME = 4096
 
+# What every place that records go to takes: Kinesis 1 MiB with its key, Firehose 1000 KiB. A
+# larger one is refused with its whole batch, after every restart again. A byte of a long line
+# may come out as 18: six characters in request, path and page each.
+MAX_RECORD_BYTES = 1_000_000
+"""Longer records become dead letters (``record_too_large``)."""
+
 EXHAUSTED = "attempts_exhausted"
 """Reason of a dead letter that must not come back."""
 
@@ -77,6 +83,7 @@ class Enricher:
             grown = _BASIC_RECORD_GROWTH * self._max_line_bytes
             self._max_line_bytes = grown + _BASIC_RECORD_FRAME
         self._max_attempts = settings.dead_letters.max_attempts
+        self._max_letter_bytes = settings.dead_letters.max_bytes
         self._parse = parser_for(settings.parser.format)
         self._privacy = privacy = Privacy(settings.privacy, settings.dead_letters, salt)
         self._parts = PartMaker(settings, geo, privacy)
@@ -284,6 +291,8 @@ class Enricher:
                 issues,
                 identifier,
             )
+        if length > _MAX_KEPT_LINE and len(json.encode()) > MAX_RECORD_BYTES:
+            raise ValidationError("validate", "record_too_large", "no sink takes such a record")
         return Enriched(
             when.ms,
             client.host,
@@ -379,7 +388,7 @@ class Enricher:
             attempt,
             None if form == "raw" else form,
         )
-        return DeadLettered(letter, letter.to_json(iso_utc(int(now_ms))))
+        return DeadLettered(letter, letter.to_json(iso_utc(int(now_ms)), self._max_letter_bytes))
 
 
 def event_id(raw: bytes, index: int, key: bytes = b"") -> str:

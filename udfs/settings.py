@@ -275,6 +275,12 @@ class DeadLetterSettings(Group, name="weblog.deadletters"):
         "5",
         "Failures after which a replayed line is given up (attempts_exhausted).",
     )
+    max_bytes: int = setting(
+        "max.bytes",
+        integer(4096, 1_000_000),
+        "250000",
+        "Most bytes of a letter; of a longer line only the start is kept, and it is not replayed.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

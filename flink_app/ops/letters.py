@@ -35,6 +35,7 @@ class Letter:
         raw: The line; None when the letter does not hold it.
         attempts: How often the line has been tried.
         is_masked: The line is not as it came.
+        whole_bytes: Length of the line where the letter holds only its start.
         receipt: What the queue needs to forget the letter; empty for files.
     """
 
@@ -43,6 +44,7 @@ class Letter:
     raw: bytes | None
     attempts: int
     is_masked: bool = False
+    whole_bytes: int | None = None
     receipt: str = ""
 
     @property
@@ -52,6 +54,8 @@ class Letter:
             return "given up after the last attempt"
         if self.raw is None:
             return "without the line (omitted for privacy)"
+        if self.whole_bytes is not None:
+            return "without the end of the line (cut by weblog.deadletters: max.bytes)"
         return None
 
 
@@ -91,7 +95,8 @@ def read_letter(text: str | bytes, receipt: str = "") -> Letter | None:
             except ValueError:
                 return None
             masked = body.get("raw_privacy") == "masked"
-            return Letter(stage, reason, line, attempts, masked, receipt)
+            whole = body.get("raw_bytes")
+            return Letter(stage, reason, line, attempts, masked, whole, receipt)
         case {"schema": replay.SCHEMA}:
             return _from_envelope(text if isinstance(text, bytes) else text.encode(), receipt)
     return None

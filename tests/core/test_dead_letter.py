@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from udfs.dead_letter import DeadLetter
 
 FAILED_AT = "2026-01-01T00:00:00.000Z"
+ROOM = 1_000_000
 
 
 def test_a_letter_of_text() -> None:
     letter = DeadLetter(
         "parse", "bad_status", "no status", 'a "line" é'.encode(), 1_432_155_959_000
     )
-    assert letter.to_json(FAILED_AT) == (
+    assert letter.to_json(FAILED_AT, ROOM) == (
         '{"schema":"weblog.dead-letter/1","stage":"parse","reason":"bad_status",'
         '"message":"no status","raw":"a \\"line\\" é","raw_encoding":"utf-8",'
         '"event_time":"2015-05-20T21:05:59.000Z","failed_at":"2026-01-01T00:00:00.000Z",'
@@ -24,7 +25,7 @@ def test_a_letter_of_text() -> None:
 
 def test_a_letter_of_bytes_without_time() -> None:
     body = json.loads(
-        DeadLetter("decode", "invalid_utf8", "m", b"\xff\xfe", attempts=3).to_json("t")
+        DeadLetter("decode", "invalid_utf8", "m", b"\xff\xfe", attempts=3).to_json("t", ROOM)
     )
     assert (body["raw"], body["raw_encoding"]) == ("//4=", "base64")
     assert (body["event_time"], body["attempts"]) == (None, 3)
@@ -32,7 +33,7 @@ def test_a_letter_of_bytes_without_time() -> None:
 
 @given(st.binary())
 def test_raw_bytes_come_back(raw: bytes) -> None:
-    text = DeadLetter("parse", "r", "m", raw).to_json(FAILED_AT)
+    text = DeadLetter("parse", "r", "m", raw).to_json(FAILED_AT, ROOM)
     body = json.loads(text)
     match body["raw_encoding"]:
         case "utf-8":
@@ -42,3 +43,37 @@ def test_raw_bytes_come_back(raw: bytes) -> None:
         case other:
             pytest.fail(f"unknown encoding {other}")
     assert "\n" not in text
+    assert "raw_bytes" not in body
+
+
+pieces = st.sampled_from([b"\0", b'"', b"a", "é".encode(), "😀".encode(), b"\xff"])
+long_lines = st.builds(
+    lambda piece, times, end: piece * times + end, pieces, st.integers(1, 9000), st.binary()
+)
+
+
+@given(long_lines, st.integers(4096, 20_000))
+def test_a_letter_never_exceeds_its_room(raw: bytes, room: int) -> None:
+    letter = DeadLetter("parse", "line_too_long", "m", raw, 1_432_155_959_000, 7, "masked")
+    text = letter.to_json(FAILED_AT, room)
+    assert len(text.encode()) <= room
+    body = json.loads(text)
+    shown = body["raw"].encode()
+    if body["raw_encoding"] == "base64":
+        shown = base64.b64decode(shown, validate=True)
+    assert raw.startswith(shown)
+    if shown == raw:
+        assert "raw_bytes" not in body
+    else:
+        assert body["raw_bytes"] == len(raw)
+        # What is kept is worth having, and no character is torn.
+        assert len(shown) > (room - 512) // 6 - 4
+        assert (body["raw_encoding"] == "base64") == (not is_utf8(raw) and not is_utf8(shown))
+
+
+def is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

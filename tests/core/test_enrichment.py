@@ -382,5 +382,25 @@ def test_every_line_has_exactly_one_outcome(data: bytes) -> None:
 def test_a_megabyte_of_anything_is_one_dead_letter() -> None:
     wide = enricher({"weblog.parser": {"max.line.bytes": "2097152"}})
     for data in (b'"' * 1_048_576, b"\\" * 1_048_576, b"\xff" * 1_048_576):
-        dead(wide, data)
-    assert enriched(wide, combined(request="GET /" + "a/" * 500_000 + " HTTP/1.1")).webpage == "a"
+        letter = json.loads(dead(wide, data).json)
+        # No record of a stream, and no message of a queue, may be longer than 256 KiB.
+        assert len(dead(wide, data).json) <= 250_000
+        assert letter["raw_bytes"] == 1_048_576
+    assert enriched(wide, combined(request="GET /" + "a/" * 220_000 + " HTTP/1.1")).webpage == "a"
+
+
+@pytest.mark.parametrize("stage", ["all", "basic"])
+def test_no_record_exceeds_what_a_sink_takes(stage: str) -> None:
+    """A control character in the path takes 18 bytes of a record of all stages."""
+    using = enricher({"weblog.pipeline": {"stage": stage}})
+    marks = ("\x01", "\\t", "é", "%01", "a/")
+    requests = ["GET /" + mark * (65_000 // len(mark.encode())) for mark in marks]
+    kinds = []
+    for request in requests:
+        (outcome,) = using.process(combined(request=f"{request} HTTP/1.1").encode())
+        assert len(outcome.json.encode()) <= 1_000_000
+        kinds.append(type(outcome))
+        if isinstance(outcome, DeadLettered):
+            assert (outcome.letter.stage, outcome.letter.reason) == ("validate", "record_too_large")
+    # Only the worst of all is too large, and it is so with all three texts.
+    assert kinds == [DeadLettered if stage == "all" else Enriched, *[Enriched] * 4]

@@ -137,12 +137,12 @@ def test_envelopes_are_valid(raw: bytes, attempts: int) -> None:
 
 @given(
     st.sampled_from(["decode", "parse", "validate", "enrich", "sink"]),
-    st.binary(max_size=20),
+    st.binary(max_size=20) | st.just(b"x" * 5000),
     st.none() | st.integers(0, 4_000_000_000_000),
 )
 def test_dead_letters_are_valid(stage: str, raw: bytes, time: int | None) -> None:
     letter = DeadLetter(stage, "some_reason", "m", raw, time)
-    DEAD_LETTER.validate(json.loads(letter.to_json("2026-01-01T00:00:00.000Z")))
+    DEAD_LETTER.validate(json.loads(letter.to_json("2026-01-01T00:00:00.000Z", 4096)))
 
 
 def test_every_filter_has_a_valid_reason() -> None:

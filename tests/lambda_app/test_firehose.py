@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lambda_app import firehose
 from lambda_app.deadline import Deadline
-from lambda_app.delivery import Message, Rejection
+from lambda_app.delivery import Limits, Message, Rejection
 from lambda_app.errors import EventError, OutageError, RefusedError
 from lambda_app.firehose import RESPONSE_LIMIT, FirehoseTransformation, Response
 from lambda_app.tally import Tally
@@ -191,10 +191,10 @@ def test_a_queue_that_refuses_fails_only_records_with_bad_lines() -> None:
 
 
 def test_a_letter_that_no_message_can_hold_fails_its_record() -> None:
-    letters = FakeTarget()
+    letters = FakeTarget(limits=Limits(messages=10, total_bytes=65_536, message_bytes=65_536))
     tally = Tally()
 
-    response = run(transformation(letters), [b"x" * 300_000, BAD, GOOD], tally=tally)
+    response = run(transformation(letters), [b"x" * 100_000, BAD, GOOD], tally=tally)
 
     assert results(response) == ["ProcessingFailed", "Dropped", "Ok"]
     assert tally.undelivered == {"message_too_large": 1}

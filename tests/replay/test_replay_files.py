@@ -127,6 +127,16 @@ def test_masked_and_omitted_lines(run: Run, tmp_path: Path) -> None:
     assert masked.startswith(b"81.2.69.0 - - ")
 
 
+def test_a_line_without_its_end_is_not_sent(run: Run, tmp_path: Path) -> None:
+    source, target = tmp_path / "letters.jsonl", tmp_path / "again.jsonl"
+    line = "x" * 5000
+    whole, cut = letter(line), letter(line, **{"max.bytes": "4096"})
+    source.write_text(f"{whole}\n{cut}\n")
+    _, out, _ = run(source, "--send", target)
+    assert "1  not to be sent: without the end of the line (cut by weblog.deadletters" in out
+    assert sent(target) == [(line.encode(), 2)]
+
+
 def test_folders_and_compressed_files(letters: Path, run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "dead_letters"
     (folder / "event_date=2025-10-28").mkdir(parents=True)
