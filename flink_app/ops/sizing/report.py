@@ -167,7 +167,7 @@ def _reasons(case: Case, rate: Fraction | None, job: Fraction, function: Fractio
     firehose = model.function_costs(case.workload, case.function, case.prices)[-1].usd
     if function and 2 * firehose > function:
         yield (
-            f"{number(100 * firehose / function, places=0)} % of Lambda's sum is Firehose, which "
+            f"{number(100 * firehose / function, places=1)} % of Lambda's sum is Firehose, which "
             "bills each record as whole 5 KB: several lines in one record move the break-even up."
         )
     yield (

@@ -1,0 +1,130 @@
+"""The operator's pages: links lead somewhere, commands exist, shown output is the output."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from flink_app.ops.size import main as size
+from flink_app.sql_files import SQL_DIRECTORY
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+IDS = [page.name for page in PAGES]
+_FENCED = re.compile(r"```.*?```", re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """Fragments that a page's headings make, as GitHub does."""
+    headings = re.findall(r"^#+ (.*)$", _FENCED.sub("", page.read_text("utf-8")), re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+    }
+
+
+@cache
+def offered_commands() -> frozenset[str]:
+    helped = subprocess.run(
+        [str(ROOT / "build.sh"), "help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return frozenset(re.findall(r"^  ([a-z-]+) ", helped.stdout, re.MULTILINE))
+
+
+def commands(text: str) -> Iterator[str]:
+    """What stands behind ./build.sh, without the end of the sentence."""
+    yield from re.findall(r"\./build\.sh ([a-z][a-z-]*)", text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_links_resolve(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", _FENCED.sub("", page.read_text("utf-8"))):
+        if re.match(r"[a-z]+://", target):
+            continue
+        path, _, fragment = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.is_relative_to(ROOT), target
+        assert linked.exists(), target
+        if fragment:
+            assert fragment in anchors(linked), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_commands_exist(page: Path) -> None:
+    named = set(commands(page.read_text("utf-8")))
+    assert named <= offered_commands()
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    linked = set(re.findall(r"\]\(docs/([\w-]+\.md)", README.read_text("utf-8")))
+    assert linked >= {page.name for page in PAGES[1:]}
+
+
+@pytest.mark.parametrize("page", PAGES[1:], ids=IDS[1:])
+def test_named_files_exist(page: Path) -> None:
+    paths = re.findall(
+        r"`((?:flink_app|udfs|sql|conf|tests|lambda_app)/[\w./-]*)[`*]", page.read_text("utf-8")
+    )
+    for path in paths:
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("page", [README, ROOT / "docs" / "sizing.md"], ids=lambda page: page.name)
+def test_sizes_shown_are_what_the_command_shows(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = page.read_text("utf-8")
+    # The command in a line of its paragraph, then the paragraph's end, then what it shows.
+    shown = re.findall(
+        r"`\./build\.sh size ([^`\n]+)`(?:(?!\n\n).)*\n\n```text\n(.*?)```", text, re.DOTALL
+    )
+    assert shown
+    for arguments, output in shown:
+        assert size(shlex.split(arguments)) == 0
+        lines = capsys.readouterr().out.splitlines()
+        wanted = output.splitlines()
+        # The README leaves lines out; those it has are there, in that order.
+        remaining = iter(lines)
+        assert all(any(line == one for one in remaining) for line in wanted), arguments
+
+
+def test_the_drawing_is_of_the_code() -> None:
+    section = README.read_text("utf-8").partition("## How it is built")[2]
+    folders, drawing = re.findall(r"```\n(.*?)```", section, re.DOTALL)[:2]
+    declared = {
+        name
+        for file in SQL_DIRECTORY.rglob("*.sql")
+        for name in re.findall(r"CREATE TEMPORARY (?:VIEW|TABLE) (\w+)", file.read_text("utf-8"))
+    } | {"timed_outcomes"}  # made in flink_app/topology.py
+    drawn = set(re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", drawing))
+    assert drawn <= declared, drawn - declared
+    assert {"raw_log", "outcomes", "timed_outcomes", "timely_events", "late_events"} <= {
+        *re.findall(r"\w+", drawing)
+    }
+    listed = re.findall(r"^([a-z_]+(?:/[a-z_]+)*)/ ", folders, re.MULTILINE)
+    tracked = {
+        one.name for one in ROOT.iterdir() if one.is_dir() and not one.name.startswith(".")
+    } & {"conf", "docs", "flink_app", "lambda_app", "sql", "tests", "udfs"}
+    assert {one.split("/")[0] for one in listed} == tracked
+    inside = {
+        f"flink_app/{one.name}"
+        for one in (ROOT / "flink_app").iterdir()
+        if (one / "__init__.py").exists()
+    }
+    assert {one for one in listed if one.startswith("flink_app/")} == inside
+
+
+def test_only_the_modules_named_so_know_flink() -> None:
+    for file in (ROOT / "udfs").glob("*.py"):
+        knows = re.search(r"^\s*(?:from|import) pyflink", file.read_text("utf-8"), re.MULTILINE)
+        assert not knows or file.name.startswith("flink"), file.name
