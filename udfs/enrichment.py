@@ -52,6 +52,13 @@ _BASIC_RECORD_FRAME = 4096
 MAX_RECORD_BYTES = 1_000_000
 """Longer records become dead letters (``record_too_large``)."""
 
+KPL_AGGREGATED = "kpl_aggregated"
+"""Reason of a dead letter that is a whole record, of many lines."""
+
+# How records begin that the Kinesis Producer Library aggregates. It is not UTF-8, so no line
+# that is of use begins so.
+_KPL_MAGIC = b"\xf3\x89\x9a\xc2"
+
 EXHAUSTED = "attempts_exhausted"
 """Reason of a dead letter that must not come back."""
 
@@ -73,13 +80,13 @@ class Enricher:
         client_address: bool = False,
     ) -> None:
         self.geo = geo
+        self._geo_file: GeoDatabaseFile | None = None
         self._clock = clock
         self._reads_basic = settings.pipeline.stage == "advanced"
         self._writes_basic = settings.pipeline.stage == "basic"
         self._tolerance_ms = settings.time.future_tolerance.total_seconds() * 1000
         self._max_line_bytes = settings.parser.max_line_bytes
         if self._reads_basic:
-        self._geo_file: GeoDatabaseFile | None = None
             grown = _BASIC_RECORD_GROWTH * self._max_line_bytes
             self._max_line_bytes = grown + _BASIC_RECORD_FRAME
         self._max_attempts = settings.dead_letters.max_attempts
@@ -121,6 +128,8 @@ class Enricher:
         path = settings.geoip.database_path
         geo = file = None
         if path is not None and settings.pipeline.stage != "basic":
+            # Looked at before it is opened: a file replaced in between is then noticed.
+            file = GeoDatabaseFile(_CODE_DIRECTORY / path)
             try:
                 geo = GeoDatabase.open(_CODE_DIRECTORY / path)
             except DatabaseError as error:
@@ -150,8 +159,6 @@ class Enricher:
             before.close()
         return True
 
-            # Looked at before it is opened: a file replaced in between is then noticed.
-            file = GeoDatabaseFile(_CODE_DIRECTORY / path)
     def process(self, data: bytes) -> list[Outcome]:
         r"""Return the outcomes of a record's lines, one each and in order.
 
@@ -162,6 +169,13 @@ class Enricher:
             DatabaseError: the GeoIP database is corrupt. No data makes it raise anything else.
         """
         now_ms = self._clock() * 1000
+        if data.startswith(_KPL_MAGIC):
+            # Its frame would be cut at whatever byte is a line break, its lines come out with
+            # stray bytes before and after, and some would still pass.
+            problem = ValidationError(
+                "decode", KPL_AGGREGATED, "the record is aggregated by the Kinesis Producer Library"
+            )
+            return [self._dead_letter(problem, data, None, now_ms, 1)]
         lines = data.removesuffix(b"\n").split(b"\n")
         return [self._outcome(line, index, now_ms) for index, line in enumerate(lines)]
 
