@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import math
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flink_app.bench.report import SCHEMA
+from flink_app.bench import report
 from flink_app.ops.size import main
+from flink_app.ops.sizing.measured import SCHEMA
 from flink_app.ops.sizing.prices import US_EAST_1
 
 BASE = ["--rate", "500", "--micros", "120", "--lambda-micros", "23"]
@@ -102,6 +105,18 @@ def test_measured_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     document = run(capsys, "--rate", "500", "--bench", file, "--figure", "job.enrich.process")
     assert "x 59.5 us" in rows(document, "Managed")["KPUs"]["arithmetic"]
     assert not any("busy" in line for line in document["assumptions"])
+
+
+def test_the_form_is_that_of_the_benchmark() -> None:
+    assert SCHEMA == report.SCHEMA
+
+
+def test_the_command_needs_none_of_the_packages_for_development() -> None:
+    script = "import sys, flink_app.ops.size; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    ).stdout.split()
+    assert not {"pyflink", "mmdb_writer", "flink_app.bench"} & set(loaded)
 
 
 def test_a_busy_machine_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,9 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from flink_app.bench.report import SCHEMA
 from flink_app.ops.sizing.prices import SizingError, read_json
 
+# As flink_app/bench/report.py writes it; importing that would need the benchmark's packages.
+SCHEMA = "weblog.bench/1"
 # The whole job first; a run of `bench` may have left it out.
 _JOB_FIGURES = ("job.full.process", "job.full.thread", "job.enrich.process", "job.enrich.thread")
 _CORE_FIGURES = ("core.whole.made", "core.whole.sample")
