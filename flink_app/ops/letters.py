@@ -1,4 +1,7 @@
-"""Dead letters as `./build.sh replay` reads them: from files, folders, or an SQS queue."""
+"""Dead letters as `./build.sh replay` reads them: from files, folders, or an SQS queue.
+
+Files may also be those that Firehose keeps of records that its function could not transform.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,22 @@ import base64
 import binascii
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from flink_app.ops.aws_errors import explained
 from udfs import dead_letter, replay
-from udfs.enrichment import EXHAUSTED
+from udfs.enrichment import EXHAUSTED, KPL_AGGREGATED
 from udfs.errors import ValidationError, WebLogError
 
+FIREHOSE = "firehose"
+"""Stage of a line that Firehose kept: it was never taken apart, so it failed at none."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
 _RECEIVE_BATCH = 10
 _HIDDEN_SECONDS = 600
 """How long received messages stay hidden from others; long enough for sending them."""
@@ -30,7 +39,8 @@ class Letter:
     """One dead letter, or a line on its way back that was kept in a file.
 
     Attributes:
-        stage: Where it failed; `replay` for a line that is on its way back.
+        stage: Where it failed; `replay` for a line that is on its way back, `firehose` for
+            one that Firehose kept.
         reason: Why.
         raw: The line; None when the letter does not hold it.
         attempts: How often the line has been tried.
@@ -54,6 +64,8 @@ class Letter:
             return "given up after the last attempt"
         if self.raw is None:
             return "without the line (omitted for privacy)"
+        if self.reason == KPL_AGGREGATED:
+            return "aggregated by the KPL (its lines have to be sent one by one)"
         if self.whole_bytes is not None:
             return "without the end of the line (cut by weblog.deadletters: max.bytes)"
         return None
@@ -100,6 +112,37 @@ def read_letter(text: str | bytes, receipt: str = "") -> Letter | None:
         case {"schema": replay.SCHEMA}:
             return _from_envelope(text if isinstance(text, bytes) else text.encode(), receipt)
     return None
+
+
+def read_kept_record(text: str | bytes) -> list[Letter] | None:
+    """Reads what Firehose keeps below `processing-failed/`; None if it is something else.
+
+    One entry is one record as it came, so it may hold several lines, gzip, and lines that
+    come back in their envelope.
+    """
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    match body:
+        case {"rawData": str(raw), "errorCode": code, "lambdaArn": _}:
+            try:
+                data = _bytes_of(raw, "base64")
+                if data.startswith(_GZIP_MAGIC):
+                    data = gzip.decompress(data)
+            except (ValueError, EOFError, OSError, zlib.error):
+                return None
+            lines = data.removesuffix(b"\n").split(b"\n")
+            return [_kept_line(line.removesuffix(b"\r"), str(code)) for line in lines]
+    return None
+
+
+def _kept_line(line: bytes, code: str) -> Letter:
+    if line.startswith(replay.PREFIX):
+        with suppress(ValidationError):
+            inner, attempt = replay.read_envelope(line)
+            return Letter(FIREHOSE, code, inner, attempt)
+    return Letter(FIREHOSE, code, line, 1)
 
 
 def _from_envelope(data: bytes, receipt: str) -> Letter | None:
@@ -154,10 +197,11 @@ class Files:
                         if not line.strip():
                             continue
                         letter = read_letter(line)
-                        if letter is None:
+                        letters = read_kept_record(line) if letter is None else [letter]
+                        if letters is None:
                             self.unreadable += 1
                         else:
-                            yield letter
+                            yield from letters
             except (OSError, EOFError) as error:
                 raise LettersError(f"{path}: cannot be read: {error}") from error
 

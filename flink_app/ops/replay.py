@@ -3,10 +3,12 @@
 Usage: ./build.sh replay SOURCE... [--only REASON]... [--replace OLD NEW]... [--send TARGET]
 
 SOURCE is a file of dead letters (JSON lines, plain or .gz), a folder of such files, or the
-URL of an SQS queue. Without --send the letters are counted by stage and reason and a few
-are shown; nothing is changed. TARGET is a new file, a folder that a job reads, or the ARN of
-a Kinesis stream. Lines go back in an envelope that counts their attempts; a line that has
-failed too often (weblog.deadletters: max.attempts) is not sent again.
+URL of an SQS queue. Files of records that Firehose's function failed to transform, which
+Firehose keeps below processing-failed/, are read the same way. Without --send the letters are
+counted by stage and reason and a few are shown; nothing is changed. TARGET is a new file, a
+folder that a job reads, or the ARN of a Kinesis stream. Lines go back in an envelope that
+counts their attempts; a line that has failed too often (weblog.deadletters: max.attempts) is
+not sent again.
 
 To correct lines by hand, send them to a file, edit the raw values in it, and send that file.
 From a queue a letter is deleted once its line was taken.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import subprocess
@@ -155,6 +156,62 @@ def test_a_folder_as_target_gets_a_file_of_its_own(letters: Path, run: Run, tmp_
     names = [path.name for path in inbox.iterdir()]
     assert len(names) == 2
     assert all(name.startswith("replay-") and name.endswith(".jsonl") for name in names)
+
+
+def kept_by_firehose(data: bytes, **change: object) -> str:
+    """An entry as AWS documents it for records that a function failed to transform."""
+    entry = {
+        "attemptsMade": 4,
+        "arrivalTimestamp": 1761646530000,
+        "errorCode": "Lambda.ProcessingFailedStatus",
+        "errorMessage": "ProcessingFailed status set for record",
+        "attemptEndingTimestamp": 1761646591000,
+        "rawData": base64.b64encode(data).decode(),
+        "lambdaArn": "arn:aws:lambda:eu-west-1:123456789012:function:weblog:$LATEST",
+    }
+    return json.dumps(entry | change)
+
+
+def test_records_that_firehose_kept_go_back_line_by_line(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "processing-failed" / "2025" / "10" / "28" / "10"
+    folder.mkdir(parents=True)
+    other = combined(request="GET /other.html HTTP/1.1")
+    entries = [
+        kept_by_firehose(f"{GOOD}\n{other}\r\n".encode()),
+        kept_by_firehose(gzip.compress(GOOD.encode())),
+        # Tried for the third time when the function failed.
+        kept_by_firehose(envelope(GOOD.encode(), 3)),
+        kept_by_firehose(b"\xff\xfe"),
+        # Not what came in, or not to be read.
+        kept_by_firehose(b"x", rawData="***"),
+        kept_by_firehose(gzip.compress(GOOD.encode())[:-12]),
+        json.dumps({"rawData": "eA==", "lastErrorCode": "x", "dataCatalogTable": {}}),
+    ]
+    (folder / "weblog-1-2025-10-28-10-15-30-abc.gz").write_bytes(
+        gzip.compress("\n".join(entries).encode())
+    )
+    target = tmp_path / "again.jsonl"
+    status, out, err = run(tmp_path / "processing-failed", "--send", target)
+    assert (status, err) == (0, "")
+    assert "firehose/Lambda.ProcessingFailedStatus  (tried 1 to 3 times)" in out
+    assert "3  entries that are no dead letter" in out
+    assert "5 of 5 sent" in out
+    assert sent(target) == [
+        (GOOD.encode(), 2),
+        (other.encode(), 2),
+        (GOOD.encode(), 2),
+        (GOOD.encode(), 4),
+        (b"\xff\xfe", 2),
+    ]
+    assert enriched(enricher(), target.read_bytes().splitlines()[1]) == enriched(enricher(), other)
+
+
+def test_an_aggregated_record_is_not_sent_again(run: Run, tmp_path: Path) -> None:
+    source, target = tmp_path / "letters.jsonl", tmp_path / "again.jsonl"
+    source.write_text(letter(b"\xf3\x89\x9a\xc2\n\x01a") + "\n")
+    _, out, _ = run(source, "--send", target)
+    assert "1  not to be sent: aggregated by the KPL" in out
+    assert not target.exists()
 
 
 def test_what_is_no_dead_letter_is_counted(run: Run, tmp_path: Path) -> None:
