@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flink_app.ops.size import main as size
+from flink_app.settings_reference import tables
 from flink_app.sql_files import SQL_DIRECTORY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +64,15 @@ def test_links_resolve(page: Path) -> None:
 def test_commands_exist(page: Path) -> None:
     named = set(commands(page.read_text("utf-8")))
     assert named <= offered_commands()
+
+
+@pytest.mark.parametrize("page", PAGES[1:], ids=IDS[1:])
+def test_named_settings_exist(page: Path) -> None:
+    keys = set(re.findall(r"^\| `([a-z.]+)` \|", "\n".join(tables()), re.MULTILINE))
+    assert "out.of.orderness" in keys
+    in_a_group = r"`weblog\.(?!outputs)[a-z.<>*]+: ([a-z.]+)[ `]"
+    named = set(re.findall(in_a_group, page.read_text("utf-8")))
+    assert named <= keys
 
 
 def test_the_readme_leads_to_every_page() -> None:
