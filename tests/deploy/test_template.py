@@ -22,6 +22,20 @@ LARGEST_TEMPLATE_BYTES = 51_200  # what CloudFormation takes without a bucket
 PARAMETERS = {"CodeBucket": "code-bucket"}
 REGIONS = ManualArgs(regions=[REGION, "us-east-1"])
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234"
+SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:weblog-salt-AbCdEf"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
+DELIVERY = f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/weblog"
+TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/pages"
+EVERYTHING = {
+    "KeyArn": KEY,
+    "EnhancedFanOut": "yes",
+    "PrivacyProfile": "strict",
+    "SaltArn": SECRET,
+    "AlertTopicArn": TOPIC,
+    "DeliveryStreamArn": DELIVERY,
+    "FilesBucket": "lake",
+    "ReferenceTableArn": TABLE,
+}
 
 # behaviour: what an operator has to hear of, and the metric that tells it.
 ALARMED_METRICS = {
@@ -70,6 +84,11 @@ class Resolver:
             case list():
                 return [value for value in map(self, node) if value is not None]
         return node
+
+    def is_made(self, name: str) -> bool:
+        """Whether a resource is part of the stack."""
+        condition = self.resources[name].get("Condition")
+        return condition is None or self._holds(self.conditions[condition])
 
     def _looked_up(self, node: Any) -> str | None:
         match node:
@@ -127,6 +146,8 @@ def statements(
     """Every statement of every policy, with the resource it belongs to."""
     resolve = Resolver(template, PARAMETERS | given)
     for name, role in resources(template, "AWS::IAM::Role"):
+        if not resolve.is_made(name):
+            continue
         for policy in role["Policies"]:
             for one in resolve(policy["PolicyDocument"]["Statement"]):
                 yield name, one
@@ -152,7 +173,7 @@ def test_cfn_lint_would_find_something(tmp_path: Path) -> None:
     assert any("FLINK-9_9" in str(match) for match in lint_file(broken, REGIONS))
 
 
-@pytest.mark.parametrize("given", [{}, {"KeyArn": KEY, "EnhancedFanOut": "yes"}])
+@pytest.mark.parametrize("given", [{}, EVERYTHING])
 def test_each_action_is_named(template: Mapping[str, Any], given: dict[str, str]) -> None:
     found = list(statements(template, given))
     assert len(found) >= 8
@@ -166,7 +187,7 @@ def test_each_action_is_named(template: Mapping[str, Any], given: dict[str, str]
             assert one["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-@pytest.mark.parametrize("given", [{}, {"KeyArn": KEY, "EnhancedFanOut": "yes"}])
+@pytest.mark.parametrize("given", [{}, EVERYTHING])
 def test_each_resource_is_named_or_has_a_reason(
     template: Mapping[str, Any], given: dict[str, str]
 ) -> None:
@@ -179,10 +200,9 @@ def test_each_resource_is_named_or_has_a_reason(
 
 
 def test_reasons_are_not_left_over(template: Mapping[str, Any]) -> None:
-    given = {"KeyArn": KEY, "EnhancedFanOut": "yes"}
     open_ones = {
         one["Sid"]
-        for _, one in statements(template, given)
+        for _, one in statements(template, EVERYTHING)
         if any("*" in resource for resource in listed(one["Resource"]))
     }
     assert open_ones == template["Metadata"]["UnscopedResources"].keys()
@@ -225,6 +245,58 @@ def test_the_application_may_do_what_the_connectors_do(template: Mapping[str, An
     assert allowed({"KeyArn": KEY}) == polling | {"kms:Decrypt", "kms:GenerateDataKey"}
 
 
+@pytest.mark.parametrize(
+    ("given", "actions", "resource"),
+    [
+        ({"SaltArn": SECRET}, {"secretsmanager:GetSecretValue", "ssm:GetParameter"}, SECRET),
+        ({"ReferenceTableArn": TABLE}, {"dynamodb:BatchGetItem"}, TABLE),
+        ({"DeliveryStreamArn": DELIVERY}, {"firehose:PutRecordBatch"}, DELIVERY),
+        ({"AlertTopicArn": TOPIC}, {"sns:Publish"}, TOPIC),
+        (
+            {"FilesBucket": "lake", "FilesPrefix": "logs/web"},
+            {
+                "s3:AbortMultipartUpload",
+                "s3:DeleteObject",
+                "s3:GetObject",
+                "s3:ListMultipartUploadParts",
+                "s3:PutObject",
+            },
+            "arn:aws:s3:::lake/logs/web/*",
+        ),
+    ],
+)
+def test_a_right_comes_with_the_setting_that_needs_it(
+    template: Mapping[str, Any], given: dict[str, str], actions: set[str], resource: str
+) -> None:
+    def rights(given: dict[str, str]) -> dict[str, set[str]]:
+        return {
+            place: set(listed(one["Action"]))
+            for _, one in statements(template, given)
+            for place in listed(one["Resource"])
+        }
+
+    assert rights(given)[resource] == actions
+    assert resource not in rights({})
+
+
+def test_pipes_move_what_the_job_wrote(template: Mapping[str, Any]) -> None:
+    resolve = Resolver(template, PARAMETERS | {"AlertTopicArn": TOPIC})
+    pipes = {
+        resolve(one["Name"]): resolve(one) for _, one in resources(template, "AWS::Pipes::Pipe")
+    }
+    assert pipes.keys() == {"weblog-dead-letters", "weblog-alerts"}
+    for name, pipe in pipes.items():
+        assert pipe["Source"].endswith(f":stream/{name}")
+        assert pipe["TargetParameters"] == {"InputTemplate": "<$.data>"}
+        batch = pipe["SourceParameters"]["KinesisStreamParameters"]["BatchSize"]
+        # What SendMessageBatch and PublishBatch take.
+        assert batch <= 10
+    assert pipes["weblog-alerts"]["Target"] == TOPIC
+    without = Resolver(template, PARAMETERS)
+    assert not without.is_made("AlertPipe")
+    assert not without.is_made("AlertPipeRole")
+
+
 @pytest.mark.parametrize("given", [{}, {"KeyArn": KEY}])
 def test_everything_is_encrypted(template: Mapping[str, Any], given: dict[str, str]) -> None:
     resolve = Resolver(template, PARAMETERS | given)
@@ -248,6 +320,8 @@ def test_everything_is_encrypted(template: Mapping[str, Any], given: dict[str, s
         {"WithConnectors": "no"},
         {"EnhancedFanOut": "yes"},
         {"GeoIpDatabasePath": "data/city.mmdb"},
+        {"FilesBucket": "lake"},
+        EVERYTHING,
     ],
 )
 def test_the_job_accepts_the_properties(template: Mapping[str, Any], given: dict[str, str]) -> None:
@@ -259,6 +333,16 @@ def test_the_job_accepts_the_properties(template: Mapping[str, Any], given: dict
     settings = JobSettings.load(groups)
 
     assert settings.outputs["dead_letters"] == "dead-letters"
+    assert settings.outputs["alerts"] == "alerts"
+    enriched = "enriched"
+    if "FilesBucket" in given:
+        enriched = "files"
+        assert settings.sinks["files"].options("enriched")["path"] == "s3a://lake/weblog/enriched"
+    if "DeliveryStreamArn" in given:
+        enriched = "delivery"
+    assert settings.outputs["enriched"] == enriched
+    assert settings.lookups.any == ("ReferenceTableArn" in given)
+    assert settings.core.privacy.salt_secret_arn == given.get("SaltArn", "")
     assert all(value for values in groups.values() for value in values.values())
     assert sum(map(len, groups.values())) <= 50
     connectors = given.get("WithConnectors") != "no"
