@@ -31,6 +31,7 @@ from udfs.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mypy_boto3_firehose import FirehoseClient
+    from mypy_boto3_firehose.type_defs import DestinationDescriptionTypeDef
     from mypy_boto3_kinesis import KinesisClient
 
 _CONFIG = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
@@ -51,6 +52,8 @@ _DENIED = frozenset(
         "UnrecognizedClientException",
     }
 )
+_DELIMITER = "AppendDelimiterToRecord"
+_OF_FILES = {"DestinationId", "S3DestinationDescription", "ExtendedS3DestinationDescription"}
 _MISSING = frozenset({"ResourceNotFoundException", "404", "NoSuchBucket"})
 
 
@@ -178,8 +181,16 @@ def _delivery_stream(group: str, arn: str, endpoint: str) -> _Place:
             "firehose", region_name=region_of(arn), endpoint_url=endpoint or None, config=_CONFIG
         )
         answer = client.describe_delivery_stream(DeliveryStreamName=name_of(arn))
-        status = answer["DeliveryStreamDescription"]["DeliveryStreamStatus"]
-        return None if status in _USABLE else f"a delivery stream that is ACTIVE, not {status}"
+        description = answer["DeliveryStreamDescription"]
+        status = description["DeliveryStreamStatus"]
+        if status not in _USABLE:
+            return f"a delivery stream that is ACTIVE, not {status}"
+        if not all(map(_separates_records, description["Destinations"])):
+            return (
+                "a delivery stream that puts a line break between records in S3 "
+                f"(its processor {_DELIMITER} is missing)"
+            )
+        return None
 
     return _Place(
         group,
@@ -190,6 +201,19 @@ def _delivery_stream(group: str, arn: str, endpoint: str) -> _Place:
         look,
         "firehose:DescribeDeliveryStream",
     )
+
+
+def _separates_records(destination: DestinationDescriptionTypeDef) -> bool:
+    """Whether records do not run together in the files of a destination in S3."""
+    if not destination.keys() <= _OF_FILES:
+        # The other destinations take each record for itself.
+        return True
+    processing = destination.get("ExtendedS3DestinationDescription", {}).get(
+        "ProcessingConfiguration", {}
+    )
+    kinds = {one["Type"] for one in processing.get("Processors", [])}
+    # A function may write the line breaks itself.
+    return bool(processing.get("Enabled")) and bool(kinds & {_DELIMITER, "Lambda"})
 
 
 def _bucket(group: str, path: str) -> _Place:

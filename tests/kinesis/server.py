@@ -3,7 +3,8 @@
 What moto does otherwise: it moves the records of a shard that is split or merged into the
 new shards, goes on putting records into the closed one, and never ends it; it lists all
 shards when asked for the ones after another, so the connector takes a finished shard for a
-new one; it never throttles; and its calls get slower with every record.
+new one; it never throttles; its calls get slower with every record; and its Firehose
+ignores processors.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from moto.core.responses import ActionResult
+from moto.firehose.models import FirehoseBackend
 from moto.kinesis import models
 from moto.kinesis.responses import KinesisResponse
 from moto.kinesis.utils import decompose_shard_iterator
@@ -26,6 +28,7 @@ _put_records = models.KinesisBackend.put_records
 _get_records = models.KinesisBackend.get_records
 _list_shards = KinesisResponse.list_shards
 _get_shard_for_key = models.Stream.get_shard_for_key
+_put_s3_records = FirehoseBackend.put_s3_records
 _calls: dict[str, int] = {}
 
 
@@ -97,6 +100,19 @@ def keeping_records(change: Callable[..., None]) -> Callable[..., None]:
     return changed
 
 
+def put_s3_records(
+    backend: FirehoseBackend,
+    name: str,
+    version: str,
+    destination: dict[str, Any],
+    records: list[dict[str, bytes]],
+) -> list[dict[str, str]]:
+    processors = destination.get("ProcessingConfiguration", {}).get("Processors", [])
+    if {"Type": "AppendDelimiterToRecord"} in processors:
+        records = [{"Data": one["Data"] + b"\n"} for one in records]
+    return _put_s3_records(backend, name, version, destination, records)
+
+
 CHANGES: tuple[tuple[type, str, Callable[..., Any]], ...] = (
     (models.Shard, "get_max_sequence_number", last_sequence_number),
     (models.Stream, "get_shard_for_key", get_open_shard_for_key),
@@ -105,6 +121,7 @@ CHANGES: tuple[tuple[type, str, Callable[..., Any]], ...] = (
     (models.KinesisBackend, "put_records", put_records),
     (models.KinesisBackend, "get_records", get_records),
     (KinesisResponse, "list_shards", list_shards),
+    (FirehoseBackend, "put_s3_records", put_s3_records),
 )
 
 if __name__ == "__main__":

@@ -27,6 +27,10 @@ def arn(stream: str) -> str:
     return f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{stream}"
 
 
+def delivery_arn(name: str) -> str:
+    return f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/{name}"
+
+
 class Streams:
     """All streams of one emulator."""
 
@@ -43,6 +47,46 @@ class Streams:
     def create(self, shards: Mapping[str, int]) -> None:
         for name, count in shards.items():
             self.client.create_stream(StreamName=name, ShardCount=count)
+
+    def aws(self, service: str) -> Any:
+        """A client of another service of the emulator."""
+        make: Any = boto3.client
+        return make(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def create_bucket(self, name: str) -> None:
+        self.aws("s3").create_bucket(
+            Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
+
+    def create_delivery_stream(self, name: str, bucket: str, *processors: str) -> None:
+        """A delivery stream into a folder of its own in a bucket."""
+        self.aws("firehose").create_delivery_stream(
+            DeliveryStreamName=name,
+            ExtendedS3DestinationConfiguration={
+                "RoleARN": f"arn:aws:iam::{ACCOUNT}:role/delivery",
+                "BucketARN": f"arn:aws:s3:::{bucket}",
+                "Prefix": f"{name}/",
+                "ProcessingConfiguration": {
+                    "Enabled": bool(processors),
+                    "Processors": [{"Type": one} for one in processors],
+                },
+            },
+        )
+
+    def objects(self, bucket: str, prefix: str = "") -> dict[str, bytes]:
+        """Everything in a bucket below a prefix."""
+        s3 = self.aws("s3")
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+        return {
+            one["Key"]: s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read()
+            for one in listed
+        }
 
     def put(self, stream: str, records: Iterable[tuple[str, str]]) -> None:
         """Puts records, each with its hash key: 0 to 2**128 - 1, as text."""

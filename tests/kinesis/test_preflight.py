@@ -14,7 +14,7 @@ from flink_app.local.cluster import free_port
 from flink_app.local.emulator import CREDENTIALS
 from flink_app.ops import preflight
 from flink_app.settings import JobSettings
-from tests.kinesis.streams import ACCOUNT, REGION, Streams, arn
+from tests.kinesis.streams import ACCOUNT, REGION, Streams, arn, delivery_arn
 from udfs.errors import ConfigurationError
 
 
@@ -88,18 +88,48 @@ def test_a_consumer_that_is_not_registered(streams: Streams) -> None:
     assert (error.group, error.key, error.value) == ("weblog.source", "consumer.name", "nobody")
 
 
-def test_a_missing_delivery_stream(streams: Streams) -> None:
-    delivery = f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/nowhere"
-    found = JobSettings.load(
+def delivering(streams: Streams, name: str) -> JobSettings:
+    return JobSettings.load(
         {
             "weblog.source": streams.source("looked-at"),
-            "weblog.sink.f": {"type": "firehose", "stream.arn": delivery, "endpoint": streams.url},
+            "weblog.sink.f": {
+                "type": "firehose",
+                "stream.arn": delivery_arn(name),
+                "endpoint": streams.url,
+            },
             "weblog.outputs": {"default": "f"},
         }
     )
-    error = problem(found)
+
+
+def test_a_missing_delivery_stream(streams: Streams) -> None:
+    error = problem(delivering(streams, "nowhere"))
     assert (error.group, error.key) == ("weblog.sink.f", "stream.arn")
     assert "an existing delivery stream" in str(error)
+
+
+def test_files_of_a_delivery_stream_have_line_breaks(streams: Streams) -> None:
+    streams.create_bucket("looked-at")
+    streams.create_delivery_stream("glued", "looked-at")
+    streams.create_delivery_stream("separated", "looked-at", "AppendDelimiterToRecord")
+    error = problem(delivering(streams, "glued"))
+    assert (error.group, error.key) == ("weblog.sink.f", "stream.arn")
+    assert "processor AppendDelimiterToRecord is missing" in str(error)
+    preflight.check(delivering(streams, "separated"))
+
+
+def test_a_destination_without_files_needs_no_line_breaks(streams: Streams) -> None:
+    streams.aws("firehose").create_delivery_stream(
+        DeliveryStreamName="posting",
+        HttpEndpointDestinationConfiguration={
+            "EndpointConfiguration": {"Url": "https://example.com"},
+            "S3Configuration": {
+                "RoleARN": f"arn:aws:iam::{ACCOUNT}:role/delivery",
+                "BucketARN": "arn:aws:s3:::backup",
+            },
+        },
+    )
+    preflight.check(delivering(streams, "posting"))
 
 
 @pytest.fixture
