@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import partial
 
-from flink_app.bench import core, jobs, latency, loops
+from flink_app.bench import core, jobs, latency, loops, services
 from flink_app.bench.core import Metrics
 from flink_app.bench.setup import Setup
 
@@ -87,6 +87,8 @@ FIGURES: tuple[Figure, ...] = (
         _figure(f"memory.{mode}", f"memory, enrichment only, {mode}", jobs.memory, mode=mode)
         for mode in _JOB_MODES
     ),
+    _figure("lookups", "look-ups of 200 ms at 500 records/s", services.lookups),
+    _figure("lambda", "Lambda functions, sample log", services.functions),
 )  # fmt: skip
 
 

@@ -6,6 +6,13 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from flink_app.bench.services import (
+    DESIGN_FACTOR,
+    LOOKUP_CAPACITY,
+    LOOKUP_LONGEST,
+    LOOKUP_RATE,
+)
+
 type Rounds = Sequence[Mapping[str, float]]
 """One figure's values, round by round."""
 type Results = Mapping[str, Rounds]
@@ -155,6 +162,21 @@ TARGETS: tuple[Target, ...] = (
         "enrichment only, process, 2 slots / what border and core allow",
         "job.enrich.process.2slots",
         "yardstick.identity.process.2slots",
+    ),
+    Target(
+        "look-ups of 200 ms, usual mix of hosts, one subtask",
+        ("lookups",),
+        lambda round_: round_["lookups"][LOOKUP_CAPACITY],
+        LOOKUP_RATE,
+        "records/s",
+    ),
+    # A bundle comes each second: one that takes longer makes the next wait.
+    _value("their longest bundle at 500 records/s", "lookups", LOOKUP_LONGEST, 1000, "ms"),
+    Target(
+        "Lambda, 1000 records, caches empty, against 30 s",
+        ("lambda",),
+        lambda round_: round_["lambda"][DESIGN_FACTOR],
+        10,
     ),
     _value("latency, process, p99", "latency.process", "p99_ms", 1500, "ms"),
     _value("latency, thread, p99", "latency.thread", "p99_ms", 300, "ms"),

@@ -138,9 +138,9 @@ class Figure:
 
 _TEXTS = {
     "start_ms": ("cold start, everything opened at import", "ms"),
-    "first_event_ms": ("first event (1 record) after it", "ms"),
-    "first_use_start_ms": ("cold start, everything opened at first use", "ms"),
-    "first_use_first_event_ms": ("first event (1 record) after it", "ms"),
+    "first_event_ms": ("first event (1 record) after that", "ms"),
+    "first_use_start_ms": ("cold start, nothing opened yet", "ms"),
+    "first_use_first_event_ms": ("first event (1 record), which opens everything", "ms"),
     "kinesis_start_ms": ("cold start of the Kinesis consumer, with boto3", "ms"),
     "cold_batch_ms": ("slowest of the first ten batches of 1000 records", "ms"),
     "first_pass_us_per_record": ("a record of the first 10,000", "µs"),

@@ -13,6 +13,7 @@ from flink_app.bench.__main__ import measure_in_own_process
 from flink_app.bench.figures import FIGURES
 from flink_app.bench.latency import send_paced
 from flink_app.bench.memory import process_group_memory
+from flink_app.bench.services import LOOKUP_CAPACITY, LOOKUP_LONGEST
 from udfs.errors import WebLogError
 
 WITHOUT_CLUSTER = [one.name for one in FIGURES if one.name.startswith(("core.", "loop."))]
@@ -23,6 +24,15 @@ def test_a_figure_without_a_cluster(name: str, setup_file: Path) -> None:
     values = measure_in_own_process(name, setup_file)
     assert values
     assert all(value > 0 for key, value in values.items() if key != "json and rest_us"), values
+
+
+@pytest.mark.slow
+def test_slow_lookups(setup_file: Path) -> None:
+    values = measure_in_own_process("lookups", setup_file)
+    # Far from any machine's noise: one after the other they would be 5 a second.
+    assert values[LOOKUP_CAPACITY] > 100
+    assert values["usual mix, failed_records"] == values["new hosts only, failed_records"] == 0
+    assert values[LOOKUP_LONGEST] > 200
 
 
 @pytest.mark.minicluster
