@@ -108,7 +108,11 @@ def start(
     started = time.perf_counter()
     try:
         settings = settings_from(environ)
-        enricher = Enricher.create(settings.core, salt=resolve_salt(settings.core))
+        enricher = Enricher.create(
+            settings.core,
+            salt=resolve_salt(settings.core),
+            client_address=settings.reference.file is not None,
+        )
         parse_user_agent("warm-up")
         work = make(settings, enricher)
     except WebLogError as error:

@@ -10,11 +10,13 @@ from time import perf_counter
 from lambda_app.payload import decode_base64, decompress
 from lambda_app.settings import Settings
 from lambda_app.tally import Tally
+from udfs.additions import with_additions
 from udfs.dead_letter import DeadLetter
 from udfs.enrichment import Enricher
 from udfs.errors import ValidationError
 from udfs.outcomes import DeadLettered, Enriched, Outcome
 from udfs.privacy import rules_of
+from udfs.reference import ReferenceFile, key_of
 from udfs.timestamps import iso_utc
 
 
@@ -38,6 +40,9 @@ class RecordProcessor:
         enricher: The core.
         settings: What the core was made with, and how the function runs.
         clock: Seconds since 1970-01-01 UTC.
+
+    Raises:
+        ConfigurationError: The reference file cannot be used.
     """
 
     def __init__(
@@ -46,6 +51,10 @@ class RecordProcessor:
         self._enricher = enricher
         self._gzip_maximum = settings.function.gzip_maximum_bytes
         self._clock = clock
+        # A basic record has nothing yet to look up.
+        is_basic = settings.core.pipeline.stage == "basic"
+        self._reference = None if is_basic else ReferenceFile.open(settings.reference)
+        self._key_of = key_of(settings.reference.field)
         # Nobody can mask the inside of data that cannot be unpacked.
         rules = rules_of(settings.core.privacy, settings.core.dead_letters)
         self._shows_packed_data = rules.dead_letters == "raw"
@@ -80,7 +89,18 @@ class RecordProcessor:
             data = decompress(raw, self._gzip_maximum)
         except ValidationError as error:
             return [self._dead_letter(error, raw)]
-        return self._enricher.process(data)
+        outcomes = self._enricher.process(data)
+        if self._reference is None:
+            return outcomes
+        self._reference.refresh()
+        return [
+            self._with_reference(one, self._reference) if isinstance(one, Enriched) else one
+            for one in outcomes
+        ]
+
+    def _with_reference(self, outcome: Enriched, reference: ReferenceFile) -> Enriched:
+        found = reference.get(self._key_of(outcome))
+        return with_additions(outcome, f'"reference":{found}')
 
     def _dead_letter(self, problem: ValidationError, raw: bytes) -> DeadLettered:
         stage, reason, message = problem.stage, problem.reason, problem.message

@@ -6,7 +6,7 @@ They come from the same property file as the job's, then from environment variab
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
@@ -17,9 +17,20 @@ from flink_app.application_properties import (
     PropertyGroups,
     load_properties,
 )
+from flink_app.lookups.settings import LOOKUP_GROUPS, LookupSettings
 from lambda_app.arn import Arn, arn
 from lambda_app.environment import check_environment, read_environment
-from udfs.properties import Group, Properties, check_groups, duration, integer, pattern, setting
+from udfs.properties import (
+    Group,
+    Properties,
+    Setting,
+    check_groups,
+    duration,
+    integer,
+    pattern,
+    setting,
+)
+from udfs.reference import ReferenceSettings
 from udfs.settings import CoreSettings, core_groups, core_settings
 
 # The job's own groups mean nothing here, but one file may serve both. The start's log line names
@@ -29,10 +40,7 @@ JOB_GROUPS = frozenset(
         "weblog.alerts",
         "weblog.alerts.rules",
         "weblog.job",
-        "weblog.lookups.dns",
-        "weblog.lookups.dynamodb",
         "weblog.outputs",
-        "weblog.reference",
         "weblog.source",
         "weblog.windows",
     }
@@ -95,11 +103,13 @@ class Settings:
     Attributes:
         core: Settings of the core.
         function: The function's own.
+        reference: A file with attributes of pages or clients.
         ignored: Groups that only the job reads.
     """
 
     core: CoreSettings
     function: FunctionSettings
+    reference: ReferenceSettings = field(default_factory=ReferenceSettings)
     ignored: tuple[str, ...] = ()
 
     @classmethod
@@ -107,19 +117,45 @@ class Settings:
         """Reads and checks all property groups.
 
         Raises:
-            ConfigurationError: An unknown group or key, or an unacceptable value.
+            ConfigurationError: An unknown group or key, an unacceptable value, or look-ups in
+                services, which only the job can do.
         """
-        check_groups(
-            properties,
-            (*core_groups(), FunctionSettings.group, *JOB_GROUPS),
-            ignored_prefixes=_JOB_GROUP_PREFIXES,
-        )
-        known = {*core_groups(), FunctionSettings.group}
+        known = {
+            *core_groups(),
+            *(group.group for group in LOOKUP_GROUPS),
+            FunctionSettings.group,
+        }
+        check_groups(properties, (*known, *JOB_GROUPS), ignored_prefixes=_JOB_GROUP_PREFIXES)
+        core = CoreSettings.load(properties)
+        lookups = LookupSettings.load(properties, core)
+        _check_no_services(lookups)
         return cls(
-            core=CoreSettings.load(properties),
+            core=core,
             function=FunctionSettings.load(properties),
+            reference=lookups.reference,
             ignored=tuple(sorted(properties.keys() - known)),
         )
+
+
+def _check_no_services(lookups: LookupSettings) -> None:
+    """Refuses look-ups that wait for a service.
+
+    A function that waits is paid for, and forgets its answers with each environment. Leaving
+    them out without a word would give other records than the job's.
+
+    Raises:
+        ConfigurationError: One is switched on.
+    """
+    dns, table = lookups.dns, lookups.dynamodb
+    if dns.enabled:
+        raise dns.error("enabled", "true", "false for Lambda: only the job asks name servers")
+    if table.table:
+        raise table.error("table", table.table, "nothing for Lambda: only the job asks DynamoDB")
+
+
+def function_settings() -> tuple[Setting, ...]:
+    """Every setting that the functions know."""
+    return (*core_settings(), *ReferenceSettings.settings(), *FunctionSettings.settings())
 
 
 def settings_from(environ: Mapping[str, str]) -> Settings:
@@ -129,7 +165,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         ConfigurationError: The file cannot be used, or a setting is unknown or unacceptable.
     """
     groups = _file_groups(environ)
-    declared = (*core_settings(), *FunctionSettings.settings())
+    declared = function_settings()
     for group, properties in read_environment(environ, declared).items():
         groups.setdefault(group, {}).update(properties)
     settings = Settings.load(groups)

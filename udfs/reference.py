@@ -21,6 +21,7 @@ from typing import Any, Literal, Self
 import orjson
 
 from udfs.errors import WebLogError
+from udfs.outcomes import Enriched
 from udfs.properties import Group, choice, duration, path, setting, text
 
 _LOG = logging.getLogger(__name__)
@@ -54,6 +55,16 @@ class ReferenceSettings(Group, name="weblog.reference"):
         "10 s",
         "How often the file is looked at; a changed one is read anew.",
     )
+
+
+type KeyOf = Callable[[Enriched], str | None]
+
+
+def key_of(field: KeyField) -> KeyOf:
+    """What gives the key that a record is looked up by; None where it has none."""
+    if field == "host":
+        return lambda outcome: outcome.client_address
+    return lambda outcome: outcome.webpage
 
 
 class ReferenceFileError(WebLogError):

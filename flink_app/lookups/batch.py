@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Self
@@ -17,9 +17,7 @@ from udfs.enrichment import Enricher
 from udfs.errors import TransientError
 from udfs.outcomes import Enriched, Outcome
 from udfs.quality import LOOKUP_FAILED
-from udfs.reference import KeyField, ReferenceFile
-
-type KeyOf = Callable[[Enriched], str | None]
+from udfs.reference import KeyOf, ReferenceFile, key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class BatchEnricher:
             ConfigurationError: Something cannot be opened.
         """
         opened = cls(enricher, _file=ReferenceFile.open(settings.reference))
-        opened._file_key = _key_of(settings.reference.field)
+        opened._file_key = key_of(settings.reference.field)
         dns, table = settings.dns, settings.dynamodb
         if not dns.enabled and not table.table:
             return opened
@@ -70,7 +68,7 @@ class BatchEnricher:
         if table_backend is not None:
             service = LookupService(table_backend, table, loop)
             required = table.on_failure == "dead_letter"
-            opened._lookups.append(_Lookup("reference", _key_of(table.field), service, required))
+            opened._lookups.append(_Lookup("reference", key_of(table.field), service, required))
         return opened
 
     @property
@@ -150,9 +148,3 @@ def _is_address(host: str) -> bool:
 def _address(outcome: Enriched) -> str | None:
     host = outcome.client_address
     return host if host is not None and _is_address(host) else None
-
-
-def _key_of(name: KeyField) -> KeyOf:
-    if name == "host":
-        return lambda outcome: outcome.client_address
-    return lambda outcome: outcome.webpage

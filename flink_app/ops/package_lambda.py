@@ -1,6 +1,7 @@
 """`./build.sh package-lambda`: the zip that AWS Lambda runs.
 
-Usage: ./build.sh package-lambda [--out DIR] [--arm64] [--geoip FILE] [--properties FILE]
+Usage: ./build.sh package-lambda [--out DIR] [--arm64] [--geoip FILE] [--reference FILE]
+                                 [--properties FILE]
 
 Writes DIR/<name>-lambda-<version>-<architecture>.zip (DIR is dist) for the runtime python3.12:
 the core, the two functions and their third-party packages, without Flink. boto3 is not in it:
@@ -12,6 +13,7 @@ Inside, everything lies where Lambda looks for it:
     lambda_app/kinesis_handler.py       handler lambda_app.kinesis_handler.handle
     conf/application_properties.json    settings, if there are any; environment variables win
     data/<name>.mmdb                    the GeoIP database, if one was added
+    data/<name>.csv or .json            the reference data, if a file was added
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flink_app.application_properties import DEFAULT_FILE, dump_properties, load_properties
@@ -43,7 +45,8 @@ from flink_app.ops.contents import (
     notices,
 )
 from lambda_app.settings import Settings
-from udfs.errors import ConfigurationError, WebLogError
+from udfs.errors import WebLogError
+from udfs.reference import ReferenceFile, ReferenceSettings
 from udfs.settings import GeoIpSettings
 
 HANDLERS = {
@@ -62,10 +65,13 @@ _SHARED_CODE = (
     "flink_app/__init__.py",
     "flink_app/application_properties.py",
     "flink_app/aws.py",
+    "flink_app/lookups/__init__.py",
+    "flink_app/lookups/settings.py",
     "flink_app/secrets.py",
 )
 _PROPERTIES = DEFAULT_FILE.relative_to(PROJECT).as_posix()
 _DATABASE_KEY = "database.path"
+_REFERENCE_KEY = "file"
 _EXIT_FAILED = 1
 
 
@@ -78,12 +84,14 @@ class PackageOptions:
         platform: The function's processor.
         geoip: A City-schema MaxMind DB file to add, or None.
         properties: A property file to add, or None.
+        reference: A file of reference data to add, or None.
     """
 
     out: Path = Path("dist")
     platform: wheels.Platform = wheels.X86_64
     geoip: Path | None = None
     properties: Path | None = None
+    reference: Path | None = None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,6 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         platform=wheels.ARM64 if given.arm64 else wheels.X86_64,
         geoip=given.geoip,
         properties=given.properties,
+        reference=given.reference,
     )
     try:
         target = build(options)
@@ -167,6 +176,12 @@ def _parser() -> argparse.ArgumentParser:
         help="add a GeoIP City database (.mmdb) and use it",
     )
     parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="FILE",
+        help="add reference data (weblog.reference: .csv or .json) and use it",
+    )
+    parser.add_argument(
         "--properties",
         type=Path,
         metavar="FILE",
@@ -182,6 +197,10 @@ def _own_files(options: PackageOptions) -> dict[str, Path]:
     if options.geoip is not None:
         path, database = city_database(options.geoip)
         files[path] = database
+    if options.reference is not None:
+        if not options.reference.is_file():
+            raise PackageError(f"{options.reference}: no such file")
+        files[f"data/{options.reference.name}"] = options.reference
     return files
 
 
@@ -195,18 +214,26 @@ def _write_properties(options: PackageOptions, root: Path) -> None:
     if options.geoip is not None:
         path, _ = city_database(options.geoip)
         groups.setdefault(GeoIpSettings.group, {})[_DATABASE_KEY] = path
+    if options.reference is not None:
+        path = f"data/{options.reference.name}"
+        groups.setdefault(ReferenceSettings.group, {})[_REFERENCE_KEY] = path
     if not groups:
         return
     settings = Settings.load(groups)
-    database = settings.core.geoip.database_path
     # An absolute path may lie in a layer or on a file system of the function.
+    database = settings.core.geoip.database_path
     if database is not None and not database.is_absolute() and not (root / database).exists():
-        raise ConfigurationError(
-            GeoIpSettings.group,
-            _DATABASE_KEY,
-            str(database),
-            "an absolute path, or a database that --geoip adds",
+        raise GeoIpSettings.error(
+            _DATABASE_KEY, str(database), "an absolute path, or a database that --geoip adds"
         )
+    reference = settings.reference.file
+    if reference is not None and not reference.is_absolute():
+        if not (root / reference).exists():
+            raise ReferenceSettings.error(
+                _REFERENCE_KEY, str(reference), "an absolute path, or a file that --reference adds"
+            )
+        # What is wrong with it is told now, not by the function's first start.
+        ReferenceFile.open(replace(settings.reference, file=(root / reference).resolve()))
     target = root / _PROPERTIES
     target.parent.mkdir(exist_ok=True)
     dump_properties(groups, target)

@@ -177,7 +177,8 @@ def processor(properties: Properties | None = None, salt: bytes | None = None) -
     """A processor whose clock stands still."""
     properties = {"weblog.lambda": {"gzip.maximum.bytes": "1000000"}, **(properties or {})}
     settings = Settings.load(properties)
-    core = Enricher.create(settings.core, clock=lambda: NOW, salt=salt)
+    looks_up = settings.reference.file is not None
+    core = Enricher.create(settings.core, clock=lambda: NOW, salt=salt, client_address=looks_up)
     return RecordProcessor(core, settings, lambda: NOW)
 
 

@@ -92,6 +92,8 @@ def test_it_is_small_and_without_what_is_not_needed(archive: Path) -> None:
         "flink_app/__init__.py",
         "flink_app/application_properties.py",
         "flink_app/aws.py",
+        "flink_app/lookups/__init__.py",
+        "flink_app/lookups/settings.py",
         "flink_app/secrets.py",
     }
 
@@ -180,6 +182,8 @@ def properties(path: Path, groups: dict[str, dict[str, str]]) -> Path:
         ({"weblog.parsr": {}}, "weblog.parsr: expected a known group"),
         ({"weblog.parser": {"format": "x"}}, "weblog.parser: format = 'x'"),
         ({"weblog.geoip": {"database.path": "data/x.mmdb"}}, "a database that --geoip adds"),
+        ({"weblog.reference": {"file": "data/x.csv"}}, "a file that --reference adds"),
+        ({"weblog.lookups.dns": {"enabled": "true"}}, "false for Lambda: only the job asks"),
     ],
 )
 def test_wrong_settings_leave_no_zip(
@@ -208,6 +212,37 @@ def test_what_lambda_cannot_unpack_is_refused(
 ) -> None:
     monkeypatch.setattr(package_lambda, "MAXIMUM_BYTES", 1_000_000)
     assert "file system (EFS)" in one_error([], tmp_path, capsys)
+
+
+def test_a_zip_too_large_for_a_direct_upload_is_made_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(package_lambda, "DIRECT_UPLOAD_BYTES", 1_000_000)
+    assert main(["--out", str(tmp_path)]) == 0
+    assert "Lambda takes it from S3 only, not by direct upload" in capsys.readouterr().out
+    assert len(list(tmp_path.glob("*.zip"))) == 1
+
+
+def test_the_limits_are_lambdas() -> None:
+    assert package_lambda.DIRECT_UPLOAD_BYTES == 52_428_800
+    assert package_lambda.MAXIMUM_BYTES == 262_144_000
+
+
+def test_reference_data_comes_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = tmp_path / "pages.csv"
+    pages.write_text("webpage,owner\nindex,shop\n")
+    assert main(["--out", str(tmp_path / "dist"), "--reference", str(pages)]) == 0
+    (archive,) = (tmp_path / "dist").glob("*.zip")
+    with zipfile.ZipFile(archive) as opened:
+        assert opened.read("data/pages.csv") == pages.read_bytes()
+        assert "data/pages.csv" in opened.read("conf/application_properties.json").decode()
+
+    capsys.readouterr()
+    pages.write_text("page,owner\nindex,shop\n")
+    given = ["--reference", str(pages)]
+    assert "an entry without 'webpage'" in one_error(given, tmp_path / "dist", capsys)
+    given = ["--reference", str(tmp_path / "absent.csv")]
+    assert "absent.csv: no such file" in one_error(given, tmp_path / "dist", capsys)
 
 
 def test_an_absolute_path_may_lie_outside(tmp_path: Path) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flink_app.lookups.batch import BatchEnricher
+from flink_app.lookups.settings import LookupSettings
 from lambda_app.deadline import Deadline
 from lambda_app.tally import Tally
-from tests.core.support import CITY_DATABASE, combined, enricher
+from tests.core.support import CITY_DATABASE, NOW, combined, enricher
 from tests.core.test_golden import LINES
 from tests.lambda_app.support import (
     DEMO_DATABASE,
@@ -25,8 +29,10 @@ from tests.lambda_app.support import (
     sample_lines,
     transformation,
 )
+from udfs.enrichment import Enricher
 from udfs.outcomes import DeadLettered, Enriched
 from udfs.properties import Properties
+from udfs.settings import CoreSettings
 
 PROPERTIES: Properties = {
     "weblog.geoip": {"database.path": str(DEMO_DATABASE)},
@@ -95,6 +101,34 @@ def test_lines_that_travel_together_keep_their_index(
 
     assert through(records, GOLDEN) == expected
     assert through([gzip.compress(one) for one in records], GOLDEN) == expected
+
+
+@pytest.mark.parametrize("through", [through_firehose, through_kinesis])
+@pytest.mark.parametrize(
+    ("field", "rows"),
+    [("webpage", "product,shop\n"), ("host", "81.2.69.142,shop\n2001:218::1,press\n")],
+)
+def test_reference_data_in_a_file(
+    through: Callable[[list[bytes], Properties], Made], tmp_path: Path, field: str, rows: str
+) -> None:
+    file = tmp_path / "reference.csv"
+    file.write_text(f"name,owner\n{rows}")
+    properties: Properties = {
+        **GOLDEN,
+        "weblog.reference": {"file": str(file), "key": "name", "field": field},
+    }
+    records = LINES.read_bytes().split(b"\n")
+
+    lookups = LookupSettings.load(properties, CoreSettings.load(properties))
+    core = Enricher.create(CoreSettings.load(properties), clock=lambda: NOW, client_address=True)
+    job = BatchEnricher.open(core, lookups)
+    outcomes = [outcome for group in job.process(records) for outcome in group]
+    expected = [one.json.encode() for one in outcomes if isinstance(one, Enriched)]
+
+    assert through(records, properties)[0] == expected
+    found = [json.loads(one)["reference"] for one in expected]
+    assert {"owner": "shop"} in found
+    assert None in found
 
 
 FIELD = st.text(max_size=20).map(lambda text: text.replace('"', "").replace("\\", ""))

@@ -8,14 +8,21 @@ from typing import Any
 import pytest
 
 from flink_app.application_properties import DEFAULT_FILE, FILE_VARIABLE, load_properties
+from flink_app.lookups.settings import LOOKUP_GROUPS
 from flink_app.settings import OUTPUTS_GROUP, JobSettings, job_settings
 from lambda_app import settings as settings_module
 from lambda_app.arn import read_arn
 from lambda_app.environment import read_environment, variable_name
-from lambda_app.settings import JOB_GROUPS, FunctionSettings, Settings, settings_from
+from lambda_app.settings import (
+    JOB_GROUPS,
+    FunctionSettings,
+    Settings,
+    function_settings,
+    settings_from,
+)
 from tests.lambda_app.support import PROJECT
 from udfs.errors import ConfigurationError
-from udfs.settings import core_groups, core_settings
+from udfs.settings import core_groups
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:weblog-dead-letters"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:weblog-dead-letters"
@@ -49,6 +56,7 @@ def test_environment_variables() -> None:
             "WEBLOG_TIME__FUTURE_TOLERANCE": "10 min",
             "WEBLOG_LAMBDA__DEAD_LETTER_ARN": QUEUE,
             "WEBLOG_LAMBDA__TIMEOUT_RESERVE": "20 s",
+            "WEBLOG_REFERENCE__FILE": "data/pages.csv",
         }
     )
 
@@ -58,10 +66,21 @@ def test_environment_variables() -> None:
     assert settings.core.time.future_tolerance == timedelta(minutes=10)
     assert settings.function.dead_letter_arn == read_arn(QUEUE)
     assert settings.function.timeout_reserve == timedelta(seconds=20)
+    assert settings.reference.file == Path("data/pages.csv")
+
+
+def test_look_ups_that_are_switched_off_are_no_matter() -> None:
+    off = {"weblog.lookups.dns": {"enabled": "false"}, "weblog.lookups.dynamodb": {"table": ""}}
+    assert Settings.load(off) == Settings.load({})
+
+
+def test_a_variable_that_asks_for_a_look_up_is_told() -> None:
+    with pytest.raises(ConfigurationError, match="WEBLOG_LOOKUPS_DNS__ENABLED"):
+        settings_from({"WEBLOG_LOOKUPS_DNS__ENABLED": "true"})
 
 
 def test_every_setting_has_a_variable_of_its_own() -> None:
-    declared = (*core_settings(), *FunctionSettings.settings())
+    declared = function_settings()
     names = [variable_name(one.group, one.key) for one in declared]
 
     assert len(set(names)) == len(declared)
@@ -113,7 +132,8 @@ def test_the_file_of_the_job_serves_too() -> None:
 def test_the_groups_of_the_job_are_known_to_be_its_own() -> None:
     job = {one.group for one in job_settings()} | {OUTPUTS_GROUP}
 
-    assert job - set(core_groups()) == JOB_GROUPS
+    shared = set(core_groups()) | {group.group for group in LOOKUP_GROUPS}
+    assert job - shared == JOB_GROUPS
 
 
 def test_the_job_accepts_a_file_with_the_functions_group() -> None:
@@ -164,6 +184,15 @@ def test_wrong_variables_are_told(environ: dict[str, str], message: str) -> None
         ({"weblog.parsr": {}}, "weblog.parsr: expected a known group (did you mean 'weblog.par"),
         ({"weblog.lambda": {"x": "1"}}, "weblog.lambda: x: expected a known key: one of"),
         ({"weblog.geoip": {"cache.size": "0"}}, "weblog.geoip: cache.size = '0': expected a whole"),
+        (
+            {"weblog.lookups.dns": {"enabled": "true"}},
+            "weblog.lookups.dns: enabled = 'true': expected false for Lambda: only the job asks",
+        ),
+        (
+            {"weblog.lookups.dynamodb": {"table": "pages"}},
+            "weblog.lookups.dynamodb: table = 'pages': expected nothing for Lambda: only the job",
+        ),
+        ({"weblog.lookups.dns": {"x": "1"}}, "weblog.lookups.dns: x: expected a known key: one of"),
     ],
 )
 def test_wrong_files_are_told(
