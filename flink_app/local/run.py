@@ -33,6 +33,7 @@ from flink_app.sinks import SINK_GROUP_PREFIX
 from udfs.enrichment import Enricher
 from udfs.errors import ConfigurationError, WebLogError
 from udfs.geo import GeoDatabase
+from udfs.reference import ReferenceFile
 
 SAMPLE_LOG = Path(__file__).with_name("data") / "access_log.gz"
 
@@ -213,10 +214,11 @@ def _check_numbers(options: argparse.Namespace) -> None:
 
 
 def _announce_database(settings: JobSettings, screen: console.Console) -> str | None:
-    # Opened here too, so that a bad file or a missing salt is told before anything starts.
+    # Opened here too, so that bad files and a missing salt are told before anything starts.
     core = settings.core
     geo: GeoDatabase | None = Enricher.create(core, salt=resolve_salt(core)).geo
     screen.database(geo, settings.core.geoip.database_max_age_days)
+    ReferenceFile.open(settings.lookups.reference)
     if geo is None:
         return None
     geo.close()
