@@ -25,9 +25,6 @@ from udfs.worker_log import WorkerLog
 # Managed Flink sends custom metrics to CloudWatch from this group alone.
 METRIC_GROUP = "kinesisanalytics"
 
-LOG_SECONDS = 60.0
-"""Time between two log lines of a worker."""
-
 type SaltOf = Callable[[CoreSettings], bytes | None]
 """Gives the secret salt that the settings name. It is called in each worker, so that the secret
 does not travel with the function."""
@@ -77,7 +74,8 @@ class Worker:
             log.interval({name: _hit_percent(enricher, name)() for name in enricher.cache_use()})
 
         upkeep = Upkeep()
-        upkeep.add(LOG_SECONDS, write_interval, perf_counter())
+        log_seconds = settings.pipeline.log_interval.total_seconds()
+        upkeep.add(log_seconds, write_interval, perf_counter())
         reload_seconds = settings.geoip.reload_interval.total_seconds()
         if reload_seconds:
             upkeep.add(reload_seconds, lambda: _reload_geo(enricher, log), perf_counter())

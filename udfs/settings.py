@@ -118,7 +118,14 @@ class PipelineSettings(Group, name="weblog.pipeline"):
         "stage",
         choice("all", "basic", "advanced"),
         "all",
-        "Everything; or parse, filter and validate into basic records; or enrich those.",
+        "Everything; or parse, filter and validate into basic records; or enrich those. Or one "
+        "branch of everything as a job of its own: the records, the aggregates or the alerts.",
+    )
+    log_interval: timedelta = setting(
+        "log.interval",
+        duration("1 s", "1 h"),
+        "1 min",
+        "Time between two log lines of a worker of the job.",
     )
 
 

@@ -58,6 +58,8 @@ class ClusterOptions:
         checkpoint_interval_ms: Milliseconds between checkpoints.
         restart_attempts: How often a failed job is restarted from its last checkpoint.
         rest_port: Port of Flink's REST interface on the loopback address.
+        metrics_port: Port on which Prometheus finds the job's metrics, on all addresses
+            of the machine: Flink's reporter knows no other way. None: no such port.
         python_path: Folders where the job's Python code is found.
         jar: The connectors that are not part of Flink, in one jar.
         environment: More environment variables of the JVM and the Python processes.
@@ -69,6 +71,7 @@ class ClusterOptions:
     checkpoint_interval_ms: int = 10_000
     restart_attempts: int = 0
     rest_port: int = 0
+    metrics_port: int | None = None
     python_path: tuple[Path, ...] = (PROJECT_DIRECTORY,)
     jar: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -86,6 +89,18 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen at a TCP port of this machine now."""
+    with socket.socket() as probe:
+        # As Java's servers do it: connections that just ended are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except (OSError, OverflowError):
+            return False
+    return port > 0
 
 
 def cluster_configuration(options: ClusterOptions) -> dict[str, str]:
@@ -113,6 +128,14 @@ def cluster_configuration(options: ClusterOptions) -> dict[str, str]:
             "restart-strategy.fixed-delay.attempts": str(options.restart_attempts),
             "restart-strategy.fixed-delay.delay": "1 s",
         }
+    if options.metrics_port is not None:
+        reporter = "metrics.reporter.prometheus"
+        configuration |= {
+            f"{reporter}.factory.class": (
+                "org.apache.flink.metrics.prometheus.PrometheusReporterFactory"
+            ),
+            f"{reporter}.port": str(options.metrics_port),
+        }
     return configuration | dict(options.extra)
 
 
@@ -124,6 +147,9 @@ def command(options: ClusterOptions, main: Path = MAIN) -> list[str]:
     """
     home = Path(pyflink.__file__).resolve().parent
     jars = [home / "lib" / "*", *sorted((home / "opt").glob("flink-python-*.jar"))]
+    if options.metrics_port is not None:
+        # A mini-cluster looks for reporters on its class path, not among the plugins.
+        jars += sorted((home / "plugins" / "metrics-prometheus").glob("*.jar"))
     settings = [f"-D{key}={value}" for key, value in cluster_configuration(options).items()]
     return [
         *jvm(options, jars),

@@ -121,6 +121,7 @@ def run(
             # other. Where days of a log pass in seconds, all the other's lines are late then.
             parallelism=options.parallelism or options.shards,
             rest_port=cluster.free_port(),
+            metrics_port=options.metrics_port,
             jar=jar,
             environment={
                 "AWS_REGION": place.region,

@@ -155,6 +155,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--open", action="store_true", help="show the run in the browser, live")
     parser.add_argument("--parallelism", type=int, help="subtasks (default: 1, or one a shard)")
+    parser.add_argument(
+        "--metrics-port",
+        type=int,
+        metavar="N",
+        help="show Flink's metrics to Prometheus at this port (default: not at all)",
+    )
     streams = parser.add_argument_group(
         "between Kinesis streams",
         "With --kinesis the log goes through Kinesis streams of an emulator on this machine.",
@@ -211,6 +217,10 @@ def _check_numbers(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value is not None and not value >= lowest:
             raise ConfigurationError(f"--{name}", None, str(value), f"at least {lowest}")
+    port = options.metrics_port
+    if port is not None and not cluster.is_free(port):
+        # Flink would only note in its log that it could not have the port.
+        raise ConfigurationError("--metrics-port", None, str(port), "a free port from 1 to 65535")
 
 
 def _announce_database(settings: JobSettings, screen: console.Console) -> str | None:
@@ -238,6 +248,7 @@ def _run_job(
         work_directory=work.resolve(),
         parallelism=options.parallelism or 1,
         rest_port=cluster.free_port(),
+        metrics_port=options.metrics_port,
     )
     journal.starting(cluster_options.rest_port)
     with RunningJob(cluster_options, properties_file) as job:

@@ -86,6 +86,9 @@ def started(
     jar: Path | None = None,
     environment: Mapping[str, str] | None = None,
     checkpoint_interval_ms: int = 1000,
+    restart_attempts: int = 0,
+    metrics_port: int | None = None,
+    main: Path = cluster.MAIN,
 ) -> Iterator[MiniCluster]:
     """Starts a job; whatever happens, none of its processes is left."""
     work.mkdir(parents=True, exist_ok=True)
@@ -95,7 +98,9 @@ def started(
         work_directory=work,
         parallelism=parallelism,
         checkpoint_interval_ms=checkpoint_interval_ms,
+        restart_attempts=restart_attempts,
         rest_port=cluster.free_port(),
+        metrics_port=metrics_port,
         jar=jar,
         environment=environment or {},
         extra={
@@ -103,7 +108,7 @@ def started(
             **(extra or {}),
         },
     )
-    running = MiniCluster(cluster.start(options, properties_file), options)
+    running = MiniCluster(cluster.start(options, properties_file, main), options)
     try:
         yield running
     finally:
