@@ -306,7 +306,7 @@ class Enricher:
                 identifier,
             )
         if length > _MAX_KEPT_LINE and len(json.encode()) > MAX_RECORD_BYTES:
-            raise ValidationError("validate", "record_too_large", "no sink takes such a record")
+            raise ValidationError("sink", "record_too_large", "no sink takes such a record")
         return Enriched(
             when.ms,
             client.host,

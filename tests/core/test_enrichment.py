@@ -401,6 +401,6 @@ def test_no_record_exceeds_what_a_sink_takes(stage: str) -> None:
         assert len(outcome.json.encode()) <= 1_000_000
         kinds.append(type(outcome))
         if isinstance(outcome, DeadLettered):
-            assert (outcome.letter.stage, outcome.letter.reason) == ("validate", "record_too_large")
+            assert (outcome.letter.stage, outcome.letter.reason) == ("sink", "record_too_large")
     # Only the worst of all is too large, and it is so with all three texts.
     assert kinds == [DeadLettered if stage == "all" else Enriched, *[Enriched] * 4]
