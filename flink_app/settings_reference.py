@@ -19,20 +19,21 @@ _HEADER = "| key | default | accepted | meaning |\n|---|---|---|---|"
 def tables() -> list[str]:
     """A Markdown table for each property group, in the order in which they are declared."""
     fixed = [one for one in job_settings() if not one.group.startswith("weblog.source")]
-    parts = [_table(f"`{name}`", group) for name, group in groupby(fixed, lambda one: one.group)]
+    parts = [table(f"`{name}`", group) for name, group in groupby(fixed, lambda one: one.group)]
     parts += [
-        _table(f"`weblog.source` with `type` = `{name}`", kind.settings())
+        table(f"`weblog.source` with `type` = `{name}`", kind.settings())
         for name, kind in SOURCE_TYPES.items()
     ]
     parts += [
-        _table(f"`weblog.sink.<name>` with `type` = `{name}`", kind.settings())
+        table(f"`weblog.sink.<name>` with `type` = `{name}`", kind.settings())
         for name, kind in SINK_TYPES.items()
     ]
     parts.append(_outputs())
     return parts
 
 
-def _table(title: str, settings: Iterable[Setting]) -> str:
+def table(title: str, settings: Iterable[Setting]) -> str:
+    """A Markdown table of settings below a title."""
     rows = "\n".join(
         f"| `{one.key}` | {_code(one.default)} | {_cell(one.expectation)} "
         f"| {_cell(one.description)} |"

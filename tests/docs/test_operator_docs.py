@@ -14,6 +14,7 @@ import pytest
 from flink_app.ops.size import main as size
 from flink_app.settings_reference import tables
 from flink_app.sql_files import SQL_DIRECTORY
+from lambda_app.settings import FunctionSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -70,6 +71,7 @@ def test_commands_exist(page: Path) -> None:
 def test_named_settings_exist(page: Path) -> None:
     keys = set(re.findall(r"^\| `([a-z.]+)` \|", "\n".join(tables()), re.MULTILINE))
     assert "out.of.orderness" in keys
+    keys |= {one.key for one in FunctionSettings.settings()}
     in_a_group = r"`weblog\.(?!outputs)[a-z.<>*]+: ([a-z.]+)[ `]"
     named = set(re.findall(in_a_group, page.read_text("utf-8")))
     assert named <= keys

@@ -10,6 +10,7 @@ import pytest
 from flink_app.application_properties import DEFAULT_FILE, FILE_VARIABLE, load_properties
 from flink_app.lookups.settings import LOOKUP_GROUPS
 from flink_app.settings import OUTPUTS_GROUP, JobSettings, job_settings
+from flink_app.settings_reference import table
 from lambda_app import settings as settings_module
 from lambda_app.arn import read_arn
 from lambda_app.environment import read_environment, variable_name
@@ -88,6 +89,12 @@ def test_every_setting_has_a_variable_of_its_own() -> None:
     assert {(group, key) for group, keys in groups.items() for key in keys} == {
         (one.group, one.key) for one in declared
     }
+
+
+def test_the_functions_settings_as_the_page_shows_them() -> None:
+    page = (PROJECT / "docs" / "lambda.md").read_text("utf-8")
+    shown = page.partition("<!-- settings -->\n")[2].partition("\n<!-- /settings -->")[0]
+    assert shown == table(f"`{FunctionSettings.group}`", FunctionSettings.settings())
 
 
 def test_the_variable_of_the_salt_is_no_setting() -> None:
