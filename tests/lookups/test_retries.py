@@ -1,0 +1,78 @@
+"""Failed look-ups: how often they are tried, with what pauses, and what comes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from flink_app.lookups import service as service_module
+from flink_app.lookups.service import LookupService, LoopThread, pause_seconds
+from flink_app.lookups.settings import DnsSettings
+from udfs.errors import TransientError
+
+
+class Failing:
+    """A service that answers from the n-th call on."""
+
+    largest_call = 10
+
+    def __init__(self, answers_from: int) -> None:
+        self.calls = 0
+        self._answers_from = answers_from
+
+    async def fetch(self, keys: Sequence[str]) -> Mapping[str, str | None]:
+        self.calls += 1
+        if self.calls < self._answers_from:
+            raise TransientError("enrich", "dns", "Timeout")
+        return dict.fromkeys(keys, '"found"')
+
+    def close(self) -> None:
+        pass
+
+
+@contextmanager
+def asking(backend: Failing, attempts: int) -> Iterator[LookupService]:
+    thread = LoopThread()
+    policy = DnsSettings.load({"weblog.lookups.dns": {"attempts": str(attempts)}})
+    try:
+        yield LookupService(backend, policy, thread.loop)
+    finally:
+        thread.close()
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The attempts that were followed by a pause; none takes any time."""
+    after: list[int] = []
+
+    def none(attempt: int) -> float:
+        after.append(attempt)
+        return 0.0
+
+    monkeypatch.setattr(service_module, "pause_seconds", none)
+    return after
+
+
+@pytest.mark.parametrize(
+    ("attempts", "answers_from", "calls", "answer"),
+    [(1, 2, 1, None), (3, 3, 3, '"found"'), (3, 1, 1, '"found"'), (3, 4, 3, None)],
+)
+def test_a_transient_failure_is_tried_again_until_attempts_are_over(
+    pauses: list[int], attempts: int, answers_from: int, calls: int, answer: str | None
+) -> None:
+    backend = Failing(answers_from)
+    with asking(backend, attempts) as service:
+        assert service.start(["a", "b"]).result() == {"a": answer, "b": answer}
+        assert backend.calls == calls
+        assert pauses == list(range(1, calls))
+        assert service.use().failures == (2 if answer is None else 0)
+
+
+def test_pauses_double_up_to_a_cap_and_are_random() -> None:
+    for attempt in range(1, 12):
+        longest = min(0.1 * 2 ** (attempt - 1), 5.0)
+        drawn = {pause_seconds(attempt) for _ in range(50)}
+        assert len(drawn) > 1
+        assert all(longest / 2 <= one <= longest for one in drawn)
