@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from flink_app.alerts import RULES_GROUP, Alerts, AlertSettings, rule_settings
 from flink_app.lookups.settings import LOOKUP_GROUPS, LookupSettings, lookup_settings
+from flink_app.shapes import is_part_of
 from flink_app.sinks import SINK_GROUP_PREFIX, Sink, load_sinks
 from flink_app.sources import SOURCE_TYPES, FilesystemSource, Source, load_source
 from flink_app.sql_files import output_files
@@ -23,7 +24,7 @@ from udfs.properties import (
     setting,
     text,
 )
-from udfs.settings import CoreSettings, core_groups, core_settings
+from udfs.settings import CoreSettings, Stage, core_groups, core_settings
 
 OUTPUTS_GROUP = "weblog.outputs"
 DEFAULT_SINK_KEY = "default"
@@ -156,7 +157,7 @@ class JobSettings:
             windows=windows,
             alerts=Alerts.load(properties, windows.size),
             sinks=sinks,
-            outputs=_load_outputs(properties, sinks),
+            outputs=_load_outputs(properties, sinks, core.pipeline.stage),
         )
 
 
@@ -174,9 +175,10 @@ def job_settings() -> tuple[Setting, ...]:
     return (*core_settings(), *lookup_settings(), *of_job, *rule_settings())
 
 
-def _load_outputs(properties: Properties, sinks: dict[str, Sink]) -> dict[str, str]:
+def _load_outputs(properties: Properties, sinks: dict[str, Sink], stage: Stage) -> dict[str, str]:
     given = properties.get(OUTPUTS_GROUP, {})
-    names = [output.name for output in output_files()]
+    files = output_files()
+    names = [output.name for output in files]
     known_sinks = (*sorted(sinks), OFF)
     for key, sink in given.items():
         if key not in names and key != DEFAULT_SINK_KEY:
@@ -192,7 +194,11 @@ def _load_outputs(properties: Properties, sinks: dict[str, Sink]) -> dict[str, s
                 + (", ".join(sorted(sinks)) or "there is none"),
             )
     default = given.get(DEFAULT_SINK_KEY, OFF)
-    chosen = {name: given.get(name, default) for name in names}
+    # The default stands for what the job's shape writes; an output that is named is always written.
+    chosen = {
+        file.name: given.get(file.name, default if is_part_of(stage, file) else OFF)
+        for file in files
+    }
     if all(sink == OFF for sink in chosen.values()):
         raise ConfigurationError(
             OUTPUTS_GROUP, DEFAULT_SINK_KEY, default, "at least one output with a sink"

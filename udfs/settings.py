@@ -26,7 +26,7 @@ from udfs.properties import (
 )
 from udfs.quality import ISSUES, REJECTABLE
 
-type Stage = Literal["all", "basic", "advanced"]
+type Stage = Literal["all", "basic", "advanced", "records", "aggregates", "alerts"]
 type Profile = Literal["off", "standard", "strict"]
 type FieldChoice = Literal["profile", "keep", "drop", "mask", "truncate", "hash"]
 type UserChoice = Literal["profile", "keep", "drop", "mask", "hash"]
@@ -116,7 +116,7 @@ class PipelineSettings(Group, name="weblog.pipeline"):
 
     stage: Stage = setting(
         "stage",
-        choice("all", "basic", "advanced"),
+        choice("all", "basic", "advanced", "records", "aggregates", "alerts"),
         "all",
         "Everything; or parse, filter and validate into basic records; or enrich those. Or one "
         "branch of everything as a job of its own: the records, the aggregates or the alerts.",

@@ -68,8 +68,8 @@ def seen(sample: list[str]) -> list[Seen]:
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    return run_job(tmp_path_factory.mktemp("sample") / "out")
+def result(sample_run: Result) -> Result:
+    return sample_run
 
 
 def iso(time: datetime) -> str:

@@ -132,6 +132,25 @@ def test_a_destination_without_files_needs_no_line_breaks(streams: Streams) -> N
     preflight.check(delivering(streams, "posting"))
 
 
+def in_bucket(streams: Streams, name: str) -> JobSettings:
+    return JobSettings.load(
+        {
+            "weblog.source": streams.source("looked-at"),
+            "weblog.sink.files": {"type": "filesystem", "path": f"s3a://{name}/weblog"},
+            "weblog.outputs": {"default": "files"},
+        }
+    )
+
+
+def test_a_missing_bucket(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", streams.url)
+    streams.create_bucket("there")
+    preflight.check(in_bucket(streams, "there"))
+    error = problem(in_bucket(streams, "nowhere"))
+    assert (error.group, error.key) == ("weblog.sink.files", "path")
+    assert "an existing bucket" in str(error)
+
+
 @pytest.fixture
 def stubbed(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
     """Answers for every client that the check makes."""
