@@ -51,7 +51,7 @@ def load_properties(path: Path) -> PropertyGroups:
             value=str(path),
             expected=f"a readable file ({error.strerror})",
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(
             group="application properties",
             key="file",

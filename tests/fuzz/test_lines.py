@@ -1,0 +1,72 @@
+"""Real lines, damaged: each ends in one outcome, in every format, and nothing else is raised."""
+
+from __future__ import annotations
+
+import gzip
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.support import CITY_DATABASE, SAMPLE, enricher
+from udfs.enrichment import Enricher
+from udfs.outcomes import DeadLettered, Enriched, Filtered
+from udfs.progress import StreamProgress
+from udfs.wire import FIELDS, pack, unpack
+
+LINES = gzip.decompress(SAMPLE.read_bytes()).splitlines()[::500]
+PIECES = [
+    b'"', b"\\", b'\\"', b"\\x", b"\\x1f", b"\x1e", b"\x1f", b"\xff", b"\0", b"\r", b" ", b"-",
+    b"[", b"]", b"%", b"%00", b"%2e%2e/", b"::ffff:127.0.0.1", b"fe80::1%eth0",
+    b"[31/Feb/2025:25:61:61 +9999]", b"999999999999999999999", b"{",
+    "\u202e\u2028\U0001f600".encode(), b'{"schema":"weblog.replay/1"',
+]  # fmt: skip
+CORES = {
+    f"{stage}/{log_format}/{profile}": enricher(
+        {
+            "weblog.pipeline": {"stage": stage},
+            "weblog.parser": {"format": log_format, "max.line.bytes": "2000"},
+            "weblog.privacy": {"profile": profile},
+            "weblog.geoip": {"database.path": str(CITY_DATABASE)},
+            "weblog.filters": {"exclude.bots": "true", "debug.path.prefixes": "/debug"},
+        }
+    )
+    for stage in ("all", "basic", "advanced")
+    for log_format, profile in (
+        ("combined", "off"),
+        ("combined", "strict"),
+        ("common", "standard"),
+        ("vhost_combined", "off"),
+        ("combined_xff", "strict"),
+    )
+}
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A real line with pieces cut out, put in or doubled."""
+    line = draw(st.sampled_from(LINES))
+    for _ in range(draw(st.integers(0, 4))):
+        start = draw(st.integers(0, len(line)))
+        end = draw(st.integers(start, min(len(line), start + 40)))
+        piece = draw(st.sampled_from(PIECES) | st.binary(max_size=6))
+        line = line[:start] + piece * draw(st.sampled_from([0, 1, 1, 2, 300])) + line[end:]
+    return line
+
+
+@pytest.mark.parametrize("core", CORES.values(), ids=CORES)
+@given(st.lists(damaged(), min_size=1, max_size=3))
+def test_any_damage(core: Enricher, lines: list[bytes]) -> None:
+    data = b"\n".join(lines)
+    outcomes = core.process(data)
+
+    assert len(outcomes) == len(data.removesuffix(b"\n").split(b"\n"))
+    events = unpack(pack(outcomes, StreamProgress(300_000)))
+    assert len(events) == len(outcomes)
+    for outcome, event in zip(outcomes, events, strict=True):
+        assert set(event) == set(FIELDS)
+        assert isinstance(outcome, Enriched | Filtered | DeadLettered)
+        assert event["body"] == outcome.json
+        assert b"\n" not in outcome.json.encode()
+        assert orjson.loads(outcome.json)
