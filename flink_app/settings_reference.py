@@ -47,7 +47,7 @@ def _outputs() -> str:
     names = ", ".join(f"`{output.name}`" for output in output_files())
     return (
         f"**`{OUTPUTS_GROUP}`**: for each output the name of its sink or `{OFF}`; "
-        f"`{DEFAULT_SINK_KEY}` stands for those not named. Outputs: {names}."
+        f"`{DEFAULT_SINK_KEY}` stands for those of the stage that are not named. Outputs: {names}."
     )
 
 
