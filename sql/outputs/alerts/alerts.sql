@@ -45,6 +45,9 @@ SELECT
   COUNT(*) FILTER (WHERE status >= 500)         AS server_errors,
   COUNT(*) FILTER (WHERE POSITION(${probe_prefix} IN issues) > 0) AS probes
 FROM TUMBLE(TABLE timely_outcomes, DESCRIPTOR(event_time), ${window_size})
+-- A line without a time takes the stream's. As long as there is none it has no window: the
+-- alert would be about 1970.
+WHERE kind = 'E' OR progress_time IS NOT NULL
 GROUP BY window_start, window_end, window_time;
 
 CREATE TEMPORARY VIEW page_measures AS
