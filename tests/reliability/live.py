@@ -53,6 +53,7 @@ class LiveJob:
         self.work = work
         self._input = work / "input"
         self._given = 0
+        self._read: dict[Path, list[Row]] = {}
         self.lines: list[bytes] = []
 
     def give(self, lines: Sequence[bytes]) -> None:
@@ -65,11 +66,13 @@ class LiveJob:
 
     def rows(self, output: str) -> list[Row]:
         """Rows in files that are closed: what a checkpoint has made final."""
-        return [
-            json.loads(line)
-            for path in sorted((self.work / "results" / output).glob("[!.]*"))
-            for line in path.read_text("utf-8").splitlines()
-        ]
+        rows: list[Row] = []
+        for path in sorted((self.work / "results" / output).glob("[!.]*")):
+            if path not in self._read:
+                # A closed file does not change.
+                self._read[path] = [json.loads(line) for line in path.read_text().splitlines()]
+            rows += self._read[path]
+        return rows
 
     def accounted(self) -> int:
         return sum(len(self.rows(name)) for name in ("enriched", "filtered", "dead_letters"))
