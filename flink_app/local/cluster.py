@@ -24,6 +24,8 @@ from udfs.errors import WebLogError
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parent.parent.parent
 MAIN = PROJECT_DIRECTORY / "flink_app" / "main.py"
+# Jars that the PyFlink package lacks; Flink's web pages are one, and a matter of choice.
+JARS = PROJECT_DIRECTORY / ".tools" / "jars"
 PROPERTIES_VARIABLE = "WEBLOG_APPLICATION_PROPERTIES"
 
 # Flink 2.2 on Java 17 reflects into these packages (the list of Flink's own config.yaml,
@@ -147,6 +149,7 @@ def command(options: ClusterOptions, main: Path = MAIN) -> list[str]:
     """
     home = Path(pyflink.__file__).resolve().parent
     jars = [home / "lib" / "*", *sorted((home / "opt").glob("flink-python-*.jar"))]
+    jars += sorted(JARS.glob("flink-runtime-web-*.jar"))
     if options.metrics_port is not None:
         # A mini-cluster looks for reporters on its class path, not among the plugins.
         jars += sorted((home / "plugins" / "metrics-prometheus").glob("*.jar"))

@@ -33,7 +33,7 @@ from udfs.errors import WebLogError
 _GATEWAY = "org.apache.flink:flink-sql-gateway:2.2.0"
 _GATEWAY_SHA256 = "4ff8b14df3bcd430a3f98df6fcf5ffa03c80a662d4f5a11006689e53f65fa6cd"
 _COPY_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
-_JARS = cluster.PROJECT_DIRECTORY / ".tools" / "jars"
+_JARS = cluster.JARS
 
 
 class SqlClientError(WebLogError):
