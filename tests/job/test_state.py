@@ -24,13 +24,13 @@ from tests.job.running import log_line
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
-LINES = 200_000
+LINES = 140_000
 DAYS = 4
 CRAWLER = "198.51.100.1"
 MAIN = Path(__file__).with_name("state_main.py")
 # The table that the control writes to, which Flink names its operator by.
 CONTROL = "ever_seen"
-CHECKPOINT_INTERVAL_MS = 500
+CHECKPOINT_INTERVAL_MS = 250
 POLL_SECONDS = 0.2
 # How much the largest state may differ between two thirds of the run: checkpoints fall
 # anywhere within windows, and sessions last for up to a day. What grows with the log grows
