@@ -65,9 +65,11 @@ class LiveJob:
         self.lines += lines
 
     def rows(self, output: str) -> list[Row]:
-        """Rows in files that are closed: what a checkpoint has made final."""
+        """Rows in files that are closed, in order: what a checkpoint has made final."""
         rows: list[Row] = []
-        for path in sorted((self.work / "results" / output).glob("[!.]*")):
+        # The name ends with the number of the file; it goes on after a restart.
+        closed = (self.work / "results" / output).glob("[!.]*")
+        for path in sorted(closed, key=lambda path: int(path.name.rpartition("-")[2])):
             if path not in self._read:
                 # A closed file does not change.
                 self._read[path] = [json.loads(line) for line in path.read_text().splitlines()]
