@@ -17,21 +17,19 @@ SELECT
       - MOD(CAST(field[2] AS BIGINT), ${window_size_ms}) + ${window_size_ms} - 1,
     3)                                                        AS window_last_instant,
   NULLIF(field[4], '')                                        AS host,
-  NULLIF(field[5], '')                                        AS webpage,
-  CAST(NULLIF(field[6], '') AS INT)                           AS status,
-  CAST(NULLIF(field[7], '') AS BIGINT)                        AS bytes_sent,
-  NULLIF(field[8], '')                                        AS country,
-  NULLIF(field[9], '')                                        AS device_type,
-  NULLIF(field[10], '')                                       AS browser,
-  NULLIF(field[11], '')                                       AS os,
-  NULLIF(field[12], '')                                       AS referer_type,
-  NULLIF(field[13], '')                                       AS referring_site,
+  NULLIF(field[5], '')                                        AS country,
+  NULLIF(field[6], '')                                        AS webpage,
+  CAST(NULLIF(field[7], '') AS INT)                           AS status,
+  CAST(NULLIF(field[8], '') AS BIGINT)                        AS bytes_sent,
+  NULLIF(field[9], '')                                        AS referer_type,
+  NULLIF(field[10], '')                                       AS referring_site,
+  NULLIF(field[11], '')                                       AS device_type,
+  NULLIF(field[12], '')                                       AS browser,
+  NULLIF(field[13], '')                                       AS os,
   field[14] = '1'                                             AS is_bot,
   NULLIF(field[15], '')                                       AS issues,
-  -- Empty unless look-ups need it; `host` is what the privacy settings leave of it.
-  NULLIF(field[16], '')                                       AS client_address,
-  NULLIF(field[17], '')                                       AS reason,
-  field[18]                                                   AS body
+  NULLIF(field[16], '')                                       AS reason,
+  field[17]                                                   AS body
 FROM (SELECT enrich(data) AS packed FROM raw_log)
 CROSS JOIN UNNEST(SPLIT(packed, U&'\001E')) AS events (event)
 CROSS JOIN UNNEST(ARRAY[SPLIT(event, U&'\001F')]) AS fields (field);

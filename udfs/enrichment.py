@@ -205,8 +205,6 @@ class Enricher:
         event_time_ms: int | None = None
         try:
             text = self._decode(raw)
-            if not text or text.isspace():
-                return _filtered("blank_line", None, event_id(raw, index, self._event_key))
             if self._reads_basic:
                 line, issues, identifier = self._read_basic(text)
             else:
@@ -214,9 +212,14 @@ class Enricher:
                 identifier = event_id(raw, index, self._event_key)
             when = read_timestamp(line.timestamp)
             event_time_ms = when.ms
-            self._check_time(event_time_ms, now_ms)
+            if event_time_ms > now_ms + self._tolerance_ms:
+                raise _in_future()  # noqa: TRY301 - a call less for every line
             return self._enrich(line, when, issues, identifier, len(raw))
         except ValidationError as error:
+            # No good line is blank either.
+            text = raw.decode(errors="replace")
+            if not text or text.isspace():
+                return _filtered("blank_line", None, event_id(raw, index, self._event_key))
             # Looked for here, because no line that can be parsed is an envelope: good lines
             # don't pay for it.
             if attempt == 1 and raw.startswith(REPLAY_PREFIX):
@@ -235,12 +238,6 @@ class Enricher:
             return raw.decode()
         except UnicodeDecodeError:
             raise ValidationError("decode", "invalid_utf8", "the line is not UTF-8") from None
-
-    def _check_time(self, event_time_ms: int, now_ms: float) -> None:
-        if event_time_ms > now_ms + self._tolerance_ms:
-            raise ValidationError(
-                "validate", "timestamp_in_future", "the event time lies too far ahead"
-            )
 
     def _read_basic(self, text: str) -> tuple[LogLine, tuple[str, ...], str]:
         record = read_basic(text)
@@ -309,17 +306,12 @@ class Enricher:
             raise ValidationError("sink", "record_too_large", "no sink takes such a record")
         return Enriched(
             when.ms,
-            client.host,
-            request.webpage,
+            client,
+            request,
             status.status,
             size,
-            client.country,
-            agent.device_type,
-            agent.browser,
-            agent.os,
-            referrer.type,
-            referrer.site,
-            agent.is_bot,
+            referrer,
+            agent,
             issues,
             line.host if self._gives_address else None,
             json,
@@ -413,7 +405,19 @@ def event_id(raw: bytes, index: int, key: bytes = b"") -> str:
         index: its place in the record, from 0.
         key: secret without which nobody can try which line gives the id; none: a plain hash.
     """
+    if index == 0 and not key:
+        # The usual case: a hash made ready once is copied, 0.35 us against 0.7.
+        first = _FIRST_LINE.copy()
+        first.update(raw)
+        return first.hexdigest()
     return blake2b(raw, digest_size=16, key=key, person=index.to_bytes(16)).hexdigest()
+
+
+_FIRST_LINE = blake2b(digest_size=16, person=bytes(16))
+
+
+def _in_future() -> ValidationError:
+    return ValidationError("validate", "timestamp_in_future", "the event time lies too far ahead")
 
 
 def _filtered(reason: str, when: EventTime | None, identifier: str) -> Filtered:

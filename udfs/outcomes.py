@@ -6,31 +6,36 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from udfs.dead_letter import DeadLetter
+from udfs.record import AgentPart, ClientPart, ReferrerPart, RequestPart
 
 
 class Enriched(NamedTuple):
-    """A good record: what windows and filters need as values, and the whole as JSON.
+    """A good record: the parts it is made of, and the whole as JSON.
 
     A NamedTuple because one is made for every line: 0.4 us, a frozen dataclass takes 1.9 us.
     """
 
     event_time_ms: int
-    host: str | None
-    """As the record shows it."""
-    webpage: str | None
+    client: ClientPart
+    request: RequestPart
     status: int
     size: int | None
-    country: str | None
-    device_type: str
-    browser: str | None
-    os: str | None
-    referer_type: str
-    referring_site: str | None
-    is_bot: bool
+    referrer: ReferrerPart
+    agent: AgentPart
     issues: tuple[str, ...]
     client_address: str | None
     """As the log has it, for look-ups; None unless they are wanted."""
     json: str
+
+    @property
+    def host(self) -> str | None:
+        """The client as the record shows it."""
+        return self.client.host
+
+    @property
+    def webpage(self) -> str | None:
+        """Name of the page asked for."""
+        return self.request.webpage
 
 
 @dataclass(frozen=True, slots=True)

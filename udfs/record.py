@@ -17,6 +17,7 @@ import orjson
 
 from udfs.filters import Rule
 from udfs.geo import GeoLocation
+from udfs.keys import key, keys
 from udfs.masking import Searchable
 from udfs.pages import Page, Referrer, Request
 from udfs.quality import quality_json
@@ -66,6 +67,8 @@ class ClientPart:
     """As the record shows it."""
     country: str | None
     issues: tuple[str, ...]
+    keys: str
+    """``host`` and ``country`` as keys."""
     json_host: str
     json_place: str
     """``city`` to ``location``."""
@@ -83,6 +86,8 @@ class RequestPart:
     rule: Rule
     issues: tuple[str, ...]
     webpage: str | None
+    keys: str
+    """``webpage`` as a key."""
     json_line: str
     json_webpage: str
     json_request: str
@@ -100,6 +105,8 @@ class ReferrerPart:
     issues: tuple[str, ...]
     type: str
     site: str | None
+    keys: str
+    """``type`` and ``site`` as keys."""
     json_referer: str
     json_page: str
 
@@ -116,6 +123,8 @@ class AgentPart:
     os: str | None
     device_type: str
     is_bot: bool
+    keys: str
+    """``device_type``, ``browser``, ``os`` and ``is_bot`` (1 or 0) as keys."""
     json_agent: str
     json_families: str
     """``os`` and ``browser``."""
@@ -146,6 +155,7 @@ def client_part(host: str | None, place: GeoLocation | None, issues: tuple[str, 
         host,
         country,
         issues,
+        keys(host, country),
         _value(host),
         _members(city=city, country=country, location=location),
         _value(code),
@@ -168,9 +178,11 @@ def request_part(
         rule,
         issues,
         page.name,
+        key(page.name),
         _value(field),
         _value(page.name),
-        _members(method=request.method, path=request.path, protocol=request.protocol),
+        f'"method":{_value(request.method)},"path":{_value(request.path)},'
+        f'"protocol":{_value(request.protocol)}',
         "null" if page.depth is None else str(page.depth),
         _boolean(page.is_static),
     )
@@ -191,6 +203,7 @@ def referrer_part(
         issues,
         referrer.type,
         referrer.site,
+        keys(referrer.type, referrer.site),
         _value(shown),
         _value(referrer.page),
     )
@@ -215,6 +228,7 @@ def agent_part(
         agent.os,
         agent.device_type,
         agent.is_bot,
+        keys(agent.device_type, agent.browser, agent.os, "1" if agent.is_bot else "0"),
         _value(shown),
         _members(os=agent.os, browser=agent.browser),
         _members(

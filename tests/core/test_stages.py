@@ -20,8 +20,10 @@ from tests.core.support import (
 from udfs.basic_record import MEMBERS, SCHEMA
 from udfs.enrichment import Enricher
 from udfs.outcomes import Enriched
+from udfs.progress import StreamProgress
 from udfs.properties import Properties
 from udfs.record import FIELDS
+from udfs.wire import pack
 
 BOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
 
@@ -48,7 +50,10 @@ class Stages:
                 continue
             assert isinstance(once, Enriched), (once, first)
             (second,) = self.advanced.process(first.json.encode())
-            assert second == once
+            # What SQL gets and what is written. Filters and checks were the first stage's.
+            assert isinstance(second, Enriched)
+            assert second.json == once.json
+            assert pack([second], StreamProgress(1)) == pack([once], StreamProgress(1))
 
 
 SETTINGS: dict[str, Properties] = {
@@ -148,8 +153,9 @@ def test_a_basic_record() -> None:
     assert body["quality"] == {"status": "ok", "issues": []}
     assert "alice" not in json.dumps(body)
     outcome = basic()
-    assert (outcome.country, outcome.browser, outcome.device_type) == (None, None, "other")
-    assert (outcome.host, outcome.webpage, outcome.referer_type) == (
+    assert outcome.client.country is None
+    assert (outcome.agent.browser, outcome.agent.device_type) == (None, "other")
+    assert (outcome.client.host, outcome.request.webpage, outcome.referrer.type) == (
         "81.2.69.142",
         "product",
         "internal",

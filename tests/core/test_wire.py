@@ -1,5 +1,5 @@
 import json
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -7,25 +7,58 @@ from hypothesis import strategies as st
 
 from tests.core.support import FIREFOX, NOW, combined, enricher, geo_enricher
 from udfs.dead_letter import DeadLetter
+from udfs.filters import Rule
+from udfs.geo import GeoLocation
+from udfs.keys import MAX_KEY_LENGTH
+from udfs.masking import NOTHING_SEARCHABLE
 from udfs.outcomes import DeadLettered, Enriched, Filtered
+from udfs.pages import NO_REQUEST, Page, Referrer
 from udfs.progress import StreamProgress
-from udfs.wire import FIELDS, MAX_KEY_LENGTH, pack, unpack
+from udfs.record import (
+    AgentPart,
+    ClientPart,
+    ReferrerPart,
+    RequestPart,
+    agent_part,
+    client_part,
+    referrer_part,
+    request_part,
+)
+from udfs.user_agent import UserAgent
+from udfs.wire import FIELDS, pack, unpack
 
 TIME = 1_761_646_530_000
 
+
+def client(host: str | None = "81.2.69.142", country: str | None = "United Kingdom") -> ClientPart:
+    return client_part(host, GeoLocation(None, country, "GB", None, None), ())
+
+
+def request(webpage: str | None = "product") -> RequestPart:
+    page = Page(webpage, 1, is_static=False)
+    return request_part("-", NO_REQUEST, page, Rule.KEEP, (), searchable=NOTHING_SEARCHABLE)
+
+
+def referrer(site: str | None = "www.google.com") -> ReferrerPart:
+    found = Referrer("search", site, None)
+    return referrer_part("-", "-", found, (), searchable=NOTHING_SEARCHABLE)
+
+
+def agent(
+    browser: str | None = "Firefox", os: str | None = "Linux", *, is_bot: bool = False
+) -> AgentPart:
+    found = UserAgent(browser, None, os, None, "desktop", is_bot=is_bot)
+    return agent_part("-", "-", found, Rule.KEEP, (), searchable=NOTHING_SEARCHABLE)
+
+
 RECORD = Enriched(
     event_time_ms=TIME,
-    host="81.2.69.142",
-    webpage="product",
+    client=client(),
+    request=request(),
     status=200,
     size=1234,
-    country="United Kingdom",
-    device_type="desktop",
-    browser="Firefox",
-    os="Linux",
-    referer_type="search",
-    referring_site="www.google.com",
-    is_bot=False,
+    referrer=referrer(),
+    agent=agent(),
     issues=("private_address", "another"),
     client_address="81.2.69.143",
     json='{"a":1}',
@@ -41,32 +74,32 @@ def started() -> StreamProgress:
 
 def test_fields_are_those_the_sql_splits() -> None:
     assert FIELDS == (
-        "kind", "event_time_ms", "watermark_ms", "host", "webpage", "status", "bytes", "country",
-        "device_type", "browser", "os", "referer_type", "referring_site", "is_bot", "issues",
-        "client_address", "reason", "body",
+        "kind", "event_time_ms", "watermark_ms", "host", "country", "webpage", "status", "bytes",
+        "referer_type", "referring_site", "device_type", "browser", "os", "is_bot", "issues",
+        "reason", "body",
     )  # fmt: skip
 
 
 def test_an_enriched_record() -> None:
     assert pack([RECORD], started()) == "\x1f".join(
         [
-            "E", str(TIME), str(TIME), "81.2.69.142", "product", "200", "1234", "United Kingdom",
-            "desktop", "Firefox", "Linux", "search", "www.google.com", "0",
-            "private_address,another", "81.2.69.143", "", '{"a":1}',
+            "E", str(TIME), str(TIME), "81.2.69.142", "United Kingdom", "product", "200", "1234",
+            "search", "www.google.com", "desktop", "Firefox", "Linux", "0",
+            "private_address,another", "", '{"a":1}',
         ]
     )  # fmt: skip
 
 
 def test_what_is_absent_is_null() -> None:
     bare = RECORD._replace(
-        webpage=None, size=None, country=None, browser=None, os=None, referring_site=None,
-        is_bot=True, issues=(), host=None, client_address=None,
+        client=client(None, None), request=request(None), size=None, referrer=referrer(None),
+        agent=agent(None, None, is_bot=True), issues=(),
     )  # fmt: skip
     (event,) = unpack(pack([bare], StreamProgress(1)))
     absent = {name for name, value in event.items() if value is None}
     assert absent == {
         "watermark_ms", "host", "webpage", "bytes", "country", "browser", "os", "referring_site",
-        "issues", "client_address", "reason",
+        "issues", "reason",
     }  # fmt: skip
     assert event["is_bot"] == "1"
 
@@ -114,34 +147,31 @@ def test_in_an_outage_dead_letters_have_the_time_of_the_clock() -> None:
     assert last["event_time_ms"] == last["watermark_ms"] == str(TIME + 999_000)
 
 
-def with_text(field: str, value: str) -> Enriched:
-    values: dict[str, Any] = {field: value}
-    return RECORD._replace(**values)
+WITH_TEXT: dict[str, Callable[[str], Enriched]] = {
+    "host": lambda text: RECORD._replace(client=client(host=text)),
+    "country": lambda text: RECORD._replace(client=client(country=text)),
+    "webpage": lambda text: RECORD._replace(request=request(text)),
+    "referring_site": lambda text: RECORD._replace(referrer=referrer(text)),
+    "browser": lambda text: RECORD._replace(agent=agent(browser=text)),
+    "os": lambda text: RECORD._replace(agent=agent(os=text)),
+}
 
 
-@pytest.mark.parametrize(
-    "field", ["host", "webpage", "country", "browser", "os", "referring_site", "client_address"]
-)
+@pytest.mark.parametrize("field", WITH_TEXT)
 @pytest.mark.parametrize("separator", ["\x1e", "\x1f"])
 def test_separators_in_values_are_replaced(field: str, separator: str) -> None:
-    spoilt = with_text(field, f"a{separator}b")
+    spoilt = WITH_TEXT[field](f"a{separator}b")
     (event,) = unpack(pack([spoilt], started()))
     assert event[field] == "a\ufffdb"
     assert event["body"] == RECORD.json
 
 
-@pytest.mark.parametrize("field", ["host", "webpage", "referring_site"])
+@pytest.mark.parametrize("field", WITH_TEXT)
 def test_keys_are_cut(field: str) -> None:
-    (event,) = unpack(pack([with_text(field, "ü" * 10_000)], started()))
+    (event,) = unpack(pack([WITH_TEXT[field]("ü" * 10_000)], started()))
     assert event[field] == "ü" * MAX_KEY_LENGTH
     (short,) = unpack(pack([RECORD], started()))
     assert {**event, field: None} == {**short, field: None}
-
-
-def test_keys_that_are_long_only_together_are_kept_whole() -> None:
-    long = RECORD._replace(host="h" * 200, webpage="w" * 200)
-    (event,) = unpack(pack([long], started()))
-    assert (event["host"], event["webpage"]) == ("h" * 200, "w" * 200)
 
 
 def test_the_watermark_goes_with_the_lines_of_a_record() -> None:
