@@ -24,6 +24,7 @@ REGIONS = ManualArgs(regions=[REGION, "us-east-1"])
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:weblog-salt-AbCdEf"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
+LETTER_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:letters"
 DELIVERY = f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/weblog"
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/pages"
 EVERYTHING = {
@@ -32,6 +33,7 @@ EVERYTHING = {
     "PrivacyProfile": "strict",
     "SaltArn": SECRET,
     "AlertTopicArn": TOPIC,
+    "DeadLetterTopicArn": LETTER_TOPIC,
     "DeliveryStreamArn": DELIVERY,
     "FilesBucket": "lake",
     "ReferenceTableArn": TABLE,
@@ -252,6 +254,7 @@ def test_the_application_may_do_what_the_connectors_do(template: Mapping[str, An
         ({"ReferenceTableArn": TABLE}, {"dynamodb:BatchGetItem"}, TABLE),
         ({"DeliveryStreamArn": DELIVERY}, {"firehose:PutRecordBatch"}, DELIVERY),
         ({"AlertTopicArn": TOPIC}, {"sns:Publish"}, TOPIC),
+        ({"DeadLetterTopicArn": LETTER_TOPIC}, {"sns:Publish"}, LETTER_TOPIC),
         (
             {"FilesBucket": "lake", "FilesPrefix": "logs/web"},
             {
@@ -280,21 +283,24 @@ def test_a_right_comes_with_the_setting_that_needs_it(
 
 
 def test_pipes_move_what_the_job_wrote(template: Mapping[str, Any]) -> None:
-    resolve = Resolver(template, PARAMETERS | {"AlertTopicArn": TOPIC})
+    topics = {"AlertTopicArn": TOPIC, "DeadLetterTopicArn": LETTER_TOPIC}
+    resolve = Resolver(template, PARAMETERS | topics)
     pipes = {
         resolve(one["Name"]): resolve(one) for _, one in resources(template, "AWS::Pipes::Pipe")
     }
-    assert pipes.keys() == {"weblog-dead-letters", "weblog-alerts"}
+    assert pipes.keys() == {"weblog-dead-letters", "weblog-dead-letters-topic", "weblog-alerts"}
     for name, pipe in pipes.items():
-        assert pipe["Source"].endswith(f":stream/{name}")
+        assert pipe["Source"].endswith(f":stream/{name.removesuffix('-topic')}")
         assert pipe["TargetParameters"] == {"InputTemplate": "<$.data>"}
         batch = pipe["SourceParameters"]["KinesisStreamParameters"]["BatchSize"]
         # What SendMessageBatch and PublishBatch take.
         assert batch <= 10
     assert pipes["weblog-alerts"]["Target"] == TOPIC
+    assert pipes["weblog-dead-letters-topic"]["Target"] == LETTER_TOPIC
     without = Resolver(template, PARAMETERS)
-    assert not without.is_made("AlertPipe")
-    assert not without.is_made("AlertPipeRole")
+    for pipe in ("AlertPipe", "DeadLetterTopicPipe"):
+        assert not without.is_made(pipe)
+        assert not without.is_made(f"{pipe}Role")
 
 
 @pytest.mark.parametrize("given", [{}, {"KeyArn": KEY}])
