@@ -63,6 +63,8 @@ FIGURES: tuple[Figure, ...] = (
             jobs.yardstick, kind="identity", mode="process", slots=2),
     _figure("yardstick.naive.process", "job, a function for each field, process", jobs.yardstick,
             kind="naive", mode="process"),
+    _figure("yardstick.naive.process.2slots", "job, a function for each field, process, 2 slots",
+            jobs.yardstick, kind="naive", mode="process", slots=2),
     *(
         figure
         for mode in _JOB_MODES

@@ -37,6 +37,9 @@ from flink_app.local.job import RunningJob
 # Each look makes Flink gather the metrics of every operator: five a second took a fifth of the
 # CPU time of the job with all outputs.
 _POLL_S = 1.0
+# Jobs that hardly do anything end in a few seconds.
+_QUICK_POLL_S = 0.2
+_QUICK_KINDS = frozenset({"passthrough", "identity"})
 YARDSTICK_MAIN = Path(__file__).with_name("yardstick_job.py")
 # The heap of one KPU of Managed Flink.
 JVM_ENVIRONMENT = {"JAVA_TOOL_OPTIONS": "-Xmx3g"}
@@ -151,12 +154,13 @@ def _watch(
     slots: int = 1,
     with_memory: bool = False,
 ) -> Watched:
+    poll_s = _QUICK_POLL_S if kind in _QUICK_KINDS else _POLL_S
     options = cluster.ClusterOptions(
         work_directory=folder,
         parallelism=slots,
         rest_port=cluster.free_port(),
         environment=JVM_ENVIRONMENT | ({KIND_VARIABLE: kind} if kind else {}),
-        extra={"metrics.fetcher.update-interval": str(int(_POLL_S * 1000))},
+        extra={"metrics.fetcher.update-interval": str(int(poll_s * 1000))},
     )
     main = YARDSTICK_MAIN if kind else cluster.MAIN
     watched = Watched(started=monotonic())
@@ -170,7 +174,7 @@ def _watch(
                 watched.cpu.append((progress.lines, process_group_cpu(running.pid)))
                 if with_memory:
                     watched.memory.append((progress.lines, process_group_memory(running.pid)))
-            running.wait(_POLL_S)
+            running.wait(poll_s)
         watched.ended = monotonic()
     running.check()
     return watched

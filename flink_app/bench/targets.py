@@ -158,10 +158,29 @@ TARGETS: tuple[Target, ...] = (
             ),
         )
     ),
+    # Two subtasks on the two cores: while one waits for its worker, the other has work.
+    _ratio(
+        "enrichment only, process, 2 slots / one straightforward loop",
+        "job.enrich.process.2slots",
+        "loop.straightforward",
+        1.5,
+    ),
+    _ratio(
+        "enrichment only, process, 2 slots / a function for each field, 2 slots",
+        "job.enrich.process.2slots",
+        "yardstick.naive.process.2slots",
+        3.0,
+    ),
     _share_of_parts(
         "enrichment only, process, 2 slots / what border and core allow",
         "job.enrich.process.2slots",
         "yardstick.identity.process.2slots",
+    ),
+    _ratio(
+        "all outputs to files / enrichment only to nowhere, process, 2 slots",
+        "job.full.process.2slots",
+        "job.enrich.process.2slots",
+        0.6,
     ),
     Target(
         "look-ups of 200 ms, usual mix of hosts, one subtask",
