@@ -8,7 +8,7 @@ from collections.abc import Callable
 # Lines in a row without a usable time before the clock on the wall takes over.
 _FAILURES = 20
 # How long a stream must have shown nothing else before it is taken to be a live one.
-_SECONDS_WITHOUT_ANY_TIME = 60.0
+_SECONDS_WITHOUT_ANY_TIME = 30.0
 
 
 class StreamProgress:
@@ -22,7 +22,7 @@ class StreamProgress:
     Where no line has a usable time, as in an outage, time still has to go on: windows would never
     close, and the alert about the outage with them. So after twenty such lines in a row the
     progress moves on as the clock on the wall does. A replay is not disturbed: it is through with
-    them in a moment. A stream that has shown nothing else for a minute is taken to be a live one,
+    them in a moment. A stream that has shown nothing else for half a minute is taken to be live,
     and the clock's time for its own.
     """
 

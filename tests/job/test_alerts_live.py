@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
 LINES_AT_ONCE = 5
 PAUSE_SECONDS = 0.1
-# The stream has to be bad for a minute before the clock on the wall is taken for its time.
+# The stream has to be bad for half a minute before the clock on the wall is taken for its time.
 ALERT_SECONDS = 100
 
 
