@@ -6,11 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from udfs.metrics import good_lines
+
 if TYPE_CHECKING:
     from lambda_app.delivery import Receipt
-
-# Blank lines are no evidence that the data is good.
-_NO_EVIDENCE = frozenset({"blank_line"})
 
 
 @dataclass(slots=True)
@@ -55,9 +54,7 @@ class Tally:
     def is_outage(self, minimum_lines: int) -> bool:
         """Whether not one line was good, and there were enough of them to judge."""
         bad = self.dead_lettered.total()
-        good = self.enriched + sum(
-            count for reason, count in self.filtered.items() if reason not in _NO_EVIDENCE
-        )
+        good = good_lines(self.enriched, self.filtered)
         return 0 < minimum_lines <= bad and good == 0
 
     def main_problem(self) -> str:

@@ -7,18 +7,15 @@ record, no secret and no path gets here.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from secrets import token_hex
 from typing import Any
 
 from udfs.log_line import Level, LogHead, log_line
-from udfs.metrics import Sums
+from udfs.metrics import Sums, good_lines
 
 # As many bad lines and no good one are a fault of the feed or of the job, not of the lines.
 _OUTAGE_LINES = 20
-# Blank lines are no evidence that the data is good.
-_NO_EVIDENCE = frozenset({"blank_line"})
 
 
 class WorkerLog:
@@ -40,15 +37,11 @@ class WorkerLog:
         self._worker = token_hex(4)
         self._lines = 0
         self._since = clock()
-        self._clear()
+        self._sums = Sums()
 
     def add(self, sums: Sums) -> None:
         """Adds counts to the interval's."""
-        self._records += sums.records
-        self._enriched += sums.enriched
-        self._filtered.update(sums.filtered)
-        self._dead_lettered.update(sums.dead_lettered)
-        self._seconds += sums.seconds
+        self._sums += sums
 
     def interval(self, cache_hits: Mapping[str, int]) -> None:
         """Writes the line of the interval that ends now; none if nothing came.
@@ -56,36 +49,28 @@ class WorkerLog:
         Args:
             cache_hits: Percent found, by cache, since the worker's start.
         """
-        now = self._clock()
-        if self._records:
-            failed = self._dead_lettered.total()
-            lines = self._enriched + self._filtered.total() + failed
+        now, sums = self._clock(), self._sums
+        if sums.records:
+            failed = sum(sums.dead_lettered.values())
             more = {
                 "interval_ms": round((now - self._since) * 1000),
-                "lines_in": lines,
-                "lines_enriched": self._enriched,
-                "lines_filtered": self._filtered.total(),
+                "lines_in": sums.lines,
+                "lines_enriched": sums.enriched,
+                "lines_filtered": sum(sums.filtered.values()),
                 "lines_dead_lettered": failed,
-                "enrichment_micros_per_line": round(self._seconds * 1e6 / lines, 1),
-                **{f"filtered_{reason}": n for reason, n in self._filtered.items()},
-                **{f"dead_lettered_{stage}": n for stage, n in self._dead_lettered.items()},
+                "enrichment_micros_per_line": round(sums.seconds * 1e6 / sums.lines, 1),
+                **{f"filtered_{reason}": n for reason, n in sums.filtered.items()},
+                **{f"dead_lettered_{stage}": n for stage, n in sums.dead_lettered.items()},
                 **{f"{name}_cache_hit_percent": percent for name, percent in cache_hits.items()},
             }
-            work = (self._seconds * 1000, self._records, failed)
-            self._line("interval", self._level(), more, work)
-        self._clear()
+            work = (sums.seconds * 1000, sums.records, failed)
+            self._line("interval", _level(sums, failed), more, work)
+        self._sums = Sums()
         self._since = now
 
     def event(self, event_type: str, level: Level, **more: str) -> None:
         """Writes the line of something that happened; `more` are texts of this project."""
         self._line(event_type, level, more, (0.0, 0, 0))
-
-    def _level(self) -> Level:
-        failed = self._dead_lettered.total()
-        filtered = sum(n for reason, n in self._filtered.items() if reason not in _NO_EVIDENCE)
-        if failed >= _OUTAGE_LINES and not self._enriched and not filtered:
-            return "ERROR"
-        return "WARNING" if failed else "INFO"
 
     def _line(
         self,
@@ -104,8 +89,8 @@ class WorkerLog:
         )
         self._write(level, log_line(head, more))
 
-    def _clear(self) -> None:
-        self._records = self._enriched = 0
-        self._filtered: Counter[str] = Counter()
-        self._dead_lettered: Counter[str] = Counter()
-        self._seconds = 0.0
+
+def _level(sums: Sums, failed: int) -> Level:
+    if failed >= _OUTAGE_LINES and not good_lines(sums.enriched, sums.filtered):
+        return "ERROR"
+    return "WARNING" if failed else "INFO"

@@ -24,6 +24,17 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.
 
 SALT = b"sixteen bytes or more"
 
+LOG_HEAD = [
+    "timestamp",
+    "level",
+    "request_id",
+    "event_type",
+    "duration_ms",
+    "records_processed",
+    "records_failed",
+]
+"""The fields that every structured log line begins with."""
+
 
 def enricher(properties: Properties | None = None, salt: bytes | None = SALT) -> Enricher:
     """An enricher whose clock stands at NOW."""

@@ -7,20 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.core.support import LOG_HEAD
 from udfs.log_line import Level, LogHead, log_line
 from udfs.metrics import Sums
 from udfs.upkeep import Upkeep
 from udfs.worker_log import WorkerLog
-
-HEAD = [
-    "timestamp",
-    "level",
-    "request_id",
-    "event_type",
-    "duration_ms",
-    "records_processed",
-    "records_failed",
-]
 
 
 class Writer:
@@ -53,7 +44,7 @@ def test_an_interval_is_one_line_of_all_sums(writer: Writer, log: WorkerLog) -> 
     log.interval({"agent": 93})
 
     (line,) = writer.lines
-    assert list(line)[: len(HEAD)] == HEAD
+    assert list(line)[: len(LOG_HEAD)] == LOG_HEAD
     assert line["timestamp"] == "2026-01-01T00:01:00.000Z"
     assert line["event_type"] == "interval"
     assert line["level"] == "WARNING"

@@ -15,7 +15,7 @@ from lambda_app.log import Invocation, invocation_line
 from lambda_app.records import RecordProcessor
 from lambda_app.settings import Settings
 from lambda_app.tally import Tally
-from tests.core.support import NOW, combined, enricher
+from tests.core.support import LOG_HEAD, NOW, combined, enricher
 from tests.lambda_app.support import (
     BAD,
     GOOD,
@@ -24,16 +24,6 @@ from tests.lambda_app.support import (
     firehose_event,
     transformation,
 )
-
-HEAD = [
-    "timestamp",
-    "level",
-    "request_id",
-    "event_type",
-    "duration_ms",
-    "records_processed",
-    "records_failed",
-]
 
 
 def function(lines: list[str], dead_letters: FakeTarget | None = None) -> Function:
@@ -55,7 +45,7 @@ def logged(records: list[bytes]) -> dict[str, Any]:
 def test_one_line_for_each_invocation() -> None:
     line = logged([GOOD, GOOD, BAD, b"\n"])
 
-    assert list(line)[: len(HEAD)] == HEAD
+    assert list(line)[: len(LOG_HEAD)] == LOG_HEAD
     assert line["timestamp"] == "2026-01-01T00:00:00.000Z"
     assert line["level"] == "WARNING"
     assert line["request_id"] == FakeContext.aws_request_id
