@@ -86,7 +86,7 @@ def _assign_event_time(t_env: StreamTableEnvironment, settings: JobSettings) -> 
 
     The trip is made by way of Java: Python's `to_data_stream` would turn each row, long JSON
     included, into objects of Flink's external types and back. Flink's internal rows (RowData)
-    pass unchanged, which saves about a fifth of the JVM's time.
+    pass unchanged, which saves about a tenth of the JVM's time.
 
     The watermark follows progress_time, not event_time: a line with a wrong date has its
     own event_time, but does not move the stream's progress (udfs/progress.py).
