@@ -7,9 +7,9 @@ known text, so the additions go in between without reading the JSON again: 2.5 u
 from __future__ import annotations
 
 from udfs.outcomes import Enriched
-from udfs.quality import LOOKUP_FAILED, quality_json
+from udfs.quality import LOOKUP_FAILED, quality_member
 
-_EVENT_ID_LENGTH = len(',"event_id":""}') + 32
+_EVENT_ID_LENGTH = len('"event_id":""}') + 32
 
 
 def with_additions(outcome: Enriched, members: str, *, failed: bool = False) -> Enriched:
@@ -23,8 +23,8 @@ def with_additions(outcome: Enriched, members: str, *, failed: bool = False) -> 
     json, issues = outcome.json, outcome.issues
     rest, event_id = json[:-_EVENT_ID_LENGTH], json[-_EVENT_ID_LENGTH:]
     if failed and LOOKUP_FAILED not in issues:
-        rest = rest.removesuffix(quality_json(issues))
+        rest = rest.removesuffix(quality_member(issues))
         issues = (*issues, LOOKUP_FAILED)
-        rest += quality_json(issues)
+        rest += quality_member(issues)
     # The address was for the look-up alone: it must not travel on beside a masked host.
-    return outcome._replace(issues=issues, client_address=None, json=f"{rest},{members}{event_id}")
+    return outcome._replace(issues=issues, client_address=None, json=f"{rest}{members},{event_id}")

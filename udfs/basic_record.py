@@ -15,7 +15,7 @@ import orjson
 
 from udfs.access_log import LogLine
 from udfs.errors import ValidationError
-from udfs.quality import PRIVATE_ADDRESS, SEVERITIES, quality_json, status_of
+from udfs.quality import PRIVATE_ADDRESS, SEVERITIES, quality_member, status_of
 from udfs.record import ClientPart, ReferrerPart, RequestPart, StatusPart
 
 SCHEMA = "weblog.basic/1"
@@ -69,10 +69,9 @@ def encode_basic(  # noqa: PLR0917 - as for the enriched record
 ) -> str:
     """Put a basic record together; the arguments are those of :func:`udfs.record.encode`."""
     return (
-        f'{{"host":{client.json_host},"datetime":"{timestamp}","request":{request.json_line},'
-        f'"response":"{status.status}","bytes":"{size_text}","referer":{referer.json_referer},'
-        f'"agent":{json_agent},{request.json_request},"event_time":"{event_time}",'
-        f'"status_class":"{status.json_class}","quality":{quality_json(issues)},'
+        f'{{{client.json_host}"datetime":"{timestamp}",{request.json_line}{status.json_response}'
+        f'"bytes":"{size_text}",{referer.json_referer}{json_agent}{request.json_request}'
+        f'"event_time":"{event_time}",{status.json_class}{quality_member(issues)}'
         f'"masked":{"true" if masked else "false"},"schema":"{SCHEMA}","event_id":"{event_id}"}}'
     )
 

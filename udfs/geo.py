@@ -161,15 +161,18 @@ class GeoDatabaseFile:
 
 
 def _location(record: Any) -> GeoLocation:
-    country = record.get("country", {})
-    location = record.get("location", {})
+    country = record.get("country", _NOTHING)
+    location = record.get("location", _NOTHING)
     return GeoLocation(
-        city=record.get("city", {}).get("names", {}).get("en"),
-        country=country.get("names", {}).get("en"),
-        country_code=country.get("iso_code"),
-        latitude=location.get("latitude"),
-        longitude=location.get("longitude"),
+        record.get("city", _NOTHING).get("names", _NOTHING).get("en"),
+        country.get("names", _NOTHING).get("en"),
+        country.get("iso_code"),
+        location.get("latitude"),
+        location.get("longitude"),
     )
+
+
+_NOTHING: dict[str, Any] = {}
 
 
 # Without leading zeros, which some take for octal numbers.

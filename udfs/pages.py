@@ -101,16 +101,17 @@ def describe_page(target: str) -> Page:
 
 def path_of(target: str) -> str:
     """Path of a request's target or of a URL, without query and fragment; nothing without one."""
-    path = target if target.startswith("/") else _path_of_url(target)
-    return path.partition("?")[0].partition("#")[0]
+    if not target.startswith("/"):
+        _, mark, rest = target.partition("://")
+        if not mark:
+            return ""
+        target = _after_authority(rest, _authority_of(rest))
+    return target.partition("?")[0].partition("#")[0]
 
 
-def _path_of_url(url: str) -> str:
-    """Path of an absolute URL with all that follows it; nothing when it is no URL."""
-    _, mark, rest = url.partition("://")
-    if not mark:
-        return ""
-    path = rest[len(_authority_of(rest)) :]
+def _after_authority(url_rest: str, authority: str) -> str:
+    """Path of an absolute URL with all that follows it."""
+    path = url_rest[len(authority) :]
     return path if path.startswith("/") else f"/{path}"
 
 
@@ -145,17 +146,26 @@ def describe_referrer(referrer: str, internal_hosts: frozenset[str]) -> Referrer
     if referrer in {"", "-"}:
         return NO_REFERRER
     scheme, mark, rest = referrer.partition("://")
-    site = _host_of(_authority_of(rest))
-    if not mark or _HOST.fullmatch(site) is None or _SCHEME.fullmatch(scheme) is None:
+    authority = _authority_of(rest)
+    site = _site(scheme, authority) if mark else None
+    if site is None:
         return Referrer("other", None, None)
-    return Referrer(referer_type(site, internal_hosts), site, page_name(_path_of_url(referrer)))
+    page = page_name(_after_authority(rest, authority))
+    return Referrer(referer_type(site, internal_hosts), site, page)
 
 
-def _host_of(authority: str) -> str:
+# Sites repeat even where referrers do not: 0.8 us less.
+@lru_cache(maxsize=4096)
+def _site(scheme: str, authority: str) -> str | None:
+    """Host name of a URL; None when it cannot be one."""
     host = authority.rpartition("@")[2].lower()
     if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0].rstrip(".")
+        host = host[1:].partition("]")[0]
+    else:
+        host = host.partition(":")[0].rstrip(".")
+    if _HOST.fullmatch(host) is None or _SCHEME.fullmatch(scheme) is None:
+        return None
+    return host
 
 
 _SEARCH_ENGINES = """
@@ -176,7 +186,7 @@ _GOOGLE_SEARCH = re.compile(r"(?:(?:www|images|encrypted|m|cse)\.)?google\.(?:co
 _MAX_LABELS = 6
 
 
-# Sites repeat even where referrers do not: 0.8 us less.
+# The same again.
 @lru_cache(maxsize=4096)
 def referer_type(site: str, internal_hosts: frozenset[str]) -> RefererType:
     """Tell what kind of site a lower-case host name is."""

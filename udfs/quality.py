@@ -63,6 +63,7 @@ def status_of(issues: tuple[str, ...]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def quality_json(issues: tuple[str, ...]) -> str:
-    """The record's ``quality`` object as JSON."""
-    return orjson.dumps({"status": status_of(issues), "issues": issues}).decode()
+def quality_member(issues: tuple[str, ...]) -> str:
+    """The record's ``quality`` as a member of its JSON, with a comma behind it."""
+    value = orjson.dumps({"status": status_of(issues), "issues": issues}).decode()
+    return f'"quality":{value},'

@@ -8,17 +8,12 @@ The tests prove that a record of checked parts and the schema agree.
 
 from __future__ import annotations
 
-import math
-import re
-
 from udfs.errors import ValidationError
 from udfs.geo import GeoLocation
 from udfs.user_agent import UserAgent
 
 MAX_TEXT = 1024
 """Characters of a name or version that a record may hold."""
-
-_COUNTRY_CODE = re.compile("[A-Za-z]{2}")
 
 
 def check_place(place: GeoLocation | None) -> None:
@@ -29,12 +24,13 @@ def check_place(place: GeoLocation | None) -> None:
     """
     if place is None:
         return
+    city, country, country_code, latitude, longitude = place
     if not (
-        _is_text(place.city)
-        and _is_text(place.country)
-        and _is_country_code(place.country_code)
-        and _is_degrees(place.latitude, 90)
-        and _is_degrees(place.longitude, 180)
+        _is_text(city)
+        and _is_text(country)
+        and _is_country_code(country_code)
+        and _is_degrees(latitude, 90)
+        and _is_degrees(longitude, 180)
     ):
         raise _violation("the place of the client")
 
@@ -55,15 +51,17 @@ def _is_text(value: object) -> bool:
 
 
 def _is_country_code(value: object) -> bool:
-    return value is None or (isinstance(value, str) and _COUNTRY_CODE.fullmatch(value) is not None)
+    return value is None or (
+        isinstance(value, str) and len(value) == 2 and value.isascii() and value.isalpha()
+    )
 
 
 def _is_degrees(value: object, limit: int) -> bool:
-    if value is None:
-        return True
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return math.isfinite(value) and -limit <= value <= limit
+    # A number that is none is not within any limits.
+    return value is None or (
+        (isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)))
+        and -limit <= value <= limit
+    )
 
 
 def _violation(what: str) -> ValidationError:

@@ -146,8 +146,10 @@ _PROBES = (
     (PROBE_SHELL, _SHELL),
     (PROBE_XSS, _XSS),
 )
+# What patterns hold that have a gap in them; searches are full of blanks.
+_WORDS_WITH_GAPS = ("or+", "and+", "union+", "waitfor+", "into+", "wget+", "curl+", "powershell")
 # What an ordinary target is made of.
-_ORDINARY = b"abcdefghijklmnopqrstuvwxyz0123456789/-_.~%&=?:,@!"
+_ORDINARY = b"abcdefghijklmnopqrstuvwxyz0123456789/-_.~%&=?:,@!+"
 
 
 def _probes(data: bytes) -> Issues:
@@ -167,6 +169,7 @@ def _probes(data: bytes) -> Issues:
         or "script:" in text
         or "xp_cmdshell" in text
         or "information_schema" in text
+        or ("+" in text and any(word in text for word in _WORDS_WITH_GAPS))
     ):
         return ()
     return tuple(_matching(data))

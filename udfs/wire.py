@@ -42,13 +42,18 @@ def pack(outcomes: Iterable[Outcome], progress: StreamProgress) -> str:
     Dead letters don't: their time is unknown or not to be trusted. They and all others without a
     time take the progress as their own, or 0 before there is any.
     """
-    return EVENT_SEPARATOR.join(
-        [
-            _pack_enriched(outcome, progress)
-            if isinstance(outcome, Enriched)
-            else _pack_other(outcome, progress)
-            for outcome in outcomes
-        ]
+    return EVENT_SEPARATOR.join([_pack(outcome, progress) for outcome in outcomes])
+
+
+def _pack(outcome: Outcome, progress: StreamProgress) -> str:
+    if not isinstance(outcome, Enriched):
+        return _pack_other(outcome, progress)
+    time, client, request, status, size, referrer, agent, issues, _, json = outcome
+    watermark = progress.observe(time)
+    return (
+        f"E\x1f{time}\x1f{'' if watermark is None else watermark}\x1f{client.keys}\x1f"
+        f"{request.keys}\x1f{status}\x1f{'' if size is None else size}\x1f{referrer.keys}\x1f"
+        f"{agent.keys}\x1f{','.join(issues) if issues else ''}\x1f\x1f{json}"
     )
 
 
@@ -62,16 +67,6 @@ def _pack_other(outcome: Filtered | DeadLettered, progress: StreamProgress) -> s
     if time is None:
         time = watermark or 0
     return f"{kind}\x1f{time}\x1f{_text(watermark)}\x1f{_NO_KEYS}\x1f{reason}\x1f{outcome.json}"
-
-
-def _pack_enriched(outcome: Enriched, progress: StreamProgress) -> str:
-    time, client, request, status, size, referrer, agent, issues, _, json = outcome
-    watermark = progress.observe(time)
-    return (
-        f"E\x1f{time}\x1f{'' if watermark is None else watermark}\x1f{client.keys}\x1f"
-        f"{request.keys}\x1f{status}\x1f{'' if size is None else size}\x1f{referrer.keys}\x1f"
-        f"{agent.keys}\x1f{','.join(issues) if issues else ''}\x1f\x1f{json}"
-    )
 
 
 def _text(value: object) -> str:

@@ -2,18 +2,18 @@ import json
 
 import pytest
 
-from udfs.quality import PRIVATE_ADDRESS, SEVERITIES, Severity, quality_json, status_of
+from udfs.quality import PRIVATE_ADDRESS, SEVERITIES, Severity, quality_member, status_of
 
 
 def test_no_issue_is_ok() -> None:
-    assert quality_json(()) == '{"status":"ok","issues":[]}'
+    assert quality_member(()) == '"quality":{"status":"ok","issues":[]},'
 
 
 def test_an_information_does_not_change_the_status() -> None:
     assert SEVERITIES[PRIVATE_ADDRESS] is Severity.INFO
-    assert json.loads(quality_json((PRIVATE_ADDRESS,))) == {
-        "status": "ok",
-        "issues": ["private_address"],
+    members = quality_member((PRIVATE_ADDRESS,)).removesuffix(",")
+    assert json.loads(f"{{{members}}}") == {
+        "quality": {"status": "ok", "issues": ["private_address"]}
     }
 
 

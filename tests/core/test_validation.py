@@ -129,7 +129,8 @@ def test_languages_of_user_agents_are_no_commands(agent: str) -> None:
             ["union", "select", "+", " ", "/**/", "or", "and", "1", "=", "'", "..", "/", "\\",
              "etc", "passwd", "&&", "&", ";", "id", "cat", "wget", "http://", "bin", "sh",
              "<", "script", ":", "java", "(", ")", "{", "$", "sleep", "a", ".", "ini", "win",
-             "-", "cmd.exe"]
+             "-", "cmd.exe", "xor", "waitfor", "delay", "into", "outfile", "curl", "powershell",
+             "all", "distinct", "2"]
         ),
         max_size=8,
     ).map("".join)
