@@ -21,3 +21,16 @@ WHERE CURRENT_WATERMARK(event_time) IS NULL
 
 CREATE TEMPORARY VIEW timely_events AS
 SELECT * FROM timely_outcomes WHERE kind = 'E';
+
+-- Requests of each page per tumbling window, for all outputs that count by page. It
+-- runs once for all of them (flink_app/environment.py).
+CREATE TEMPORARY VIEW page_windows AS
+SELECT
+  window_start, window_end, window_time,
+  webpage,
+  COUNT(*)                                              AS requests,
+  COUNT(*) FILTER (WHERE status BETWEEN 400 AND 499)    AS client_errors,
+  COUNT(*) FILTER (WHERE status BETWEEN 500 AND 599)    AS server_errors,
+  COUNT(*) FILTER (WHERE POSITION(${probe_prefix} IN issues) > 0) AS probes
+FROM TUMBLE(TABLE timely_events, DESCRIPTOR(event_time), ${window_size})
+GROUP BY window_start, window_end, window_time, webpage;

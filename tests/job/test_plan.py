@@ -75,3 +75,11 @@ def test_all_outputs_share_one_scan(plans: dict[str, Any]) -> None:
     plan = plans["outputs"].partition(OPTIMIZED)[2]
     assert plan.count("TableSourceScan(") == 1
     assert "enrich(" not in plan
+
+
+def test_pages_are_counted_once_for_all_outputs_that_need_them(plans: dict[str, Any]) -> None:
+    plan = plans["outputs"].partition(OPTIMIZED)[2]
+    aggregations = [line for line in plan.splitlines() if " GlobalWindowAggregate(" in line]
+    by_page = [line for line in aggregations if "groupBy=[webpage]" in line]
+    # The tumbling windows for errors, ranks and alerts, and the sliding ones.
+    assert sorted(re.findall(r"TUMBLE|HOP", "".join(by_page))) == ["HOP", "TUMBLE"], by_page

@@ -17,9 +17,8 @@ SELECT
   CAST(window_start AS TIMESTAMP_LTZ(3)),
   CAST(window_end AS TIMESTAMP_LTZ(3)),
   webpage,
-  COUNT(*),
-  COUNT(*) FILTER (WHERE status BETWEEN 400 AND 499),
-  COUNT(*) FILTER (WHERE status BETWEEN 500 AND 599),
-  CAST(COUNT(*) FILTER (WHERE status >= 400) AS DOUBLE) / COUNT(*)${sink_values}
-FROM TUMBLE(TABLE timely_events, DESCRIPTOR(event_time), ${window_size})
-GROUP BY window_start, window_end, webpage;
+  requests,
+  client_errors,
+  server_errors,
+  CAST(client_errors + server_errors AS DOUBLE) / requests${sink_values}
+FROM page_windows;

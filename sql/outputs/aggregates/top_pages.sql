@@ -23,11 +23,7 @@ FROM (
     ROW_NUMBER() OVER (
       PARTITION BY window_start, window_end
       ORDER BY requests DESC, webpage ASC) AS page_rank
-  FROM (
-    SELECT window_start, window_end, webpage, COUNT(*) AS requests
-    FROM TUMBLE(TABLE timely_events, DESCRIPTOR(event_time), ${window_size})
-    WHERE webpage IS NOT NULL
-    GROUP BY window_start, window_end, webpage
-  )
+  FROM page_windows
+  WHERE webpage IS NOT NULL
 )
 WHERE page_rank <= ${top_n};

@@ -54,15 +54,14 @@ CREATE TEMPORARY VIEW page_measures AS
 SELECT
   window_start, window_end, window_time,
   webpage                                       AS subject,
-  COUNT(*)                                      AS lines,
+  requests                                      AS lines,
   CAST(0 AS BIGINT)                             AS dead_letters,
-  COUNT(*)                                      AS requests,
-  COUNT(*) FILTER (WHERE status >= 400)         AS errors,
-  COUNT(*) FILTER (WHERE status >= 500)         AS server_errors,
-  COUNT(*) FILTER (WHERE POSITION(${probe_prefix} IN issues) > 0) AS probes
-FROM TUMBLE(TABLE timely_events, DESCRIPTOR(event_time), ${window_size})
-WHERE webpage IS NOT NULL
-GROUP BY window_start, window_end, window_time, webpage;
+  requests,
+  client_errors + server_errors                 AS errors,
+  server_errors,
+  probes
+FROM page_windows
+WHERE webpage IS NOT NULL;
 
 CREATE TEMPORARY VIEW host_measures AS
 SELECT
