@@ -32,6 +32,15 @@ def _figure(name: str, title: str, function: Callable[..., Metrics], **arguments
 
 
 _JOB_MODES = ("process", "thread")
+# How each mode makes use of two cores: name, title and arguments.
+_ON_TWO_CORES: tuple[tuple[str, str, dict[str, object]], ...] = (
+    ("process.2slots", "process, 2 slots", {"mode": "process", "slots": 2}),
+    (
+        "thread.managers",
+        "thread, 2 TaskManagers",
+        {"mode": "thread", "slots": 2, "apart": True},
+    ),
+)
 
 FIGURES: tuple[Figure, ...] = (
     *(
@@ -59,12 +68,20 @@ FIGURES: tuple[Figure, ...] = (
                 kind="identity", mode=mode)
         for mode in _JOB_MODES
     ),
-    _figure("yardstick.identity.process.2slots", "job, identity function, process, 2 slots",
-            jobs.yardstick, kind="identity", mode="process", slots=2),
     _figure("yardstick.naive.process", "job, a function for each field, process", jobs.yardstick,
             kind="naive", mode="process"),
-    _figure("yardstick.naive.process.2slots", "job, a function for each field, process, 2 slots",
-            jobs.yardstick, kind="naive", mode="process", slots=2),
+    *(
+        figure
+        for suffix, words, layout in _ON_TWO_CORES
+        for figure in (
+            _figure(f"yardstick.identity.{suffix}", f"job, identity function, {words}",
+                    jobs.yardstick, kind="identity", **layout),
+            _figure(f"yardstick.naive.{suffix}", f"job, a function for each field, {words}",
+                    jobs.yardstick, kind="naive", **layout),
+            _figure(f"job.enrich.{suffix}", f"enrichment only, {words}", jobs.job,
+                    outputs="enriched", **layout),
+        )
+    ),
     *(
         figure
         for mode in _JOB_MODES
@@ -77,8 +94,8 @@ FIGURES: tuple[Figure, ...] = (
                     outputs="all", mode=mode, files=True),
         )
     ),
-    _figure("job.enrich.process.2slots", "enrichment only, process, 2 slots", jobs.job,
-            outputs="enriched", mode="process", slots=2),
+    _figure("job.enrich.process.2slots.files", "enrichment only to files, process, 2 slots",
+            jobs.job, outputs="enriched", mode="process", files=True, slots=2),
     _figure("job.full.process.2slots", "all outputs to files, process, 2 slots", jobs.job,
             outputs="all", mode="process", files=True, slots=2),
     *(

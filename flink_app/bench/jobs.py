@@ -31,6 +31,7 @@ from flink_app.bench.memory import (
     process_group_memory,
 )
 from flink_app.bench.setup import Setup, job_properties, write_properties
+from flink_app.bench.task_managers import TaskManagers
 from flink_app.bench.yardstick_job import KIND_VARIABLE
 from flink_app.local import cluster
 from flink_app.local.job import RunningJob
@@ -69,7 +70,15 @@ class Watched:
     ended: float = 0.0
 
 
-def job(setup: Setup, *, outputs: str, mode: str, files: bool = False, slots: int = 1) -> Metrics:
+def job(
+    setup: Setup,
+    *,
+    outputs: str,
+    mode: str,
+    files: bool = False,
+    slots: int = 1,
+    apart: bool = False,
+) -> Metrics:
     """The job itself, with the enriched output alone or all outputs.
 
     Args:
@@ -78,17 +87,20 @@ def job(setup: Setup, *, outputs: str, mode: str, files: bool = False, slots: in
         mode: `process` or `thread`.
         files: Whether outputs are written to files; else they are thrown away.
         slots: Subtasks; more than one read a file each.
+        apart: Each subtask in a TaskManager of its own, instead of all in one JVM.
     """
     with _folder(setup) as folder:
         sink = str(folder / "results") if files else "discard"
         properties = job_properties(
             setup, path=_path(setup, slots), mode=mode, outputs=outputs, sink=sink
         )
-        watched = _watch(folder, properties, slots=slots)
+        watched = _watch(folder, properties, slots=slots, apart=apart)
         return _metrics(watched, setup.input.records)
 
 
-def yardstick(setup: Setup, kind: str, *, mode: str, slots: int = 1) -> Metrics:
+def yardstick(
+    setup: Setup, kind: str, *, mode: str, slots: int = 1, apart: bool = False
+) -> Metrics:
     """One of the jobs that are there to compare with."""
     with _folder(setup) as folder:
         path, records = _path(setup, slots), setup.input.records
@@ -96,7 +108,7 @@ def yardstick(setup: Setup, kind: str, *, mode: str, slots: int = 1) -> Metrics:
             path = _repeated(Path(path), folder / "repeated")
             records *= _QUICK_REPEATS
         properties = job_properties(setup, path=path, mode=mode, outputs="enriched", sink="discard")
-        watched = _watch(folder, properties, kind=kind, slots=slots)
+        watched = _watch(folder, properties, kind=kind, slots=slots, apart=apart)
         return _metrics(watched, records)
 
 
@@ -166,6 +178,7 @@ def _watch(
     *,
     kind: str | None = None,
     slots: int = 1,
+    apart: bool = False,
     with_memory: bool = False,
 ) -> Watched:
     poll_s = _QUICK_POLL_S if kind in _QUICK_KINDS else _POLL_S
@@ -178,7 +191,8 @@ def _watch(
     )
     main = YARDSTICK_MAIN if kind else cluster.MAIN
     watched = Watched(started=monotonic())
-    with RunningJob(options, write_properties(properties, folder), main) as running:
+    start = TaskManagers if apart else RunningJob
+    with start(options, write_properties(properties, folder), main) as running:
         while running.running:
             progress = running.progress()
             now = monotonic()

@@ -39,16 +39,18 @@ def process_group_memory(leader: int) -> MemoryReading:
 
 @dataclass(frozen=True, slots=True)
 class CpuReading:
-    """Seconds of CPU time since their start, of the JVM and of all its Python workers."""
+    """Seconds of CPU time since their start, of all JVMs and of all Python workers."""
 
     jvm: float
     workers: float
 
 
 def process_group_cpu(leader: int) -> CpuReading:
-    """Reads the CPU time of a JVM, leader of its process group, and of its Python workers."""
-    workers = [pid for pid in _group(leader) if _WORKER in _command(pid)]
-    return CpuReading(_cpu_seconds(leader), sum(map(_cpu_seconds, workers)))
+    """Reads the CPU time of the JVMs and of the Python workers of a process group."""
+    commands = {pid: _command(pid) for pid in _group(leader)}
+    workers = [pid for pid, command in commands.items() if _WORKER in command]
+    jvms = [pid for pid, command in commands.items() if command.split(b"\0")[0].endswith(b"java")]
+    return CpuReading(sum(map(_cpu_seconds, jvms)), sum(map(_cpu_seconds, workers)))
 
 
 def _cpu_seconds(pid: int) -> float:

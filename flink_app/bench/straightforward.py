@@ -93,6 +93,11 @@ def page(url: str) -> str | None:
     return name.partition(".")[0] or "index"
 
 
+def instant(timestamp: str) -> str:
+    """A log's time in ISO 8601 and UTC."""
+    return datetime.strptime(timestamp, "%d/%b/%Y:%H:%M:%S %z").astimezone(UTC).isoformat()
+
+
 def enricher(database: Path) -> Callable[[bytes], str | None]:
     """Gives the function from the bytes of a line to its record as JSON.
 
@@ -109,7 +114,6 @@ def enricher(database: Path) -> Callable[[bytes], str | None]:
         method, path, protocol = words if len(words) == 3 else (None, None, None)
         place = locate(database, record["host"])
         agent = describe_agent(record["agent"])
-        when = datetime.strptime(record["datetime"], "%d/%b/%Y:%H:%M:%S %z").astimezone(UTC)
         record |= {
             "city": place["city"],
             "country": place["country"],
@@ -126,7 +130,7 @@ def enricher(database: Path) -> Callable[[bytes], str | None]:
             "method": method,
             "path": path,
             "protocol": protocol,
-            "event_time": when.isoformat(),
+            "event_time": instant(record["datetime"]),
             "status_class": record["response"][0] + "xx",
         }
         return json.dumps(record)

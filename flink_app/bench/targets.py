@@ -128,59 +128,52 @@ TARGETS: tuple[Target, ...] = (
         for mode in ("process", "thread")
         for target in (
             _ratio(
-                f"enrichment only, {mode} / one straightforward loop",
-                f"job.enrich.{mode}",
-                "loop.straightforward",
-                1.5,
-            ),
-            _ratio(
-                f"enrichment only, {mode} / a function for each field",
-                f"job.enrich.{mode}",
-                "yardstick.naive.process",
-                3.0,
-            ),
-            _share_of_parts(
-                f"enrichment only, {mode} / what border and core allow",
-                f"job.enrich.{mode}",
-                f"yardstick.identity.{mode}",
-            ),
-            _ratio(
                 f"all outputs / enrichment only, both to files, {mode}",
                 f"job.full.{mode}",
                 f"job.enrich.{mode}.files",
                 0.6,
             ),
-            _ratio(
-                f"all outputs to files / enrichment only to nowhere, {mode}",
-                f"job.full.{mode}",
-                f"job.enrich.{mode}",
-                0.6,
-            ),
         )
     ),
-    # Two subtasks on the two cores: while one waits for its worker, the other has work.
     _ratio(
-        "enrichment only, process, 2 slots / one straightforward loop",
-        "job.enrich.process.2slots",
-        "loop.straightforward",
-        1.5,
-    ),
-    _ratio(
-        "enrichment only, process, 2 slots / a function for each field, 2 slots",
-        "job.enrich.process.2slots",
-        "yardstick.naive.process.2slots",
-        3.0,
-    ),
-    _share_of_parts(
-        "enrichment only, process, 2 slots / what border and core allow",
-        "job.enrich.process.2slots",
-        "yardstick.identity.process.2slots",
+        "all outputs / enrichment only, both to files, process, 2 slots",
+        "job.full.process.2slots",
+        "job.enrich.process.2slots.files",
+        0.6,
     ),
     _ratio(
         "all outputs to files / enrichment only to nowhere, process, 2 slots",
         "job.full.process.2slots",
         "job.enrich.process.2slots",
         0.6,
+    ),
+    # With two subtasks there is work for both cores: a single one waits for its worker in
+    # process mode, and has but one thread in thread mode.
+    *(
+        target
+        for suffix, words in (
+            ("process.2slots", "process, 2 slots"),
+            ("thread.managers", "thread, 2 TaskManagers"),
+        )
+        for target in (
+            _ratio(
+                f"enrichment only / one straightforward loop, {words}",
+                f"job.enrich.{suffix}",
+                "loop.straightforward",
+                1.5,
+            ),
+            _ratio(
+                f"enrichment only / a function for each field, {words}",
+                f"job.enrich.{suffix}",
+                f"yardstick.naive.{suffix}",
+                3.0,
+            ),
+            _share_of_parts(
+                f"enrichment only / what border and core allow, {words}",
+                f"job.enrich.{suffix}",
+                f"yardstick.identity.{suffix}",
+            ),
+        )
     ),
     Target(
         "look-ups of 200 ms, usual mix of hosts, one subtask",

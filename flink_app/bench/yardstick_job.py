@@ -2,7 +2,7 @@
 
 - `passthrough`: from source to sink in the JVM, no Python.
 - `identity`: one Python function that gives back what it gets: the price of the border.
-- `naive`: one Python function for each field, over the straightforward version, as samples do.
+- `naive`: one Python function for each field of the straightforward version, as samples do.
 - `latency`: the real topology between a socket and files that also hold the time at the sink.
 """
 
@@ -46,7 +46,7 @@ def identity(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementS
 
 
 def naive(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
-    """Each field of the contract by a function of its own."""
+    """The straightforward version's record, each field by a function of its own."""
     database = settings.core.geoip.database_path
     assert database is not None, "the benchmark sets a database"  # noqa: S101
     functions = _field_functions(database)
@@ -121,15 +121,18 @@ def _insert(t_env: StreamTableEnvironment, values: str, table: str) -> Statement
 
 def _field_functions(database: Path) -> dict[str, Callable[[str], str | None]]:
     logged = ("host", "datetime", "request", "response", "bytes", "referer", "agent")
-    placed = ("city", "country")
-    known = ("os", "browser")
+    placed = ("city", "country", "location", "country_code")
+    of_agent = ("os", "browser", "device_type", "os_version", "browser_version", "is_bot")
+    requested = ("method", "path", "protocol")
     return {
         **{name: partial(_logged, name) for name in logged},
         **{name: partial(_placed, name, database) for name in placed},
-        "location": partial(_location, database),
-        **{name: partial(_of_agent, name) for name in known},
+        **{name: partial(_of_agent, name) for name in of_agent},
+        **{name: partial(_requested, number) for number, name in enumerate(requested)},
         "webpage": _webpage,
         "refering_page": _refering_page,
+        "event_time": _event_time,
+        "status_class": _status_class,
     }
 
 
@@ -140,28 +143,44 @@ def _logged(name: str, line: str) -> str | None:
 
 def _placed(name: str, database: Path, line: str) -> str | None:
     record = straightforward.parse(line)
-    return straightforward.locate(database, record["host"])[name] if record else None
-
-
-def _location(database: Path, line: str) -> str | None:
-    record = straightforward.parse(line)
-    return str(straightforward.locate(database, record["host"])["location"]) if record else None
+    return _text(straightforward.locate(database, record["host"])[name]) if record else None
 
 
 def _of_agent(name: str, line: str) -> str | None:
     record = straightforward.parse(line)
-    return straightforward.describe_agent(record["agent"])[name] if record else None
+    return _text(straightforward.describe_agent(record["agent"])[name]) if record else None
+
+
+def _requested(number: int, line: str) -> str | None:
+    record = straightforward.parse(line)
+    words = record["request"].split() if record else []
+    return words[number] if len(words) == 3 else None
 
 
 def _webpage(line: str) -> str | None:
-    record = straightforward.parse(line)
-    words = record["request"].split() if record else []
-    return straightforward.page(words[1]) if len(words) == 3 else None
+    path = _requested(1, line)
+    return straightforward.page(path) if path else None
 
 
 def _refering_page(line: str) -> str | None:
     record = straightforward.parse(line)
-    return straightforward.page(record["referer"]) if record else None
+    if record is None or record["referer"] == "-":
+        return None
+    return straightforward.page(record["referer"])
+
+
+def _event_time(line: str) -> str | None:
+    record = straightforward.parse(line)
+    return straightforward.instant(record["datetime"]) if record else None
+
+
+def _status_class(line: str) -> str | None:
+    record = straightforward.parse(line)
+    return record["response"][0] + "xx" if record else None
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 _KINDS = {

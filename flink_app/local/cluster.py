@@ -147,12 +147,11 @@ def command(options: ClusterOptions, main: Path = MAIN) -> list[str]:
     Raises:
         ClusterError: There is no Java executable.
     """
-    home = Path(pyflink.__file__).resolve().parent
-    jars = [home / "lib" / "*", *sorted((home / "opt").glob("flink-python-*.jar"))]
+    jars = flink_jars()
     jars += sorted(JARS.glob("flink-runtime-web-*.jar"))
     if options.metrics_port is not None:
         # A mini-cluster looks for reporters on its class path, not among the plugins.
-        jars += sorted((home / "plugins" / "metrics-prometheus").glob("*.jar"))
+        jars += sorted((flink_home() / "plugins" / "metrics-prometheus").glob("*.jar"))
     settings = [f"-D{key}={value}" for key, value in cluster_configuration(options).items()]
     return [
         *jvm(options, jars),
@@ -167,6 +166,17 @@ def command(options: ClusterOptions, main: Path = MAIN) -> list[str]:
         "--python",
         str(main),
     ]
+
+
+def flink_home() -> Path:
+    """The folder of the Flink that PyFlink brings."""
+    return Path(pyflink.__file__).resolve().parent
+
+
+def flink_jars() -> list[Path]:
+    """Flink itself and its Python part."""
+    home = flink_home()
+    return [home / "lib" / "*", *sorted((home / "opt").glob("flink-python-*.jar"))]
 
 
 def jvm(options: ClusterOptions, jars: Sequence[Path]) -> list[str]:
@@ -188,7 +198,7 @@ def jvm(options: ClusterOptions, jars: Sequence[Path]) -> list[str]:
 
 def environment(options: ClusterOptions, properties_file: Path) -> dict[str, str]:
     """The environment of the JVM and, through it, of the Python processes."""
-    home = Path(pyflink.__file__).resolve().parent
+    home = flink_home()
     site_packages = home.parent
     return os.environ | {
         PROPERTIES_VARIABLE: str(properties_file),

@@ -37,8 +37,8 @@ def test_slow_lookups(setup_file: Path) -> None:
 
 @pytest.mark.minicluster
 @pytest.mark.slow
-def test_the_naive_job(setup_file: Path) -> None:
-    values = measure_in_own_process("yardstick.naive.process", setup_file)
+def test_the_naive_job_in_task_managers_of_their_own(setup_file: Path) -> None:
+    values = measure_in_own_process("yardstick.naive.thread.managers", setup_file)
     assert values["records_per_s"] > 0
     assert 0 < values["startup_s"] <= values["total_s"]
 

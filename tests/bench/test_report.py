@@ -50,8 +50,8 @@ def test_ratios_are_made_within_rounds() -> None:
 
 def test_a_share_of_what_the_parts_allow() -> None:
     results = {
-        "job.enrich.process": _rounds(40_000),
-        "yardstick.identity.process": _rounds(100_000),
+        "job.enrich.process.2slots": _rounds(40_000),
+        "yardstick.identity.process.2slots": _rounds(100_000),
         "loop.core2": _rounds(100_000),
     }
     (share,) = verdicts(results)

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from flink_app.bench import straightforward
+from flink_app.bench.yardstick_job import _field_functions
 from flink_app.local.run import SAMPLE_LOG
 from udfs.enrichment import Enricher
 from udfs.outcomes import Enriched
@@ -38,6 +39,21 @@ def test_it_gives_what_the_core_gives() -> None:
     # It knows neither escapes nor what an extension is.
     assert alike > 0.99 * len(lines)
     assert pages_alike > 0.9 * len(lines)
+
+
+def test_the_naive_job_gives_the_same_record_field_by_field() -> None:
+    whole = straightforward.enricher(Path(DATABASE))
+    functions = _field_functions(Path(DATABASE))
+    with gzip.open(SAMPLE_LOG) as stream:
+        lines = [line.rstrip(b"\n") for line, _ in zip(stream, range(300), strict=False)]
+    for line in lines:
+        record = json.loads(whole(line) or "{}")
+        assert functions.keys() == record.keys()
+        fields = {name: function(line.decode()) for name, function in functions.items()}
+        assert fields == {
+            name: None if value is None else value if isinstance(value, str) else str(value)
+            for name, value in record.items()
+        }
 
 
 def test_it_gives_nothing_for_a_malformed_line() -> None:

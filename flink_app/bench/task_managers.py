@@ -1,0 +1,192 @@
+"""The job on a standalone cluster: a JobManager, and for each subtask a TaskManager of its own.
+
+In a mini-cluster all slots share one JVM, and with it, in thread mode, one Python interpreter
+and its lock: a second slot gains nothing there. TaskManagers with one slot each have an
+interpreter each, as they do on a cluster of that layout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from subprocess import DEVNULL, STDOUT, Popen, TimeoutExpired
+from time import monotonic, sleep
+from types import TracebackType
+from typing import Self
+
+from flink_app.local import cluster
+from flink_app.local.job import JobError
+from flink_app.local.progress import JobProgress, RestClient
+
+_JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
+_TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+_CLIENT = "org.apache.flink.client.cli.CliFrontend"
+_START_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+_POLL_SECONDS = 0.2
+_ENDED = frozenset({"FINISHED", "FAILED", "CANCELED"})
+
+# A TaskManager that no shell script starts wants every size by name. These add up to the 4 GB
+# of one KPU of Managed Flink, with 3 GB of heap.
+_MEMORY = {
+    "taskmanager.cpu.cores": "1",
+    "taskmanager.memory.framework.heap.size": "128m",
+    "taskmanager.memory.task.heap.size": "2688m",
+    "taskmanager.memory.framework.off-heap.size": "128m",
+    "taskmanager.memory.task.off-heap.size": "0",
+    "taskmanager.memory.network.min": "128m",
+    "taskmanager.memory.network.max": "128m",
+    "taskmanager.memory.managed.size": "256m",
+    "taskmanager.memory.jvm-metaspace.size": "256m",
+    "taskmanager.memory.jvm-overhead.min": "256m",
+    "taskmanager.memory.jvm-overhead.max": "256m",
+}
+
+
+class TaskManagers:
+    """The job from its start to the end of the cluster, used like `RunningJob`.
+
+    Args:
+        options: As for a mini-cluster; its parallelism is the number of TaskManagers.
+        properties_file: The job's settings.
+        main: The script that builds the job.
+    """
+
+    def __init__(self, options: cluster.ClusterOptions, properties_file: Path, main: Path) -> None:
+        alone = {
+            "taskmanager.numberOfTaskSlots": "1",
+            "jobmanager.rpc.address": "localhost",
+            "jobmanager.rpc.port": str(cluster.free_port()),
+            "jobmanager.bind-host": "127.0.0.1",
+            "taskmanager.host": "127.0.0.1",
+            "taskmanager.bind-host": "127.0.0.1",
+        }
+        self._options = replace(options, extra={**options.extra, **alone})
+        self._environment = cluster.environment(options, properties_file)
+        self._main = main
+        self._rest = RestClient(options.rest_port)
+        self._last: JobProgress | None = None
+        self._leader: Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Starts all processes and the job.
+
+        Raises:
+            JobError: They did not come up, or the job was refused.
+        """
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the JobManager, which leads a group of all processes."""
+        assert self._leader is not None, "started by then"  # noqa: S101
+        return self._leader.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the job has not ended."""
+        ended = self._last is not None and self._last.state in _ENDED
+        return not ended and self._leader is not None and self._leader.poll() is None
+
+    def progress(self) -> JobProgress | None:
+        """The job's state, or None while it is not known."""
+        found = self._rest.job_progress()
+        self._last = found or self._last
+        return found
+
+    def wait(self, seconds: float) -> None:
+        """Waits so many seconds: the cluster stays when the job has ended."""
+        sleep(seconds)
+
+    def stop(self) -> None:
+        """Ends every process."""
+        leader = self._leader
+        if leader is None:
+            return
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(leader.pid, signal_number)
+            with suppress(TimeoutExpired):
+                leader.wait(_STOP_SECONDS)
+        self._leader = None
+
+    def check(self) -> None:
+        """Looks at how the job ended.
+
+        Raises:
+            JobError: It failed.
+        """
+        if self._last is None or self._last.state != "FINISHED":
+            reason = self._last.failure if self._last is not None else None
+            raise JobError(f"the job failed: {reason or 'the cluster ended'}")
+
+    def _start(self) -> None:
+        self._options.log_file.parent.mkdir(parents=True, exist_ok=True)
+        settings = cluster.cluster_configuration(self._options)
+        self._leader = self._java("job-manager", _JOB_MANAGER, _dynamic(settings))
+        for number in range(self._options.parallelism):
+            self._java(f"task-manager-{number}", _TASK_MANAGER, _dynamic(settings | _MEMORY))
+        self._await_slots()
+        given = [f"-D{key}={value}" for key, value in settings.items()]
+        submit = ["run", "--target", "remote", "--detached", *given, "--python", str(self._main)]
+        client = self._java("client", _CLIENT, submit)
+        try:
+            status = client.wait(_START_SECONDS)
+        except TimeoutExpired:
+            status = None
+        if status != 0:
+            raise JobError(f"the job was not taken (log: {self._log('client')})")
+
+    def _java(self, name: str, main_class: str, arguments: list[str]) -> Popen[bytes]:
+        log = self._log(name)
+        jvm = cluster.jvm(self._options, cluster.flink_jars())
+        with log.with_suffix(".out").open("wb") as printed:
+            return Popen(
+                [*jvm, f"-Dlog.file={log}", main_class, *arguments],
+                stdin=DEVNULL,
+                stdout=printed,
+                stderr=STDOUT,
+                env=self._environment,
+                cwd=self._options.work_directory,
+                # One group, led by the first: it is measured and ended as a whole.
+                process_group=0 if self._leader is None else self._leader.pid,
+            )
+
+    def _log(self, name: str) -> Path:
+        return self._options.log_file.with_name(f"{name}.log")
+
+    def _await_slots(self) -> None:
+        deadline = monotonic() + _START_SECONDS
+        address = f"http://127.0.0.1:{self._options.rest_port}/overview"
+        while monotonic() < deadline:
+            with suppress(urllib.error.URLError, TimeoutError, ConnectionError):
+                with urllib.request.urlopen(address, timeout=2) as answer:
+                    slots = json.load(answer)["slots-total"]
+                if slots >= self._options.parallelism:
+                    return
+            sleep(_POLL_SECONDS)
+        raise JobError(f"the TaskManagers did not come up (logs: {self._log('task-manager-0')})")
+
+
+def _dynamic(settings: dict[str, str]) -> list[str]:
+    given = [part for key, value in settings.items() for part in ("-D", f"{key}={value}")]
+    return ["--configDir", str(cluster.flink_home() / "conf"), *given]
