@@ -21,6 +21,7 @@ from flink_app.bench.figures import FIGURES, Figure, chosen
 from flink_app.bench.machine import describe_machine
 from flink_app.bench.report import Run, machine_lines
 from flink_app.bench.setup import prepare
+from flink_app.bench.skipped import EXIT_SKIPPED, SkippedError
 from flink_app.local.cluster import PROJECT_DIRECTORY
 from udfs.errors import ConfigurationError, WebLogError
 
@@ -32,7 +33,7 @@ EXIT_INTERRUPTED = 130
 _RESULTS = Path("build") / "bench"
 _FULL_DATABASE = PROJECT_DIRECTORY / "data" / "geoip" / "dbip-city-lite.mmdb"
 _SEED = 7
-_RECORDS, _ROUNDS, _LATENCY_S = 400_000, 3, 20.0
+_RECORDS, _ROUNDS, _LATENCY_S = 1_200_000, 2, 20.0
 _QUICK_RECORDS, _QUICK_ROUNDS, _QUICK_LATENCY_S, _QUICK_DEPTH = 60_000, 1, 5.0, 16
 _DEPTH = FULL_DEPTH
 
@@ -84,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="City database (default: data/geoip/dbip-city-lite.mmdb, else a made one)",
     )
+    parser.add_argument(
+        "--jar", type=Path, help="AWS connectors, for the Kinesis figure (default: the package's)"
+    )
     parser.add_argument("--check", action="store_true", help="exit with 3 when a target is missed")
     parser.add_argument("--out", type=Path, help="JSON file (default: build/bench/TIME.json)")
     return parser
@@ -113,6 +117,7 @@ def _run(options: argparse.Namespace) -> Run:
             database=_database(options.database, quick=options.quick),
             depth=_QUICK_DEPTH if options.quick else _DEPTH,
             latency_seconds=_QUICK_LATENCY_S if options.quick else _LATENCY_S,
+            jar=options.jar,
         )
         run = Run(machine, setup, rounds)
         _measure_all(run, figures, work)
@@ -147,10 +152,14 @@ def _measure_all(run: Run, figures: Sequence[Figure], work: Path) -> None:
     file.write_text(run.setup.to_json(), encoding="utf-8")
     for number in range(run.rounds):
         for figure in figures:
-            if figure.name in run.failures:
+            if figure.name in run.failures or figure.name in run.skipped:
                 continue
             try:
                 values = measure_in_own_process(figure.name, file)
+            except SkippedError as reason:
+                run.skipped[figure.name] = str(reason)
+                print(f"skipped  {figure.name}: {reason}", flush=True)
+                continue
             except WebLogError as error:
                 run.failures[figure.name] = str(error)
                 print(f"round {number + 1}  {figure.name}: {error}", flush=True)
@@ -164,6 +173,7 @@ def measure_in_own_process(name: str, setup_file: Path) -> dict[str, float]:
     """Measures one figure in a process of its own.
 
     Raises:
+        SkippedError: What it needs is not there.
         WebLogError: It failed; the message is the last line that it printed.
     """
     ended = subprocess.run(
@@ -175,7 +185,7 @@ def measure_in_own_process(name: str, setup_file: Path) -> dict[str, float]:
     )
     if ended.returncode:
         reason = ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"]
-        raise WebLogError(reason[-1])
+        raise (SkippedError if ended.returncode == EXIT_SKIPPED else WebLogError)(reason[-1])
     values: dict[str, float] = json.loads(ended.stdout.strip().splitlines()[-1])
     return values
 

@@ -106,6 +106,8 @@ FIGURES: tuple[Figure, ...] = (
         _figure(f"memory.{mode}", f"memory, enrichment only, {mode}", jobs.memory, mode=mode)
         for mode in _JOB_MODES
     ),
+    _figure("kinesis", "enrichment only, from Kinesis to Kinesis (emulated), 2 slots",
+            services.kinesis),
     _figure("lookups", "look-ups of 200 ms at 500 records/s", services.lookups),
     _figure("lambda", "Lambda functions, sample log", services.functions),
 )  # fmt: skip

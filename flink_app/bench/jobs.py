@@ -1,7 +1,7 @@
 """Figures of jobs in a mini-cluster: records/s in steady state, start-up, memory.
 
 The rate is the slope of "records read by the source" over time, by least squares over many
-readings of Flink's REST interface, after the first quarter of the input. So it holds neither
+readings of Flink's REST interface, after the first half of the input. So it holds neither
 the start of the JVM and the workers, nor compilation and empty caches, nor the end of the job.
 The source is held back by what follows, so over many seconds it reads as fast as the job is.
 A single run gives a rate; two sizes and their difference would take three times the records
@@ -17,6 +17,7 @@ import os
 import shutil
 import statistics
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -112,6 +113,32 @@ def yardstick(
         return _metrics(watched, records)
 
 
+def endless(
+    setup: Setup,
+    properties: PropertyGroups,
+    records: int,
+    *,
+    jar: Path,
+    environment: Mapping[str, str],
+    slots: int,
+) -> Metrics:
+    """A job that does not end by itself, until it has read so many records.
+
+    Args:
+        setup: What is measured on.
+        properties: The job's settings.
+        records: Records that there are to read.
+        jar: The connectors.
+        environment: More environment variables of the job's processes.
+        slots: Subtasks.
+    """
+    with _folder(setup) as folder:
+        watched = _watch(
+            folder, properties, slots=slots, jar=jar, environment=environment, until=records
+        )
+        return _metrics(watched, records)
+
+
 def _repeated(path: Path, folder: Path) -> str:
     """A folder that holds a file, or all files of a folder, several times."""
     folder.mkdir()
@@ -180,13 +207,21 @@ def _watch(
     slots: int = 1,
     apart: bool = False,
     with_memory: bool = False,
+    jar: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    until: int | None = None,
 ) -> Watched:
     poll_s = _QUICK_POLL_S if kind in _QUICK_KINDS else _POLL_S
     options = cluster.ClusterOptions(
         work_directory=folder,
         parallelism=slots,
         rest_port=cluster.free_port(),
-        environment=JVM_ENVIRONMENT | ({KIND_VARIABLE: kind} if kind else {}),
+        jar=jar,
+        environment={
+            **JVM_ENVIRONMENT,
+            **({KIND_VARIABLE: kind} if kind else {}),
+            **(environment or {}),
+        },
         extra={"metrics.fetcher.update-interval": str(int(poll_s * 1000))},
     )
     main = YARDSTICK_MAIN if kind else cluster.MAIN
@@ -202,6 +237,9 @@ def _watch(
                 watched.cpu.append((progress.lines, process_group_cpu(running.pid)))
                 if with_memory:
                     watched.memory.append((progress.lines, process_group_memory(running.pid)))
+                if until is not None and progress.lines >= until:
+                    watched.ended = monotonic()
+                    return watched
             running.wait(poll_s)
         watched.ended = monotonic()
     running.check()

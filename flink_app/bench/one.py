@@ -12,16 +12,20 @@ from pathlib import Path
 
 from flink_app.bench.figures import chosen
 from flink_app.bench.setup import Setup
+from flink_app.bench.skipped import EXIT_SKIPPED, SkippedError
 from udfs.errors import WebLogError
 
 
 def main() -> int:
-    """Measures; returns 1 with one line on standard error when it cannot."""
+    """Measures; returns 1 (or 4: skipped) with one line on standard error when it cannot."""
     name, file = sys.argv[1:]
     (figure,) = [one for one in chosen([name]) if one.name == name]
     setup = Setup.from_json(Path(file).read_text(encoding="utf-8"))
     try:
         print(json.dumps(figure.measure(setup)))
+    except SkippedError as reason:
+        print(reason, file=sys.stderr)
+        return EXIT_SKIPPED
     except WebLogError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -28,6 +28,7 @@ class Run:
         rounds: How often each figure is measured.
         results: The values of each figure, round by round, by its name.
         failures: What went wrong, by the figure's name.
+        skipped: What could not be measured here and why, by the figure's name.
     """
 
     machine: Machine
@@ -35,6 +36,7 @@ class Run:
     rounds: int
     results: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Everything, with medians and verdicts."""
@@ -57,6 +59,7 @@ class Run:
                 for name, rounds in self.results.items()
             },
             "failures": self.failures,
+            "skipped": self.skipped,
             "targets": [
                 {
                     "title": verdict.target.title,
@@ -98,6 +101,8 @@ class Run:
             yield ""
             yield f"{'Targets':{_WIDTH + 16}}{'measured':>30}{'target':>14}"
             yield from map(_verdict_line, found)
+        for name, reason in self.skipped.items():
+            yield f"skipped: {name}: {reason}"
         for name, reason in self.failures.items():
             yield f"failed: {name}: {reason}"
 

@@ -1,6 +1,7 @@
-"""Figures of what runs beside the job: slow look-ups, and the Lambda functions.
+"""Figures that need more than Flink: slow look-ups, Kinesis, and the Lambda functions.
 
-Both are commands of their own too: `flink_app/bench/lookups.py`, `flink_app/local/bench_lambda.py`.
+Look-ups and Lambda are commands of their own too: `flink_app/bench/lookups.py`,
+`flink_app/local/bench_lambda.py`.
 """
 
 from __future__ import annotations
@@ -38,6 +39,13 @@ def lookups(setup: Setup) -> Metrics:
         "new hosts only, failed_records": new.failed,
         "one host, as fast as it goes_records/s": cached.done_per_second,
     }
+
+
+def kinesis(setup: Setup) -> Metrics:
+    """The job between two streams of an emulator; skipped without the connectors."""
+    from flink_app.bench.kinesis import kinesis as measure  # noqa: PLC0415
+
+    return measure(setup)
 
 
 def functions(setup: Setup) -> Metrics:  # noqa: ARG001 - it has a log and a database of its own

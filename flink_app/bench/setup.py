@@ -59,6 +59,7 @@ class Setup:
         database: The City database.
         latency_seconds: How long latency is measured.
         latency_rate: Lines a second meanwhile.
+        jar: The AWS connectors; None: where `./build.sh package` puts them.
     """
 
     work: str
@@ -69,6 +70,7 @@ class Setup:
     database: str
     latency_seconds: float
     latency_rate: float
+    jar: str | None = None
 
     @property
     def input(self) -> Input:
@@ -100,6 +102,7 @@ def prepare(
     depth: int = FULL_DEPTH,
     latency_seconds: float = 20.0,
     latency_rate: float = 1000.0,
+    jar: Path | None = None,
 ) -> Setup:
     """Makes the input files and, if none is given, a database.
 
@@ -113,6 +116,7 @@ def prepare(
         depth: Size of a made one.
         latency_seconds: How long latency is measured.
         latency_rate: Lines a second meanwhile.
+        jar: The AWS connectors, if not where `./build.sh package` puts them.
     """
     if database is None:
         database = work / "made-city.mmdb"
@@ -129,6 +133,7 @@ def prepare(
         database=str(database.resolve()),
         latency_seconds=latency_seconds,
         latency_rate=latency_rate,
+        jar=None if jar is None else str(jar.resolve()),
     )
 
 

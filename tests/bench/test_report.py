@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from flink_app.bench import __main__ as bench
+from flink_app.bench import kinesis
 from flink_app.bench.__main__ import EXIT_BAD_INPUT, main
 from flink_app.bench.figures import FIGURES, chosen
 from flink_app.bench.jobs import Reading, steady_rate
 from flink_app.bench.machine import Machine
 from flink_app.bench.report import Run
 from flink_app.bench.setup import Setup
+from flink_app.bench.skipped import SkippedError
 from flink_app.bench.targets import TARGETS, verdicts
+from udfs.errors import ConfigurationError
 
 MACHINE = Machine("A processor", 2, 8.0, "Linux", "3.12.1", "openjdk 17", "2.2.0", load=0.1)
 
@@ -114,3 +120,34 @@ def test_the_report_shows_medians_spread_verdicts_and_failures(setup: Setup) -> 
 def test_a_busy_machine_is_a_warning(setup: Setup) -> None:
     busy = Machine("A processor", 2, 8.0, "Linux", "3.12.1", "openjdk 17", "2.2.0", load=1.5)
     assert "warning: the machine was busy" in Run(busy, setup, rounds=1).to_text()
+
+
+def test_a_figure_whose_needs_are_missing_is_skipped_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, setup: Setup, tmp_path: Path
+) -> None:
+    def measure(name: str, _: Path) -> dict[str, float]:
+        if name == "kinesis":
+            raise SkippedError("no connectors")
+        return {"records_per_s": 1.0}
+
+    monkeypatch.setattr(bench, "measure_in_own_process", measure)
+    run = Run(MACHINE, setup, 2)
+    bench._measure_all(run, chosen(["kinesis", "loop.core"]), tmp_path)
+    assert (run.skipped, run.failures) == ({"kinesis": "no connectors"}, {})
+    assert list(run.results) == ["loop.core"]
+    assert "skipped: kinesis: no connectors" in run.to_text()
+    assert json.loads(run.to_json())["skipped"] == run.skipped
+
+
+def test_without_the_connectors_kinesis_is_skipped(
+    monkeypatch: pytest.MonkeyPatch, setup: Setup
+) -> None:
+    def missing(_: Path | None) -> Path:
+        raise ConfigurationError("--jar", None, None, "the AWS connectors")
+
+    monkeypatch.setattr(kinesis, "find_jar", missing)
+    with pytest.raises(SkippedError, match="the AWS connectors"):
+        kinesis.kinesis(setup)
+    # One that is named has to be there.
+    with pytest.raises(ConfigurationError):
+        kinesis.kinesis(replace(setup, jar="missing.jar"))
