@@ -24,8 +24,8 @@ from udfs.errors import WebLogError
 
 _INPUT, _OUTPUT = "bench-input", "bench-enriched"
 _SHARDS = 2
-# At the emulator's speed a minute or two.
-_MOST_RECORDS = 200_000
+# At the speed of the emulator a minute or two.
+_MOST_RECORDS = 60_000
 
 
 def kinesis(setup: Setup) -> Metrics:

@@ -148,13 +148,7 @@ class TaskManagers:
         self._await_slots()
         given = [f"-D{key}={value}" for key, value in settings.items()]
         submit = ["run", "--target", "remote", "--detached", *given, "--python", str(self._main)]
-        client = self._java("client", _CLIENT, submit)
-        try:
-            status = client.wait(_START_SECONDS)
-        except TimeoutExpired:
-            status = None
-        if status != 0:
-            raise JobError(f"the job was not taken (log: {self._log('client')})")
+        self._await_job(self._java("client", _CLIENT, submit))
 
     def _java(self, name: str, main_class: str, arguments: list[str]) -> Popen[bytes]:
         log = self._log(name)
@@ -185,6 +179,17 @@ class TaskManagers:
                     return
             sleep(_POLL_SECONDS)
         raise JobError(f"the TaskManagers did not come up (logs: {self._log('task-manager-0')})")
+
+    def _await_job(self, client: Popen[bytes]) -> None:
+        # A script that waits for its job keeps the client until the job's end.
+        deadline = monotonic() + _START_SECONDS
+        while self.progress() is None:
+            if client.poll() or monotonic() > deadline:
+                printed = self._log("client").with_suffix(".out").read_text("utf-8", "replace")
+                causes = [line for line in printed.splitlines() if line.startswith("Caused by: ")]
+                reason = (causes or [f"exit status {client.poll()}"])[-1]
+                raise JobError(f"the job was not taken: {reason}")
+            sleep(_POLL_SECONDS)
 
 
 def _dynamic(settings: dict[str, str]) -> list[str]:
