@@ -396,7 +396,8 @@ command_test() {
     prepare dev
     cd "$ROOT"
     if (($# == 0)); then command_check; fi
-    run_python -m pytest "$@"
+    # The jobs of tests are over before Java's second compiler pays: a third less time.
+    JAVA_TOOL_OPTIONS="${JAVA_TOOL_OPTIONS:--XX:TieredStopAtLevel=1}" run_python -m pytest "$@"
 }
 
 #:   check                   Lint, formatting and types (ruff, mypy --strict).
