@@ -147,17 +147,19 @@ def describe_referrer(referrer: str, internal_hosts: frozenset[str]) -> Referrer
         return NO_REFERRER
     scheme, mark, rest = referrer.partition("://")
     authority = _authority_of(rest)
-    site = _site(scheme, authority) if mark else None
-    if site is None:
+    found = _site(scheme, authority, internal_hosts) if mark else None
+    if found is None:
         return Referrer("other", None, None)
-    page = page_name(_after_authority(rest, authority))
-    return Referrer(referer_type(site, internal_hosts), site, page)
+    kind, site = found
+    return Referrer(kind, site, page_name(_after_authority(rest, authority)))
 
 
 # Sites repeat even where referrers do not: 0.8 us less.
 @lru_cache(maxsize=4096)
-def _site(scheme: str, authority: str) -> str | None:
-    """Host name of a URL; None when it cannot be one."""
+def _site(
+    scheme: str, authority: str, internal_hosts: frozenset[str]
+) -> tuple[RefererType, str] | None:
+    """Kind and host name of a URL's site; None when it cannot be one."""
     host = authority.rpartition("@")[2].lower()
     if host.startswith("["):
         host = host[1:].partition("]")[0]
@@ -165,7 +167,7 @@ def _site(scheme: str, authority: str) -> str | None:
         host = host.partition(":")[0].rstrip(".")
     if _HOST.fullmatch(host) is None or _SCHEME.fullmatch(scheme) is None:
         return None
-    return host
+    return referer_type(host, internal_hosts), host
 
 
 _SEARCH_ENGINES = """
@@ -186,8 +188,6 @@ _GOOGLE_SEARCH = re.compile(r"(?:(?:www|images|encrypted|m|cse)\.)?google\.(?:co
 _MAX_LABELS = 6
 
 
-# The same again.
-@lru_cache(maxsize=4096)
 def referer_type(site: str, internal_hosts: frozenset[str]) -> RefererType:
     """Tell what kind of site a lower-case host name is."""
     # The name and the domains above it. Listed names are short: long ones need no more labels.

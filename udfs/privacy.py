@@ -171,8 +171,6 @@ class Privacy:
 
     def shown_client(self, host: str) -> str | None:
         """What a record shows of the client; None when it is left out."""
-        if self.rules.client == "keep":
-            return host
         return self._shown(host, self.rules.client, "client", _truncated_client, _canonical)
 
     def shown_referer(self, field: str) -> str | None:

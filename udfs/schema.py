@@ -57,11 +57,12 @@ def _is_country_code(value: object) -> bool:
 
 
 def _is_degrees(value: object, limit: int) -> bool:
-    # A number that is none is not within any limits.
-    return value is None or (
-        (isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)))
-        and -limit <= value <= limit
-    )
+    if value is None:
+        return True
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    # What is not a number is within no limits.
+    return -limit <= value <= limit
 
 
 def _violation(what: str) -> ValidationError:
