@@ -33,7 +33,7 @@ def _figure(name: str, title: str, function: Callable[..., Metrics], **arguments
 
 _JOB_MODES = ("process", "thread")
 # How each mode makes use of two cores: name, title and arguments.
-_ON_TWO_CORES: tuple[tuple[str, str, dict[str, object]], ...] = (
+ON_TWO_CORES: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("process.2slots", "process, 2 slots", {"mode": "process", "slots": 2}),
     (
         "thread.managers",
@@ -72,7 +72,7 @@ FIGURES: tuple[Figure, ...] = (
             kind="naive", mode="process"),
     *(
         figure
-        for suffix, words, layout in _ON_TWO_CORES
+        for suffix, words, layout in ON_TWO_CORES
         for figure in (
             _figure(f"yardstick.identity.{suffix}", f"job, identity function, {words}",
                     jobs.yardstick, kind="identity", **layout),

@@ -8,6 +8,7 @@ at a time.
 from __future__ import annotations
 
 import gzip
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -15,14 +16,16 @@ from flink_app.bench import jobs
 from flink_app.bench.core import Metrics
 from flink_app.bench.setup import SINK, Setup, job_properties
 from flink_app.bench.skipped import SkippedError
-from flink_app.local.emulator import CREDENTIALS, JOB_ENVIRONMENT, REGION, emulator
 from flink_app.local.feeder import Feeder
-from flink_app.local.kinesis import Place, find_jar
-from flink_app.sinks import SINK_GROUP_PREFIX
-from flink_app.sources import SOURCE_GROUP
+from flink_app.local.kinesis import (
+    INPUT_STREAM,
+    find_jar,
+    open_place,
+    provide_streams,
+    with_streams,
+)
 from udfs.errors import WebLogError
 
-_INPUT, _OUTPUT = "bench-input", "bench-enriched"
 _SHARDS = 2
 # At the speed of the emulator a minute or two.
 _MOST_RECORDS = 60_000
@@ -36,36 +39,24 @@ def kinesis(setup: Setup) -> Metrics:
     """
     jar = find_jar(Path(setup.jar)) if setup.jar else _packaged_jar()
     records = min(setup.input.records, _MOST_RECORDS)
-    with emulator() as endpoint:
-        place = Place(endpoint, REGION, CREDENTIALS, private=True)
-        client = place.client()
-        for stream in (_INPUT, _OUTPUT):
-            client.create_stream(StreamName=stream, ShardCount=_SHARDS)
-            client.get_waiter("stream_exists").wait(StreamName=stream)
-        arn = client.describe_stream_summary(StreamName=_INPUT)["StreamDescriptionSummary"][
-            "StreamARN"
-        ]
+    with open_place(None) as place:
+        since = datetime.now(UTC)
+        input_arn = provide_streams(place, ["enriched"], _SHARDS)
         with gzip.open(setup.input.whole) as lines:
             wanted = islice(lines, records)
-            Feeder(client, _INPUT, 0).feed(line.removesuffix(b"\n") for line in wanted)
-        properties = job_properties(
+            Feeder(place.client(), INPUT_STREAM, 0).feed(
+                line.removesuffix(b"\n") for line in wanted
+            )
+        over_files = job_properties(
             setup, path=setup.input.whole, mode="process", outputs="enriched", sink="discard"
-        ) | {
-            SOURCE_GROUP: {
-                "type": "kinesis",
-                "stream.arn": arn,
-                "endpoint": endpoint,
-                "initial.position": "TRIM_HORIZON",
-            },
-            SINK_GROUP_PREFIX + SINK: {
-                "type": "kinesis",
-                "stream.arn": arn.replace(_INPUT, _OUTPUT),
-                "endpoint": endpoint,
-            },
-        }
-        environment = {"AWS_REGION": REGION, **CREDENTIALS, **JOB_ENVIRONMENT}
+        )
         return jobs.endless(
-            setup, properties, records, jar=jar, environment=environment, slots=_SHARDS
+            setup,
+            with_streams(over_files, place, input_arn, since, SINK),
+            records,
+            jar=jar,
+            environment=place.environment,
+            slots=_SHARDS,
         )
 
 

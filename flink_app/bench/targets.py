@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from flink_app.bench.figures import ON_TWO_CORES
 from flink_app.bench.services import (
     DESIGN_FACTOR,
     LOOKUP_CAPACITY,
@@ -151,10 +152,7 @@ TARGETS: tuple[Target, ...] = (
     # process mode, and has but one thread in thread mode.
     *(
         target
-        for suffix, words in (
-            ("process.2slots", "process, 2 slots"),
-            ("thread.managers", "thread, 2 TaskManagers"),
-        )
+        for suffix, words, _ in ON_TWO_CORES
         for target in (
             _ratio(
                 f"enrichment only / one straightforward loop, {words}",

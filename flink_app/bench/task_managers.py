@@ -15,14 +15,13 @@ import urllib.request
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from subprocess import DEVNULL, STDOUT, Popen, TimeoutExpired
+from subprocess import DEVNULL, STDOUT, Popen
 from time import monotonic, sleep
-from types import TracebackType
 from typing import Self
 
 from flink_app.local import cluster
-from flink_app.local.job import JobError
-from flink_app.local.progress import JobProgress, RestClient
+from flink_app.local.job import JobError, RunningJob
+from flink_app.local.progress import JobProgress
 
 _JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 _TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
@@ -49,8 +48,8 @@ _MEMORY = {
 }
 
 
-class TaskManagers:
-    """The job from its start to the end of the cluster, used like `RunningJob`.
+class TaskManagers(RunningJob):
+    """The job from its start to the end of the cluster; its first process is the JobManager.
 
     Args:
         options: As for a mini-cluster; its parallelism is the number of TaskManagers.
@@ -67,12 +66,10 @@ class TaskManagers:
             "taskmanager.host": "127.0.0.1",
             "taskmanager.bind-host": "127.0.0.1",
         }
-        self._options = replace(options, extra={**options.extra, **alone})
+        options = replace(options, extra={**options.extra, **alone})
+        super().__init__(options, properties_file, main)
         self._environment = cluster.environment(options, properties_file)
-        self._main = main
-        self._rest = RestClient(options.rest_port)
-        self._last: JobProgress | None = None
-        self._leader: Popen[bytes] | None = None
+        self._state: str | None = None
 
     def __enter__(self) -> Self:
         """Starts all processes and the job.
@@ -80,54 +77,32 @@ class TaskManagers:
         Raises:
             JobError: They did not come up, or the job was refused.
         """
+        super().__enter__()
         try:
-            self._start()
-        except BaseException:
-            self.stop()
+            self._submit()
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    @property
-    def pid(self) -> int:
-        """The process id of the JobManager, which leads a group of all processes."""
-        assert self._leader is not None, "started by then"  # noqa: S101
-        return self._leader.pid
-
     @property
     def running(self) -> bool:
-        """Whether the job has not ended."""
-        ended = self._last is not None and self._last.state in _ENDED
-        return not ended and self._leader is not None and self._leader.poll() is None
+        """Whether the job has not ended; the cluster stays when it has."""
+        return self._state not in _ENDED and super().running
 
     def progress(self) -> JobProgress | None:
         """The job's state, or None while it is not known."""
-        found = self._rest.job_progress()
-        self._last = found or self._last
-        return found
-
-    def wait(self, seconds: float) -> None:
-        """Waits so many seconds: the cluster stays when the job has ended."""
-        sleep(seconds)
+        progress = super().progress()
+        if progress is not None:
+            self._state = progress.state
+        return progress
 
     def stop(self) -> None:
         """Ends every process."""
-        leader = self._leader
-        if leader is None:
-            return
         for signal_number in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):
-                os.killpg(leader.pid, signal_number)
-            with suppress(TimeoutExpired):
-                leader.wait(_STOP_SECONDS)
-        self._leader = None
+                os.killpg(self.pid, signal_number)
+            self.wait(_STOP_SECONDS)
 
     def check(self) -> None:
         """Looks at how the job ended.
@@ -135,22 +110,29 @@ class TaskManagers:
         Raises:
             JobError: It failed.
         """
-        if self._last is None or self._last.state != "FINISHED":
-            reason = self._last.failure if self._last is not None else None
-            raise JobError(f"the job failed: {reason or 'the cluster ended'}")
+        if self._state != "FINISHED":
+            raise self._error(None)
 
-    def _start(self) -> None:
+    def _start(self) -> Popen[bytes]:
         self._options.log_file.parent.mkdir(parents=True, exist_ok=True)
         settings = cluster.cluster_configuration(self._options)
-        self._leader = self._java("job-manager", _JOB_MANAGER, _dynamic(settings))
+        return self._java("job-manager", _JOB_MANAGER, _dynamic(settings), group=0)
+
+    def _submit(self) -> None:
+        settings = cluster.cluster_configuration(self._options)
         for number in range(self._options.parallelism):
-            self._java(f"task-manager-{number}", _TASK_MANAGER, _dynamic(settings | _MEMORY))
+            name = f"task-manager-{number}"
+            self._java(name, _TASK_MANAGER, _dynamic(settings | _MEMORY), group=self.pid)
         self._await_slots()
         given = [f"-D{key}={value}" for key, value in settings.items()]
         submit = ["run", "--target", "remote", "--detached", *given, "--python", str(self._main)]
-        self._await_job(self._java("client", _CLIENT, submit))
+        # Named as in a mini-cluster: the account of a failure is looked for there.
+        client = self._java(self._options.log_file.stem, _CLIENT, submit, group=self.pid)
+        self._await_job(client)
 
-    def _java(self, name: str, main_class: str, arguments: list[str]) -> Popen[bytes]:
+    def _java(
+        self, name: str, main_class: str, arguments: list[str], *, group: int
+    ) -> Popen[bytes]:
         log = self._log(name)
         jvm = cluster.jvm(self._options, cluster.flink_jars())
         with log.with_suffix(".out").open("wb") as printed:
@@ -162,7 +144,7 @@ class TaskManagers:
                 env=self._environment,
                 cwd=self._options.work_directory,
                 # One group, led by the first: it is measured and ended as a whole.
-                process_group=0 if self._leader is None else self._leader.pid,
+                process_group=group,
             )
 
     def _log(self, name: str) -> Path:
@@ -185,10 +167,7 @@ class TaskManagers:
         deadline = monotonic() + _START_SECONDS
         while self.progress() is None:
             if client.poll() or monotonic() > deadline:
-                printed = self._log("client").with_suffix(".out").read_text("utf-8", "replace")
-                causes = [line for line in printed.splitlines() if line.startswith("Caused by: ")]
-                reason = (causes or [f"exit status {client.poll()}"])[-1]
-                raise JobError(f"the job was not taken: {reason}")
+                raise self._error(client.poll())
             sleep(_POLL_SECONDS)
 
 

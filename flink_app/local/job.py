@@ -53,9 +53,7 @@ class RunningJob:
     def __enter__(self) -> Self:
         # A terminated runner must not leave the JVM behind.
         self._former = signal.signal(signal.SIGTERM, _interrupt)
-        self._process: Popen[bytes] = cluster.start(
-            self._options, self._properties_file, self._main
-        )
+        self._process = self._start()
         return self
 
     def __exit__(
@@ -111,7 +109,13 @@ class RunningJob:
         """
         status = self._process.poll()
         if status != 0:
-            raise JobError(_explain(self._failure, self._options.log_file, status))
+            raise self._error(status)
+
+    def _start(self) -> Popen[bytes]:
+        return cluster.start(self._options, self._properties_file, self._main)
+
+    def _error(self, status: int | None) -> JobError:
+        return JobError(_explain(self._failure, self._options.log_file, status))
 
 
 def _interrupt(signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler

@@ -72,6 +72,15 @@ class Place:
         """Whether missing streams are made: in an emulator, never for money."""
         return self.endpoint.startswith("http://")
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables of a job that works with it."""
+        return {
+            "AWS_REGION": self.region,
+            **self.credentials,
+            **(JOB_ENVIRONMENT if self.creates_streams else {}),
+        }
+
     def client(self) -> KinesisClient:
         """A client of Kinesis."""
         return boto3.client(
@@ -106,12 +115,12 @@ def run(
     with ExitStack() as stack:
         work = stack.enter_context(_work_directory())
         staged = staging.stage(inputs, work / "input")
-        place = stack.enter_context(_place(options.endpoint))
+        place = stack.enter_context(open_place(options.endpoint))
         view.place(place.endpoint, options.shards, private=place.private)
         outputs = [n for n, sink in JobSettings.load(properties).outputs.items() if sink != OFF]
         since = datetime.now(UTC)
-        input_arn = _provide_streams(place, outputs, options.shards)
-        properties = _with_streams(properties, place, input_arn, since)
+        input_arn = provide_streams(place, outputs, options.shards)
+        properties = with_streams(properties, place, input_arn, since, _SINK)
         JobSettings.load(properties)
         properties_file = work / "application_properties.json"
         dump_properties(properties, properties_file)
@@ -123,11 +132,7 @@ def run(
             rest_port=cluster.free_port(),
             metrics_port=options.metrics_port,
             jar=jar,
-            environment={
-                "AWS_REGION": place.region,
-                **place.credentials,
-                **(JOB_ENVIRONMENT if place.creates_streams else {}),
-            },
+            environment=place.environment,
         )
         view.starting(staged.lines, options.rate)
         feed = _Feed(Feeder(place.client(), INPUT_STREAM, options.rate), staged.path)
@@ -171,7 +176,8 @@ def find_jar(named: Path | None) -> Path:
 
 
 @contextmanager
-def _place(endpoint: str | None) -> Iterator[Place]:
+def open_place(endpoint: str | None) -> Iterator[Place]:
+    """A user's endpoint, or an emulator that runs meanwhile."""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or REGION
     if endpoint is None:
         with emulator() as url:
@@ -180,7 +186,7 @@ def _place(endpoint: str | None) -> Iterator[Place]:
         yield Place(endpoint.rstrip("/"), region, {}, private=False)
 
 
-def _provide_streams(place: Place, outputs: Sequence[str], shards: int) -> str:
+def provide_streams(place: Place, outputs: Sequence[str], shards: int) -> str:
     """Finds or makes the streams; returns the input stream's ARN."""
     client = place.client()
     names = [INPUT_STREAM, *map(_output_stream, outputs)]
@@ -223,9 +229,10 @@ def _provide_stream(place: Place, client: KinesisClient, name: str, shards: int)
         time.sleep(_POLL_SECONDS)
 
 
-def _with_streams(
-    properties: PropertyGroups, place: Place, input_arn: str, since: datetime
+def with_streams(
+    properties: PropertyGroups, place: Place, input_arn: str, since: datetime, sink: str
 ) -> PropertyGroups:
+    """The settings with the input stream as source and the output streams as one sink."""
     prefix, _, _ = input_arn.rpartition("/")
     position = {"initial.position": "TRIM_HORIZON"}
     if not place.private:
@@ -241,7 +248,7 @@ def _with_streams(
             "endpoint": place.endpoint,
             **position,
         },
-        SINK_GROUP_PREFIX + _SINK: {
+        SINK_GROUP_PREFIX + sink: {
             "type": "kinesis",
             "stream.arn": f"{prefix}/{PREFIX}{{output}}",
             "endpoint": place.endpoint,
