@@ -26,9 +26,10 @@ def flink_configuration(settings: JobSettings) -> dict[str, str]:
         "pipeline.object-reuse": "true",
         # window_start and window_end are UTC whatever the machine's time zone.
         "table.local-time-zone": "UTC",
-        # Several outputs read the view `page_windows`. By default the planner plans each
-        # output by itself, cuts from the view what it does not need, finds nothing equal any
-        # more and runs the windows once for each: 5 us of the JVM's time a record.
+        # Several outputs read the views `page_windows` and `host_windows`. By default the
+        # planner plans each output by itself, cuts from the view what it does not need, finds
+        # nothing equal any more and runs the windows once for each: 5 us of the JVM's time a
+        # record for the pages alone.
         "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
         # A subtask whose shard is idle, or that has none, must not hold back windows.
         "table.exec.source.idle-timeout": f"{milliseconds(settings.windows.idle_timeout)} ms",

@@ -22,8 +22,9 @@ WHERE CURRENT_WATERMARK(event_time) IS NULL
 CREATE TEMPORARY VIEW timely_events AS
 SELECT * FROM timely_outcomes WHERE kind = 'E';
 
--- Requests of each page per tumbling window, for all outputs that count by page. It
--- runs once for all of them (flink_app/environment.py).
+-- Requests of each page, and of each host, per tumbling window: for all outputs that
+-- need pages or hosts. Each view runs once for all of them (flink_app/environment.py),
+-- and they read a row where they would read every request of it.
 CREATE TEMPORARY VIEW page_windows AS
 SELECT
   window_start, window_end, window_time,
@@ -34,3 +35,18 @@ SELECT
   COUNT(*) FILTER (WHERE POSITION(${probe_prefix} IN issues) > 0) AS probes
 FROM TUMBLE(TABLE timely_events, DESCRIPTOR(event_time), ${window_size})
 GROUP BY window_start, window_end, window_time, webpage;
+
+CREATE TEMPORARY VIEW host_windows AS
+SELECT
+  window_start, window_end, window_time,
+  host,
+  COUNT(*)                                              AS requests,
+  COUNT(*) FILTER (WHERE NOT is_static)                 AS page_views,
+  COALESCE(SUM(bytes_sent), 0)                          AS bytes_sent,
+  COUNT(*) FILTER (WHERE status >= 400)                 AS errors,
+  COUNT(*) FILTER (WHERE status >= 500)                 AS server_errors,
+  COUNT(*) FILTER (WHERE POSITION(${probe_prefix} IN issues) > 0) AS probes,
+  MIN(CAST(event_time AS TIMESTAMP_LTZ(3)))             AS first_request,
+  MAX(CAST(event_time AS TIMESTAMP_LTZ(3)))             AS last_request
+FROM TUMBLE(TABLE timely_events, DESCRIPTOR(event_time), ${window_size})
+GROUP BY window_start, window_end, window_time, host;

@@ -19,17 +19,18 @@ SELECT
   NULLIF(field[4], '')                                        AS host,
   NULLIF(field[5], '')                                        AS country,
   NULLIF(field[6], '')                                        AS webpage,
-  CAST(NULLIF(field[7], '') AS INT)                           AS status,
-  CAST(NULLIF(field[8], '') AS BIGINT)                        AS bytes_sent,
-  NULLIF(field[9], '')                                        AS referer_type,
-  NULLIF(field[10], '')                                       AS referring_site,
-  NULLIF(field[11], '')                                       AS device_type,
-  NULLIF(field[12], '')                                       AS browser,
-  NULLIF(field[13], '')                                       AS os,
-  field[14] = '1'                                             AS is_bot,
-  NULLIF(field[15], '')                                       AS issues,
-  NULLIF(field[16], '')                                       AS reason,
-  field[17]                                                   AS body
+  field[7] = '1'                                              AS is_static,
+  CAST(NULLIF(field[8], '') AS INT)                           AS status,
+  CAST(NULLIF(field[9], '') AS BIGINT)                        AS bytes_sent,
+  NULLIF(field[10], '')                                       AS referer_type,
+  NULLIF(field[11], '')                                       AS referring_site,
+  NULLIF(field[12], '')                                       AS device_type,
+  NULLIF(field[13], '')                                       AS browser,
+  NULLIF(field[14], '')                                       AS os,
+  field[15] = '1'                                             AS is_bot,
+  NULLIF(field[16], '')                                       AS issues,
+  NULLIF(field[17], '')                                       AS reason,
+  field[18]                                                   AS body
 FROM (SELECT enrich(data) AS packed FROM raw_log)
 CROSS JOIN UNNEST(SPLIT(packed, U&'\001E')) AS events (event)
 CROSS JOIN UNNEST(ARRAY[SPLIT(event, U&'\001F')]) AS fields (field);

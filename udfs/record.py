@@ -17,7 +17,7 @@ import orjson
 
 from udfs.filters import Rule
 from udfs.geo import GeoLocation
-from udfs.keys import key, keys
+from udfs.keys import keys
 from udfs.masking import Searchable
 from udfs.pages import Page, Referrer, Request
 from udfs.quality import quality_member
@@ -87,7 +87,7 @@ class RequestPart:
     issues: tuple[str, ...]
     webpage: str | None
     keys: str
-    """``webpage`` as a key."""
+    """``webpage`` and ``is_static`` (1 or 0) as keys."""
     json_line: str
     json_webpage: str
     json_request: str
@@ -182,7 +182,7 @@ def request_part(
         rule,
         issues,
         name,
-        key(name),
+        keys(name, "1" if is_static else "0"),
         f'"request":{_value(field)},',
         f'"webpage":{_value(name)},',
         _members({"method": method, "path": path, "protocol": protocol}),

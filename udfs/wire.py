@@ -19,6 +19,7 @@ FIELDS = (
     "host",
     "country",
     "webpage",
+    "is_static",
     "status",
     "bytes",
     "referer_type",

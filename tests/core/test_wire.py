@@ -74,17 +74,17 @@ def started() -> StreamProgress:
 
 def test_fields_are_those_the_sql_splits() -> None:
     assert FIELDS == (
-        "kind", "event_time_ms", "watermark_ms", "host", "country", "webpage", "status", "bytes",
-        "referer_type", "referring_site", "device_type", "browser", "os", "is_bot", "issues",
-        "reason", "body",
+        "kind", "event_time_ms", "watermark_ms", "host", "country", "webpage", "is_static",
+        "status", "bytes", "referer_type", "referring_site", "device_type", "browser", "os",
+        "is_bot", "issues", "reason", "body",
     )  # fmt: skip
 
 
 def test_an_enriched_record() -> None:
     assert pack([RECORD], started()) == "\x1f".join(
         [
-            "E", str(TIME), str(TIME), "81.2.69.142", "United Kingdom", "product", "200", "1234",
-            "search", "www.google.com", "desktop", "Firefox", "Linux", "0",
+            "E", str(TIME), str(TIME), "81.2.69.142", "United Kingdom", "product", "0", "200",
+            "1234", "search", "www.google.com", "desktop", "Firefox", "Linux", "0",
             "private_address,another", "", '{"a":1}',
         ]
     )  # fmt: skip

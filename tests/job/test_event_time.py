@@ -99,6 +99,28 @@ def test_a_line_that_is_not_utf8_keeps_its_bytes(result: Result) -> None:
     assert base64.b64decode(letter["raw"]) == NOT_UTF8.rstrip(b"\n")
 
 
+def test_a_pause_is_taken_between_windows(tmp_path: Path) -> None:
+    # The gap is 30 min. Pauses of 30:20 and of 30:40, in windows 31 and 30 min apart.
+    visits = [
+        ("198.51.100.2", "12:00:10"),
+        ("198.51.100.1", "12:00:50"),
+        ("198.51.100.9", "12:00:55"),
+        ("198.51.100.2", "12:30:50"),
+        ("198.51.100.1", "12:31:10"),
+        ("198.51.100.9", "12:31:15"),
+    ]
+    log = tmp_path / "access.log"
+    log.write_text("".join(log_line(f"{DAY}:{time} +0000", host=host) for host, time in visits))
+    result = run_job(tmp_path / "out", str(log))
+    assert result.status == 0, result.errors
+    sessions: dict[str, list[tuple[str, str, int]]] = {}
+    for row in sorted(result.rows("sessions"), key=lambda one: str(one["window_start"])):
+        times = row["window_start"][11:19], row["window_end"][11:19]
+        sessions.setdefault(row["host"], []).append((*times, row["requests"]))
+    assert sessions["198.51.100.1"] == [("12:00:50", "12:30:50", 1), ("12:31:10", "13:01:10", 1)]
+    assert sessions["198.51.100.2"] == [("12:00:10", "13:00:50", 2)]
+
+
 def test_nothing_in_nothing_out(tmp_path: Path) -> None:
     result = run_job(tmp_path / "out", "-")
     assert result.status == 0, result.errors

@@ -79,7 +79,21 @@ def test_all_outputs_share_one_scan(plans: dict[str, Any]) -> None:
 
 def test_pages_are_counted_once_for_all_outputs_that_need_them(plans: dict[str, Any]) -> None:
     plan = plans["outputs"].partition(OPTIMIZED)[2]
-    aggregations = [line for line in plan.splitlines() if " GlobalWindowAggregate(" in line]
-    by_page = [line for line in aggregations if "groupBy=[webpage]" in line]
-    # The tumbling windows for errors, ranks and alerts, and the sliding ones.
-    assert sorted(re.findall(r"TUMBLE|HOP", "".join(by_page))) == ["HOP", "TUMBLE"], by_page
+    # The tumbling windows for errors, ranks and alerts, and the sliding ones made of them.
+    assert windows(plan, "webpage") == ["HOP of window_time", "TUMBLE of event_time"]
+
+
+def test_hosts_are_counted_once_for_sessions_and_alerts(plans: dict[str, Any]) -> None:
+    plan = plans["outputs"].partition(OPTIMIZED)[2]
+    assert windows(plan, "host") == ["TUMBLE of event_time"]
+    assert windows(plan, "host, visit_day") == ["SESSION of window_time"]
+
+
+def windows(plan: str, key: str) -> list[str]:
+    """Kinds of the windows that group by a key, with the time that they go by."""
+    aggregate = (
+        r"\b(?:Local)?WindowAggregate\(groupBy=\[(.*?)\], window=\[(\w+)\(time_col=\[(\w+)\]"
+    )
+    return sorted(
+        f"{kind} of {time}" for by, kind, time in re.findall(aggregate, plan) if by == key
+    )

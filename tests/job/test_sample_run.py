@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
 DATABASE = ROOT / "flink_app" / "local" / "data" / "demo-city.mmdb"
 LINE = re.compile(r'(\S+) \S+ \S+ \[(.+?)\] "(.*?)" (\d{3}) (\S+) "(.*?)" "(.*)"\n')
+# All kinds of assets that the sample asks for.
+ASSETS = {"css", "gif", "ico", "jpeg", "jpg", "js", "png", "svg", "ttf", "woff"}
 MINUTE = timedelta(minutes=1)
 SESSION_GAP = timedelta(minutes=30)
 
@@ -42,6 +44,7 @@ class Seen:
         target = self.request.split(" ")[1]
         path = re.split("[?#;]", target)[0]
         self.webpage = page_of(path) if path.startswith("/") else None
+        self.is_asset = path.rpartition(".")[2].lower() in ASSETS
 
 
 def page_of(path: str) -> str:
@@ -223,24 +226,23 @@ def test_referrers_add_up(result: Result, seen: list[Seen]) -> None:
 
 
 def test_sessions(result: Result, seen: list[Seen]) -> None:
-    times: dict[str, list[datetime]] = defaultdict(list)
+    by_host: dict[str, list[Seen]] = defaultdict(list)
     for one in seen:
-        times[one.host].append(one.time)
-    expected: Counter[tuple[str, str, str, int]] = Counter()
-    for host, visits in times.items():
-        visits.sort()
-        start = previous = visits[0]
-        count = 0
-        for visit in [*visits, visits[-1] + 2 * SESSION_GAP]:
-            if visit - previous > SESSION_GAP:
-                expected[host, iso(start), iso(previous + SESSION_GAP), count] += 1
-                start, count = visit, 0
-            previous = visit
-            count += 1
-    written = Counter(
-        (row["host"], row["window_start"], row["window_end"], row["requests"])
-        for row in result.rows("sessions")
-    )
+        by_host[one.host].append(one)
+    expected: Counter[tuple[str, str, str, int, int, int]] = Counter()
+    for host, requests in by_host.items():
+        requests.sort(key=lambda one: one.time)
+        visits: list[list[Seen]] = []
+        for one in requests:
+            if not visits or one.window - visits[-1][-1].window > SESSION_GAP:
+                visits.append([])
+            visits[-1].append(one)
+        for visit in visits:
+            views = sum(not one.is_asset for one in visit)
+            last, sent = visit[-1].time + SESSION_GAP, sum(one.size for one in visit)
+            expected[host, iso(visit[0].time), iso(last), len(visit), views, sent] += 1
+    columns = ("host", "window_start", "window_end", "requests", "page_views", "bytes_sent")
+    written = Counter(tuple(row[name] for name in columns) for row in result.rows("sessions"))
     assert written == expected
 
 

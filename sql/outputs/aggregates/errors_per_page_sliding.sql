@@ -1,4 +1,5 @@
--- Requests and errors of each page, over a sliding window.
+-- Requests and errors of each page, over a sliding window. It is put together from
+-- tumbling ones: both its lengths are multiples of theirs (flink_app/settings.py).
 -- Key: webpage
 CREATE TEMPORARY TABLE errors_per_page_sliding (
   window_start  TIMESTAMP_LTZ(3),
@@ -12,15 +13,19 @@ CREATE TEMPORARY TABLE errors_per_page_sliding (
   ${sink}
 );
 
+CREATE TEMPORARY VIEW page_counts AS
+SELECT window_time, webpage, requests, client_errors, server_errors
+FROM page_windows;
+
 INSERT INTO errors_per_page_sliding
 SELECT
   CAST(window_start AS TIMESTAMP_LTZ(3)),
   CAST(window_end AS TIMESTAMP_LTZ(3)),
   webpage,
-  COUNT(*),
-  COUNT(*) FILTER (WHERE status BETWEEN 400 AND 499),
-  COUNT(*) FILTER (WHERE status BETWEEN 500 AND 599),
-  CAST(COUNT(*) FILTER (WHERE status >= 400) AS DOUBLE) / COUNT(*)${sink_values}
+  SUM(requests),
+  SUM(client_errors),
+  SUM(server_errors),
+  CAST(SUM(client_errors) + SUM(server_errors) AS DOUBLE) / SUM(requests)${sink_values}
 FROM HOP(
-  TABLE timely_events, DESCRIPTOR(event_time), ${sliding_slide}, ${sliding_size})
+  TABLE page_counts, DESCRIPTOR(window_time), ${sliding_slide}, ${sliding_size})
 GROUP BY window_start, window_end, webpage;

@@ -1,36 +1,41 @@
 -- Visits: the requests of one host with no pause longer than the session gap.
+--
+-- Pauses are taken between tumbling windows with requests of the host: one that is
+-- longer or shorter than the gap by less than a window may count as the other. Put
+-- together from requests, sessions would cost more than all other outputs together: each
+-- request would change a session and its timer in the state.
+--
 -- A visit ends at midnight UTC at the latest: a host that never pauses, such as a monitor
--- or a crawler, would otherwise add pages to one session for ever, and never be written.
+-- or a crawler, would otherwise have one session for ever, and it would never be written.
 -- Key: host
 CREATE TEMPORARY TABLE sessions (
   window_start   TIMESTAMP_LTZ(3),
   window_end     TIMESTAMP_LTZ(3),
   host           STRING,
   requests       BIGINT,
+  page_views     BIGINT,
   bytes_sent     BIGINT,
-  distinct_pages BIGINT,
   errors         BIGINT${sink_columns}
 ) ${partitioned_by}WITH (
   ${sink}
 );
 
--- The day as a DATE: FLOOR(event_time TO DAY) would still be event time to the planner,
--- which then groups without regard to the window and keeps every group for ever.
 CREATE TEMPORARY VIEW visits AS
 SELECT
-  host, event_time, webpage, status, bytes_sent,
-  CAST(event_time AS DATE) AS visit_day
-FROM timely_events;
+  window_time, host, requests, page_views, bytes_sent, errors, first_request, last_request,
+  CAST(window_start AS DATE) AS visit_day
+FROM host_windows;
 
+-- window_start is the first request, window_end the last one and the gap after it.
 INSERT INTO sessions
 SELECT
-  CAST(window_start AS TIMESTAMP_LTZ(3)),
-  CAST(window_end AS TIMESTAMP_LTZ(3)),
+  MIN(first_request),
+  MAX(last_request) + ${session_gap},
   host,
-  COUNT(*),
-  COALESCE(SUM(bytes_sent), 0),
-  COUNT(DISTINCT webpage),
-  COUNT(*) FILTER (WHERE status >= 400)${sink_values}
+  SUM(requests),
+  SUM(page_views),
+  SUM(bytes_sent),
+  SUM(errors)${sink_values}
 FROM SESSION(
-  TABLE visits PARTITION BY (host, visit_day), DESCRIPTOR(event_time), ${session_gap})
+  TABLE visits PARTITION BY (host, visit_day), DESCRIPTOR(window_time), ${session_gap})
 GROUP BY window_start, window_end, host, visit_day;

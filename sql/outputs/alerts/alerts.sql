@@ -67,15 +67,11 @@ CREATE TEMPORARY VIEW host_measures AS
 SELECT
   window_start, window_end, window_time,
   host                                          AS subject,
-  COUNT(*)                                      AS lines,
+  requests                                      AS lines,
   CAST(0 AS BIGINT)                             AS dead_letters,
-  COUNT(*)                                      AS requests,
-  COUNT(*) FILTER (WHERE status >= 400)         AS errors,
-  COUNT(*) FILTER (WHERE status >= 500)         AS server_errors,
-  COUNT(*) FILTER (WHERE POSITION(${probe_prefix} IN issues) > 0) AS probes
-FROM TUMBLE(TABLE timely_events, DESCRIPTOR(event_time), ${window_size})
-WHERE host IS NOT NULL
-GROUP BY window_start, window_end, window_time, host;
+  requests, errors, server_errors, probes
+FROM host_windows
+WHERE host IS NOT NULL;
 
 -- Rules that compare with a number, and rules that compare with the past: a multiple of
 -- the mean over the subject's windows before this one, as far back as the baseline
