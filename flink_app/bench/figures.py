@@ -98,6 +98,9 @@ FIGURES: tuple[Figure, ...] = (
             jobs.job, outputs="enriched", mode="process", files=True, slots=2),
     _figure("job.full.process.2slots", "all outputs to files, process, 2 slots", jobs.job,
             outputs="all", mode="process", files=True, slots=2),
+    _figure("job.full.process.2slots.heap",
+            "all outputs to files, process, 2 slots, state on the heap",
+            jobs.job, outputs="all", mode="process", files=True, slots=2, state="hashmap"),
     *(
         _figure(f"latency.{mode}", f"latency, all outputs, {mode}", latency.latency, mode=mode)
         for mode in _JOB_MODES

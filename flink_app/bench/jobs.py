@@ -23,6 +23,7 @@ from pathlib import Path
 from time import monotonic
 
 from flink_app.application_properties import PropertyGroups
+from flink_app.bench import managed_flink
 from flink_app.bench.core import Metrics
 from flink_app.bench.loops import WARM_UP
 from flink_app.bench.memory import (
@@ -46,8 +47,6 @@ _QUICK_KINDS = frozenset({"passthrough", "identity"})
 _QUICK_REPEATS = 8
 _QUICK_POLL_S = 0.2
 YARDSTICK_MAIN = Path(__file__).with_name("yardstick_job.py")
-# The heap of one KPU of Managed Flink.
-JVM_ENVIRONMENT = {"JAVA_TOOL_OPTIONS": "-Xmx3g"}
 _MEGABYTE = 1e6
 
 
@@ -79,6 +78,7 @@ def job(
     files: bool = False,
     slots: int = 1,
     apart: bool = False,
+    state: managed_flink.StateBackend = "rocksdb",
 ) -> Metrics:
     """The job itself, with the enriched output alone or all outputs.
 
@@ -89,13 +89,14 @@ def job(
         files: Whether outputs are written to files; else they are thrown away.
         slots: Subtasks; more than one read a file each.
         apart: Each subtask in a TaskManager of its own, instead of all in one JVM.
+        state: Where state is kept.
     """
     with _folder(setup) as folder:
         sink = str(folder / "results") if files else "discard"
         properties = job_properties(
             setup, path=_path(setup, slots), mode=mode, outputs=outputs, sink=sink
         )
-        watched = _watch(folder, properties, slots=slots, apart=apart)
+        watched = _watch(folder, properties, slots=slots, apart=apart, state=state)
         return _metrics(watched, setup.input.records)
 
 
@@ -210,18 +211,15 @@ def _watch(
     jar: Path | None = None,
     environment: Mapping[str, str] | None = None,
     until: int | None = None,
+    state: managed_flink.StateBackend = "rocksdb",
 ) -> Watched:
     poll_s = _QUICK_POLL_S if kind in _QUICK_KINDS else _POLL_S
-    options = cluster.ClusterOptions(
-        work_directory=folder,
-        parallelism=slots,
-        rest_port=cluster.free_port(),
+    options = managed_flink.options(
+        folder,
+        slots=slots,
+        state=state,
         jar=jar,
-        environment={
-            **JVM_ENVIRONMENT,
-            **({KIND_VARIABLE: kind} if kind else {}),
-            **(environment or {}),
-        },
+        environment={**({KIND_VARIABLE: kind} if kind else {}), **(environment or {})},
         extra={"metrics.fetcher.update-interval": str(int(poll_s * 1000))},
     )
     main = YARDSTICK_MAIN if kind else cluster.MAIN

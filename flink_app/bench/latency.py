@@ -19,11 +19,11 @@ from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
 
+from flink_app.bench import managed_flink
 from flink_app.bench.core import Metrics
-from flink_app.bench.jobs import JVM_ENVIRONMENT, YARDSTICK_MAIN
+from flink_app.bench.jobs import YARDSTICK_MAIN
 from flink_app.bench.setup import Setup, job_properties, read_lines, write_properties
 from flink_app.bench.yardstick_job import ARRIVALS_VARIABLE, KIND_VARIABLE, PORT_VARIABLE
-from flink_app.local import cluster
 from flink_app.local.job import RunningJob
 from flink_app.local.summary import data_files
 
@@ -56,11 +56,9 @@ def _measure(setup: Setup, mode: str, folder: Path) -> Metrics:
     arrivals = folder / "arrivals"
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(_CONNECT_S)
-        options = cluster.ClusterOptions(
-            work_directory=folder,
-            rest_port=cluster.free_port(),
-            environment=JVM_ENVIRONMENT
-            | {
+        options = managed_flink.options(
+            folder,
+            environment={
                 KIND_VARIABLE: "latency",
                 PORT_VARIABLE: str(server.getsockname()[1]),
                 ARRIVALS_VARIABLE: str(arrivals),

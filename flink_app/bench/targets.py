@@ -143,6 +143,12 @@ TARGETS: tuple[Target, ...] = (
         0.6,
     ),
     _ratio(
+        "all outputs, state on the heap / enrichment only, both to files, process, 2 slots",
+        "job.full.process.2slots.heap",
+        "job.enrich.process.2slots.files",
+        0.6,
+    ),
+    _ratio(
         "all outputs to files / enrichment only to nowhere, process, 2 slots",
         "job.full.process.2slots",
         "job.enrich.process.2slots",

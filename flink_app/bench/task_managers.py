@@ -19,6 +19,7 @@ from subprocess import DEVNULL, STDOUT, Popen
 from time import monotonic, sleep
 from typing import Self
 
+from flink_app.bench.managed_flink import MANAGED_MEMORY_MB
 from flink_app.local import cluster
 from flink_app.local.job import JobError, RunningJob
 from flink_app.local.progress import JobProgress
@@ -41,7 +42,7 @@ _MEMORY = {
     "taskmanager.memory.task.off-heap.size": "0",
     "taskmanager.memory.network.min": "128m",
     "taskmanager.memory.network.max": "128m",
-    "taskmanager.memory.managed.size": "256m",
+    "taskmanager.memory.managed.size": f"{MANAGED_MEMORY_MB}m",
     "taskmanager.memory.jvm-metaspace.size": "256m",
     "taskmanager.memory.jvm-overhead.min": "256m",
     "taskmanager.memory.jvm-overhead.max": "256m",
