@@ -3,7 +3,7 @@
 The queries are the same whatever the sink. What differs is what `sql/outputs/` leaves open:
 
     ${sink}             connector and format options
-    ${body_columns}     records: `body STRING`, or the JSON in three pieces
+    ${body_columns}     records: `body BYTES`, or the JSON in three pieces
     ${body_values}      what fills them
     ${sink_columns}     more columns, each with a comma before it, or nothing
     ${sink_values}      what fills them
@@ -19,7 +19,7 @@ from flink_app.sinks import FilesystemSink, KinesisSink, Sink, is_shared
 from flink_app.sql_files import OutputFile, options, output_files, string_literal
 
 _RECORDS = "records"
-_WHOLE_BODY = ("body STRING", "body")
+_WHOLE_BODY = ("body BYTES", "body")
 _RAW = {"format": "raw"}
 _JSON = {"format": "json", "json.timestamp-format.standard": "ISO-8601"}
 
@@ -36,15 +36,16 @@ _PARTITIONS = {
 # quotation mark as its separator puts the very same bytes together again. The middle one is
 # the key: the client, which stands first in the record, or, where that is left out, the
 # event_id, which stands last.
-_HOST_FIRST = """body LIKE '{"host":"%'"""
-_HOST = """SPLIT_INDEX(body, '"', 3)"""
+_TEXT = "CAST(body AS STRING)"
+_HOST_FIRST = f"""{_TEXT} LIKE '{{"host":"%'"""
+_HOST = f"""SPLIT_INDEX({_TEXT}, '"', 3)"""
 _BODY_BY_HOST = (
     "before_key STRING, record_key STRING, after_key STRING",
     f"""CASE WHEN {_HOST_FIRST} THEN '{{"host":'
-    ELSE SUBSTRING(body, 1, CHAR_LENGTH(body) - 35) END,
+    ELSE SUBSTRING({_TEXT}, 1, CHAR_LENGTH({_TEXT}) - 35) END,
   CASE WHEN {_HOST_FIRST} THEN {_HOST}
-    ELSE SUBSTRING(body, CHAR_LENGTH(body) - 33, 32) END,
-  CASE WHEN {_HOST_FIRST} THEN SUBSTRING(body, 11 + CHAR_LENGTH({_HOST}))
+    ELSE SUBSTRING({_TEXT}, CHAR_LENGTH({_TEXT}) - 33, 32) END,
+  CASE WHEN {_HOST_FIRST} THEN SUBSTRING({_TEXT}, 11 + CHAR_LENGTH({_HOST}))
     ELSE '}}' END""",
 )
 _BODY_BY_HOST_FORMAT = {

@@ -18,7 +18,7 @@ from flink_app.outputs import Output, planned_outputs
 from flink_app.secrets import resolve_salt
 from flink_app.settings import JobSettings
 from flink_app.sql_files import SQL_DIRECTORY, interval, milliseconds, options, statements
-from udfs.flink import EnrichFunction
+from udfs.flink import ENRICH_RESULT, EnrichFunction
 
 
 def build(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
@@ -65,9 +65,9 @@ def _enrich_function(settings: JobSettings) -> ScalarFunction:
         from flink_app.lookups.function import EnrichWithLookups  # noqa: PLC0415
 
         batches = EnrichWithLookups(core, lookups, resolve_salt)
-        function = udf(batches, result_type="STRING", func_type="pandas")
+        function = udf(batches, result_type=ENRICH_RESULT, func_type="pandas")
     else:
-        function = udf(EnrichFunction(core, resolve_salt), result_type="STRING")
+        function = udf(EnrichFunction(core, resolve_salt), result_type=ENRICH_RESULT)
     return function
 
 

@@ -1,7 +1,7 @@
--- One row per log line. The Python function runs once per source record and
--- answers with one string: events separated by U+001E, fields by U+001F, an
--- empty field for NULL (udfs/wire.py). One string crosses the JVM-Python border
--- much cheaper than a row of fields.
+-- One row per log line. The Python function runs once per source record and answers
+-- with an array (udfs/wire.py): first the keys of all events in one string, events
+-- separated by U+001E, fields by U+001F, an empty field for NULL; then the JSON of each
+-- event. That crosses the JVM-Python border much cheaper than a row of fields.
 --
 -- The second UNNEST, over an array that holds one array, is there so that
 -- SPLIT runs once per event: written inline, the planner would repeat it for
@@ -30,7 +30,8 @@ SELECT
   field[15] = '1'                                             AS is_bot,
   NULLIF(field[16], '')                                       AS issues,
   NULLIF(field[17], '')                                       AS reason,
-  field[18]                                                   AS body
+  packed[1 + event_number]                                    AS body
 FROM (SELECT enrich(data) AS packed FROM raw_log)
-CROSS JOIN UNNEST(SPLIT(packed, U&'\001E')) AS events (event)
+CROSS JOIN UNNEST(SPLIT(CAST(packed[1] AS STRING), U&'\001E'))
+  WITH ORDINALITY AS events (event, event_number)
 CROSS JOIN UNNEST(ARRAY[SPLIT(event, U&'\001F')]) AS fields (field);

@@ -25,6 +25,9 @@ from udfs.worker_log import WorkerLog
 # Managed Flink sends custom metrics to CloudWatch from this group alone.
 METRIC_GROUP = "kinesisanalytics"
 
+ENRICH_RESULT = "ARRAY<BYTES>"
+"""SQL type of what `enrich` gives: see `udfs.wire`."""
+
 type SaltOf = Callable[[CoreSettings], bytes | None]
 """Gives the secret salt that the settings name. It is called in each worker, so that the secret
 does not travel with the function."""
@@ -84,7 +87,7 @@ class Worker:
 
 
 class EnrichFunction(ScalarFunction):
-    """`enrich(data BYTES) -> STRING`: all outcomes of one source record, packed.
+    """`enrich(data BYTES) -> ARRAY<BYTES>`: all outcomes of one source record, packed.
 
     Args:
         settings: The core's settings; they travel with the function to the workers.
@@ -94,7 +97,7 @@ class EnrichFunction(ScalarFunction):
     def __init__(self, settings: CoreSettings, salt_of: SaltOf) -> None:
         self._settings = settings
         self._salt_of = salt_of
-        self._enrich: Callable[[bytes], str] | None = None
+        self._enrich: Callable[[bytes], list[bytes]] | None = None
         self._close: Callable[[], None] | None = None
 
     def open(self, function_context: FunctionContext) -> None:
@@ -107,7 +110,7 @@ class EnrichFunction(ScalarFunction):
         process, progress, counts = worker.enricher.process, worker.progress, worker.counts
         upkeep = worker.upkeep
 
-        def enrich(data: bytes) -> str:
+        def enrich(data: bytes) -> list[bytes]:
             started = perf_counter()
             if started >= upkeep.due:
                 upkeep.run(started)
@@ -131,7 +134,7 @@ class EnrichFunction(ScalarFunction):
         """
         return False
 
-    def eval(self, data: bytes) -> str:
+    def eval(self, data: bytes) -> list[bytes]:
         """Processes one record.
 
         Raises:

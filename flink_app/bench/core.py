@@ -124,7 +124,7 @@ def _geo_parts(database: Path, hosts: list[str]) -> Metrics:
     return results
 
 
-def _core_function(properties: Properties) -> Callable[[bytes], str]:
+def _core_function(properties: Properties) -> Callable[[bytes], list[bytes]]:
     enricher = Enricher.create(CoreSettings.load(properties), salt=_SALT)
     progress = StreamProgress(_TOLERANCE_MS)
     return lambda data: pack(enricher.process(data), progress)

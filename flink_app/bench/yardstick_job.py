@@ -73,7 +73,8 @@ def latency(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSe
     # Evaluated for each row, in the operator in front of the sink.
     statement_set.add_insert_sql(
         "INSERT INTO arrivals "
-        "SELECT CAST(CURRENT_ROW_TIMESTAMP() AS STRING) || ' ' || body FROM enriched_events"
+        "SELECT CAST(CURRENT_ROW_TIMESTAMP() AS STRING) || ' ' || CAST(body AS STRING) "
+        "FROM enriched_events"
     )
     return statement_set
 

@@ -20,7 +20,7 @@ from udfs.wire import pack
 
 
 class EnrichWithLookups(ScalarFunction):
-    """`enrich(data BYTES) -> STRING` for a batch of records at a time.
+    """`enrich(data BYTES) -> ARRAY<BYTES>` for a batch of records at a time.
 
     Args:
         core: The core's settings.
@@ -64,7 +64,7 @@ class EnrichWithLookups(ScalarFunction):
         """False: the answer depends on the clock, on services and on the lines seen before."""
         return False
 
-    def eval(self, data: pd.Series[bytes]) -> pd.Series[str]:
+    def eval(self, data: pd.Series[bytes]) -> pd.Series[list[bytes]]:
         """Processes a batch.
 
         Raises:

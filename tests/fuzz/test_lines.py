@@ -13,7 +13,7 @@ from tests.core.support import CITY_DATABASE, SAMPLE, enricher
 from udfs.enrichment import Enricher
 from udfs.outcomes import DeadLettered, Enriched, Filtered
 from udfs.progress import StreamProgress
-from udfs.wire import FIELDS, pack, unpack
+from udfs.wire import BODY, FIELDS, pack, unpack
 
 LINES = gzip.decompress(SAMPLE.read_bytes()).splitlines()[::500]
 PIECES = [
@@ -65,7 +65,7 @@ def test_any_damage(core: Enricher, lines: list[bytes]) -> None:
     events = unpack(pack(outcomes, StreamProgress(300_000)))
     assert len(events) == len(outcomes)
     for outcome, event in zip(outcomes, events, strict=True):
-        assert set(event) == set(FIELDS)
+        assert set(event) == {*FIELDS, BODY}
         assert isinstance(outcome, Enriched | Filtered | DeadLettered)
         assert event["body"] == outcome.json
         assert b"\n" not in outcome.json.encode()

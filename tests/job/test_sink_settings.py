@@ -167,7 +167,7 @@ def test_each_output_may_have_a_stream_of_its_own() -> None:
 def test_every_output_leaves_open_what_a_sink_may_need(file: OutputFile) -> None:
     """An output that lacked a placeholder would silently not be partitioned."""
     markers = {"sink_columns": ", `c` INT", "sink_values": ", 42", "partitioned_by": "P "}
-    body = {"body_columns": "body STRING", "body_values": "body"}
+    body = {"body_columns": "body BYTES", "body_values": "body"}
     found = re.findall(r"\$\{([a-z_]+)\}", file.path.read_text("utf-8"))
     others = {name: "1" for name in found if name not in markers}
     declaration, *_, insert = statements(file.path, others | body | markers)
@@ -208,7 +208,7 @@ def test_nothing_is_added_without_partitions_or_keys() -> None:
             parameters = table_parameters(output(name), sink)
             assert parameters["sink_columns"] == parameters["sink_values"] == ""
             assert parameters["partitioned_by"] == ""
-            assert parameters["body_columns"] == "body STRING"
+            assert parameters["body_columns"] == "body BYTES"
 
 
 def test_rows_in_a_shared_stream_name_their_output() -> None:
