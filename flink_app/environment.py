@@ -36,10 +36,18 @@ def flink_configuration(settings: JobSettings) -> dict[str, str]:
     }
 
 
-def create_table_environment(settings: JobSettings) -> StreamTableEnvironment:
-    """A table environment over the execution environment the job was started in."""
-    environment = StreamExecutionEnvironment.get_execution_environment()
-    table_environment = StreamTableEnvironment.create(environment)
+def create_table_environment(
+    settings: JobSettings, environment: StreamExecutionEnvironment | None = None
+) -> StreamTableEnvironment:
+    """A table environment with the job's settings.
+
+    Args:
+        settings: Checked settings of the job.
+        environment: What it runs in; None is what the job was started in.
+    """
+    table_environment = StreamTableEnvironment.create(
+        environment or StreamExecutionEnvironment.get_execution_environment()
+    )
     for key, value in flink_configuration(settings).items():
         table_environment.get_config().set(key, value)
     return table_environment

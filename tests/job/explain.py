@@ -11,10 +11,9 @@ import sys
 from pathlib import Path
 
 from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.table import StreamTableEnvironment
 
 from flink_app.application_properties import load_properties
-from flink_app.environment import flink_configuration
+from flink_app.environment import create_table_environment
 from flink_app.settings import JobSettings
 from flink_app.topology import build
 
@@ -22,9 +21,7 @@ from flink_app.topology import build
 def main() -> None:
     settings = JobSettings.load(load_properties(Path(sys.argv[1])))
     environment = StreamExecutionEnvironment.get_execution_environment()
-    t_env = StreamTableEnvironment.create(environment)
-    for key, value in flink_configuration(settings).items():
-        t_env.get_config().set(key, value)
+    t_env = create_table_environment(settings, environment)
     statements = build(t_env, settings)
     plans = {
         "outputs": statements.explain(),
