@@ -50,3 +50,25 @@ SELECT
   MAX(CAST(event_time AS TIMESTAMP_LTZ(3)))             AS last_request
 FROM TUMBLE(TABLE timely_events, DESCRIPTOR(event_time), ${window_size})
 GROUP BY window_start, window_end, window_time, host;
+
+-- Lines of the whole site per tumbling window, of every kind: filtered lines and dead
+-- letters carry no status and no issues, so what counts these is about requests.
+CREATE TEMPORARY VIEW site_windows AS
+SELECT
+  window_start, window_end, window_time,
+  COUNT(*)                                              AS lines,
+  COUNT(*) FILTER (WHERE kind = 'D')                    AS dead_letters,
+  COUNT(*) FILTER (WHERE kind = 'E')                    AS requests,
+  COALESCE(SUM(bytes_sent), 0)                          AS bytes_sent,
+  COUNT(*) FILTER (WHERE status BETWEEN 100 AND 199)    AS informational,
+  COUNT(*) FILTER (WHERE status BETWEEN 200 AND 299)    AS successes,
+  COUNT(*) FILTER (WHERE status BETWEEN 300 AND 399)    AS redirections,
+  COUNT(*) FILTER (WHERE status BETWEEN 400 AND 499)    AS client_errors,
+  COUNT(*) FILTER (WHERE status BETWEEN 500 AND 599)    AS server_errors,
+  COUNT(*) FILTER (WHERE is_bot)                        AS bot_requests,
+  COUNT(*) FILTER (WHERE POSITION(${probe_prefix} IN issues) > 0) AS probes
+FROM TUMBLE(TABLE timely_outcomes, DESCRIPTOR(event_time), ${window_size})
+-- A line without a time takes the stream's. As long as there is none it has no window: an
+-- alert would be about 1970.
+WHERE kind = 'E' OR progress_time IS NOT NULL
+GROUP BY window_start, window_end, window_time;

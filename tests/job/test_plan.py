@@ -89,10 +89,22 @@ def test_hosts_are_counted_once_for_sessions_and_alerts(plans: dict[str, Any]) -
     assert windows(plan, "host, visit_day") == ["SESSION of window_time"]
 
 
+def test_the_whole_site_is_counted_once_for_overview_and_alerts(plans: dict[str, Any]) -> None:
+    plan = plans["outputs"].partition(OPTIMIZED)[2]
+    assert windows(plan, "") == ["TUMBLE of event_time"]
+
+
+def test_rules_without_a_duration_need_no_state_for_it(plans: dict[str, Any]) -> None:
+    # The default rules: what is left are the baseline and the quiet time.
+    plan = plans["outputs"].partition(OPTIMIZED)[2]
+    assert plan.count(" OverAggregate(") == 2
+
+
 def windows(plan: str, key: str) -> list[str]:
-    """Kinds of the windows that group by a key, with the time that they go by."""
+    """Kinds of the windows that group by a key, or by none, with the time that they go by."""
     aggregate = (
-        r"\b(?:Local)?WindowAggregate\(groupBy=\[(.*?)\], window=\[(\w+)\(time_col=\[(\w+)\]"
+        r"\b(?:Local)?WindowAggregate\((?:groupBy=\[(.*?)\], )?"
+        r"window=\[(\w+)\(time_col=\[(\w+)\]"
     )
     return sorted(
         f"{kind} of {time}" for by, kind, time in re.findall(aggregate, plan) if by == key

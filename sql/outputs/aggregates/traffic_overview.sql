@@ -21,15 +21,15 @@ INSERT INTO traffic_overview
 SELECT
   CAST(window_start AS TIMESTAMP_LTZ(3)),
   CAST(window_end AS TIMESTAMP_LTZ(3)),
-  COUNT(*),
-  COALESCE(SUM(bytes_sent), 0),
-  COUNT(*) FILTER (WHERE status BETWEEN 100 AND 199),
-  COUNT(*) FILTER (WHERE status BETWEEN 200 AND 299),
-  COUNT(*) FILTER (WHERE status BETWEEN 300 AND 399),
-  COUNT(*) FILTER (WHERE status BETWEEN 400 AND 499),
-  COUNT(*) FILTER (WHERE status BETWEEN 500 AND 599),
-  CAST(COUNT(*) FILTER (WHERE status >= 400) AS DOUBLE) / COUNT(*),
-  COUNT(*) FILTER (WHERE is_bot),
-  CAST(COUNT(*) FILTER (WHERE is_bot) AS DOUBLE) / COUNT(*)${sink_values}
-FROM TUMBLE(TABLE timely_events, DESCRIPTOR(event_time), ${window_size})
-GROUP BY window_start, window_end;
+  requests,
+  bytes_sent,
+  informational,
+  successes,
+  redirections,
+  client_errors,
+  server_errors,
+  CAST(client_errors + server_errors AS DOUBLE) / requests,
+  bot_requests,
+  CAST(bot_requests AS DOUBLE) / requests${sink_values}
+FROM site_windows
+WHERE requests > 0;

@@ -38,17 +38,13 @@ CREATE TEMPORARY VIEW site_measures AS
 SELECT
   window_start, window_end, window_time,
   ''                                            AS subject,
-  COUNT(*)                                      AS lines,
-  COUNT(*) FILTER (WHERE kind = 'D')            AS dead_letters,
-  COUNT(*) FILTER (WHERE kind = 'E')            AS requests,
-  COUNT(*) FILTER (WHERE status >= 400)         AS errors,
-  COUNT(*) FILTER (WHERE status >= 500)         AS server_errors,
-  COUNT(*) FILTER (WHERE POSITION(${probe_prefix} IN issues) > 0) AS probes
-FROM TUMBLE(TABLE timely_outcomes, DESCRIPTOR(event_time), ${window_size})
--- A line without a time takes the stream's. As long as there is none it has no window: the
--- alert would be about 1970.
-WHERE kind = 'E' OR progress_time IS NOT NULL
-GROUP BY window_start, window_end, window_time;
+  lines,
+  dead_letters,
+  requests,
+  client_errors + server_errors                 AS errors,
+  server_errors,
+  probes
+FROM site_windows;
 
 CREATE TEMPORARY VIEW page_measures AS
 SELECT
@@ -110,8 +106,19 @@ WHERE is_enough
 -- Breaches that have lasted as long as their rule asks. A breach whose window before is
 -- none starts a run; the run of a breach is the latest that started. Where no start is in
 -- reach the run is longer than any rule asks.
+--
+-- Rules that ask for nothing of the kind go past all that, and where there are no others the
+-- planner leaves it out: in RocksDB each state has memory of its own, however little it holds,
+-- and the eleven of these two OVERs took 12 us of CPU a record from all others.
 CREATE TEMPORARY VIEW lasting_breaches AS
-SELECT *
+SELECT *, measured_from AS run_start
+FROM breaches
+WHERE lasting_seconds = 0
+UNION ALL
+SELECT
+  alert, metric, subject_type, subject, measured_from, measured_to, measured_at,
+  lines, dead_letters, requests, errors, server_errors, probes,
+  metric_value, threshold, lasting_seconds, run_start
 FROM (
   SELECT
     *,
@@ -127,6 +134,7 @@ FROM (
         ORDER BY measured_at
         RANGE BETWEEN ${window_size} PRECEDING AND CURRENT ROW) AS breaches_in_two_windows
     FROM breaches
+    WHERE lasting_seconds > 0
   )
 )
 WHERE run_start IS NULL
