@@ -44,7 +44,7 @@ _POLL_S = 1.0
 # Jobs that hardly do anything are through with the input in a second or two, too short for a
 # rate: they read it several times, and are looked at more often.
 _QUICK_KINDS = frozenset({"passthrough", "identity"})
-_QUICK_REPEATS = 8
+_QUICK_REPEATS = 3
 _QUICK_POLL_S = 0.2
 YARDSTICK_MAIN = Path(__file__).with_name("yardstick_job.py")
 _MEGABYTE = 1e6
