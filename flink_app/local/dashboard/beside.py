@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from flink_app.local.dashboard.server import open_browser, serving
+
+_TURN_S = 1.0
 
 
 def run_beside(output: Path, command: Callable[[], int]) -> int:
@@ -34,6 +36,8 @@ def run_beside(output: Path, command: Callable[[], int]) -> int:
 def wait_for_interrupt() -> None:
     """Returns at Ctrl-C."""
     try:
-        threading.Event().wait()
+        # In turns: Python does not notice a signal that comes just before a wait without limit.
+        while True:
+            time.sleep(_TURN_S)
     except KeyboardInterrupt:
         print()
