@@ -19,8 +19,8 @@ from udfs.settings import CoreSettings
 from udfs.wire import pack
 
 # The first half fills the caches. Jobs are measured after the same share, and want two minutes'
-# input: with all outputs Java's compiler takes a third of the JVM's time in the first 20 seconds
-# and a tenth in the second minute.
+# input: with all outputs Java's compiler takes half of the JVM's time in the first 20 seconds and
+# a tenth in the second minute.
 WARM_UP = 0.5
 _TOLERANCE_MS = 300_000
 _TIMEOUT_S = 600
