@@ -13,9 +13,11 @@ CREATE TEMPORARY VIEW late_events AS
 SELECT * FROM enriched_events
 WHERE window_last_instant <= CURRENT_WATERMARK(event_time);
 
--- Lines of every kind, for what is measured against all lines that came in.
+-- Lines of every kind, for what is measured against all lines that came in. An attempt to
+-- break in is told by its issues.
 CREATE TEMPORARY VIEW timely_outcomes AS
-SELECT * FROM timed_outcomes
+SELECT *, POSITION(${probe_prefix} IN issues) > 0 AS is_probe
+FROM timed_outcomes
 WHERE CURRENT_WATERMARK(event_time) IS NULL
    OR window_last_instant > CURRENT_WATERMARK(event_time);
 
@@ -32,7 +34,7 @@ SELECT
   COUNT(*)                                              AS requests,
   COUNT(*) FILTER (WHERE status BETWEEN 400 AND 499)    AS client_errors,
   COUNT(*) FILTER (WHERE status BETWEEN 500 AND 599)    AS server_errors,
-  COUNT(*) FILTER (WHERE POSITION(${probe_prefix} IN issues) > 0) AS probes
+  COUNT(*) FILTER (WHERE is_probe)                      AS probes
 FROM TUMBLE(TABLE timely_events, DESCRIPTOR(event_time), ${window_size})
 GROUP BY window_start, window_end, window_time, webpage;
 
@@ -45,7 +47,7 @@ SELECT
   COALESCE(SUM(bytes_sent), 0)                          AS bytes_sent,
   COUNT(*) FILTER (WHERE status >= 400)                 AS errors,
   COUNT(*) FILTER (WHERE status >= 500)                 AS server_errors,
-  COUNT(*) FILTER (WHERE POSITION(${probe_prefix} IN issues) > 0) AS probes,
+  COUNT(*) FILTER (WHERE is_probe)                      AS probes,
   MIN(CAST(event_time AS TIMESTAMP_LTZ(3)))             AS first_request,
   MAX(CAST(event_time AS TIMESTAMP_LTZ(3)))             AS last_request
 FROM TUMBLE(TABLE timely_events, DESCRIPTOR(event_time), ${window_size})
@@ -66,7 +68,7 @@ SELECT
   COUNT(*) FILTER (WHERE status BETWEEN 400 AND 499)    AS client_errors,
   COUNT(*) FILTER (WHERE status BETWEEN 500 AND 599)    AS server_errors,
   COUNT(*) FILTER (WHERE is_bot)                        AS bot_requests,
-  COUNT(*) FILTER (WHERE POSITION(${probe_prefix} IN issues) > 0) AS probes
+  COUNT(*) FILTER (WHERE is_probe)                      AS probes
 FROM TUMBLE(TABLE timely_outcomes, DESCRIPTOR(event_time), ${window_size})
 -- A line without a time takes the stream's. As long as there is none it has no window: an
 -- alert would be about 1970.
