@@ -1,36 +1,40 @@
 """A made access log of any size, with the variety of a busy site's own.
 
-What a log costs to process depends on how much repeats in it. So clients, user agents and
-addresses of pages are drawn by rank from large populations in which few are frequent and
-most are rare (Zipf-Mandelbrot), and some values never come twice. The same seed gives the
-same lines, and a shorter log is the start of a longer one.
+What a log costs to process depends on how much repeats in it, so this one is made of visits.
+Clients, user agents and addresses of pages are drawn by rank from large populations in which few
+are frequent and most are rare (Zipf-Mandelbrot), and some values never come twice. A client keeps
+its user agent, and a page's address comes again as the referrer of its assets. The first 10,000
+lines are as varied as the bundled log's or more (tests/bench/test_inputs.py), and so is each part
+of a longer log. The same seed gives the same lines, and a shorter log is the start of a longer one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from heapq import heappop, heappush
 from ipaddress import IPv4Address, IPv6Address
+from itertools import count, islice
+from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flink_app.bench.agents import agent, unseen_agent
-from flink_app.bench.mixing import mix, one_of
+from flink_app.bench.mixing import mix
+from flink_app.bench.visits import Hit, visit
 
-# Changes with every change of what the same seed gives.
-VERSION = 1
-
-_CHUNK = 10_000
 _START = datetime(2025, 3, 1, tzinfo=UTC)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-_CLIENTS, _CLIENT_SLOPE = 1_000_000, 1.25
-_AGENTS, _AGENT_SLOPE = 6_000, 1.3
-_UNSEEN_AGENTS = 0.002
-_PRODUCTS, _ARTICLES, _ASSETS, _PAGES, _WORDS = 500_000, 20_000, 600, 60, 3_000
-_SITES = 20_000
+_CLIENTS, _CLIENT_SLOPE, _CLIENT_SHIFT = 1_000_000, 1.25, 300
+_AGENTS, _AGENT_SLOPE, _AGENT_SHIFT = 6_000, 1.1, 10
+# A client with several devices, or several clients behind one address.
+_OTHER_AGENT = 0.06
+_UNSEEN_AGENTS = 0.006
+# Only decides how many visits go on at once.
+_LINES_A_VISIT = 3.3
 
 # Servers write a line when the answer is out, so lines come behind their time stamps: most
 # by a moment, a few by up to the watermark's 60 s, and hardly any by more.
@@ -39,7 +43,7 @@ _LONGEST_DELAY_S = 55.0
 _LATE = 0.0005
 _MALFORMED = 0.0002
 
-type Numbers = NDArray[np.float64]
+type Shares = NDArray[np.float64]
 
 
 class MadeLog:
@@ -58,84 +62,60 @@ class MadeLog:
 
     def __iter__(self) -> Iterator[bytes]:
         """All lines in the order of a log, each with its line break."""
-        for chunk in range(-(-self._records // _CHUNK)):
-            first = chunk * _CHUNK
-            yield from self._lines(chunk, first)[: self._records - first]
-
-    def _lines(self, chunk: int, first: int) -> list[bytes]:
-        draw = np.random.Generator(np.random.PCG64([self._seed, chunk]))
-        uniform = draw.random((9, _CHUNK))
-        clients = _CLIENT_RANKS(uniform[0])
-        agents = _AGENT_RANKS(uniform[1])
-        unseen = draw.random(_CHUNK) < _UNSEEN_AGENTS
-        seconds = (first + np.arange(_CHUNK)) / self._rate - _delays(draw)
-        return [
-            self._line(first + index, *values)
-            for index, values in enumerate(
-                zip(
-                    clients.tolist(),
-                    agents.tolist(),
-                    unseen.tolist(),
-                    seconds.astype(np.int64).tolist(),
-                    uniform[2:].T.tolist(),
-                    strict=True,
-                )
+        draw = Random(self._seed)  # noqa: S311 - no secret hangs on it
+        for number, (client, user_agent, hit) in enumerate(islice(self._hits(draw), self._records)):
+            time = _time(int(number / self._rate - _delay(draw)))
+            size = "-" if hit.status == 304 else _size(draw)
+            line = (
+                f"{_client(client)} - {'-' if client % 97 else f'user{client}'} [{time}] "
+                f'"{hit.request}" {hit.status} {size} "{hit.referrer}" "{user_agent}"'
             )
-        ]
+            if draw.random() < _MALFORMED:
+                line = line[: len(line) // 2]
+            yield line.encode() + b"\n"
 
-    def _line(  # noqa: PLR0917 - the columns of the draw above
-        self,
-        number: int,
-        client: int,
-        agent_rank: int,
-        unseen: bool,
-        second: int,
-        chances: list[float],
-    ) -> bytes:
-        kind, first, second_chance, answer, size, referrer, rare = chances
-        method, target = _request(kind, first, second_chance, number)
-        status = _status(answer, probe=kind > _FIRST_PROBE)
-        request = f"{method} {target} HTTP/1.1" if method else target
-        user_agent = unseen_agent(number) if unseen else agent(agent_rank)
-        line = (
-            f"{_client(client)} - {'-' if client % 97 else f'user{client}'} [{_time(second)}] "
-            f'"{request}" {status} {_size(status, size)} "{_referrer(referrer, first)}" '
-            f'"{user_agent}"'
-        )
-        if rare < _MALFORMED:
-            line = line[: len(line) // 2]
-        return line.encode() + b"\n"
+    def _hits(self, draw: Random) -> Iterator[tuple[int, str, Hit]]:
+        """Requests of all visits in their order, with client and user agent."""
+        waiting: list[tuple[float, int, int, str, Hit]] = []
+        numbers = count()
+        for start in count(step=_LINES_A_VISIT / self._rate):
+            while waiting and waiting[0][0] < start:
+                yield heappop(waiting)[2:]
+            client = _client_rank(draw)
+            user_agent = _agent(draw, client)
+            person = user_agent.startswith("Mozilla") and "compatible" not in user_agent
+            for hit in visit(draw, client, person=person):
+                heappush(waiting, (start + hit.at, next(numbers), client, user_agent, hit))
 
 
-def _zipf(population: int, slope: float, shift: float) -> Callable[[Numbers], NDArray[np.int64]]:
-    """Gives ranks from 0 for even chances; rank k has the weight 1 / (k + shift) ** slope."""
-
-    @lru_cache(maxsize=1)
-    def sums() -> Numbers:
-        added = np.cumsum(1.0 / (np.arange(population) + shift) ** slope)
-        shares: Numbers = added / added[-1]
-        return shares
-
-    def ranks(chances: Numbers) -> NDArray[np.int64]:
-        return np.searchsorted(sums(), chances).astype(np.int64)
-
-    return ranks
+@lru_cache(maxsize=2)
+def _zipf(population: int, slope: float, shift: float) -> Shares:
+    """Chances that a rank is at most so high; rank k has the weight 1 / (k + shift) ** slope."""
+    sums = np.cumsum(1.0 / (np.arange(population) + shift) ** slope)
+    shares: Shares = sums / sums[-1]
+    return shares
 
 
-_CLIENT_RANKS = _zipf(_CLIENTS, _CLIENT_SLOPE, 20)
-_AGENT_RANKS = _zipf(_AGENTS, _AGENT_SLOPE, 5)
+def _client_rank(draw: Random) -> int:
+    return int(_zipf(_CLIENTS, _CLIENT_SLOPE, _CLIENT_SHIFT).searchsorted(draw.random()))
 
 
-def _rank(chance: float, population: int) -> int:
-    """One rank, from a curve that needs no table: a Zipf law of slope 1."""
-    return int((population + 1) ** chance) - 1
+def _agent(draw: Random, client: int) -> str:
+    if draw.random() < _UNSEEN_AGENTS:
+        return unseen_agent(draw.getrandbits(48))
+    other = draw.random() < _OTHER_AGENT
+    chance = draw.random() if other else mix(client, 4) / 2**64
+    return agent(int(_zipf(_AGENTS, _AGENT_SLOPE, _AGENT_SHIFT).searchsorted(chance)))
 
 
-def _delays(draw: np.random.Generator) -> Numbers:
-    delays = np.minimum(draw.exponential(_MEAN_DELAY_S, _CHUNK), _LONGEST_DELAY_S)
-    late = draw.random(_CHUNK) < _LATE
-    behind: Numbers = delays + late * draw.uniform(180, 3600, _CHUNK)
-    return behind
+def _delay(draw: Random) -> float:
+    delay = min(draw.expovariate(1 / _MEAN_DELAY_S), _LONGEST_DELAY_S)
+    return delay + draw.uniform(180, 3600) if draw.random() < _LATE else delay
+
+
+def _size(draw: Random) -> int:
+    # From 200 bytes to 1 MB, evenly in powers.
+    return int(200 * 5_000 ** draw.random())
 
 
 @lru_cache(maxsize=_CLIENTS)
@@ -161,102 +141,3 @@ def _client(rank: int) -> str:
 def _time(second: int) -> str:
     when = _START + timedelta(seconds=second)
     return f"{when:%d}/{_MONTHS[when.month - 1]}/{when:%Y:%H:%M:%S} +0000"
-
-
-_SYLLABLES = (
-    "ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "va",
-    "we", "xi", "yo", "zu",
-)  # fmt: skip
-
-
-def _word(number: int) -> str:
-    mixed = mix(number, 11)
-    return "".join(one_of(_SYLLABLES, mixed >> shift) for shift in (0, 8, 16))
-
-
-_ASSET_KINDS = ("css", "js", "png", "jpg", "svg", "woff2", "webp")
-_PROBES = ("/wp-login.php", "/.env", "/xmlrpc.php", "/.git/config", "/phpmyadmin/index.php")
-_GARBAGE = ("-", r"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
-_FIRST_PROBE = 0.99
-
-
-def _request(  # noqa: PLR0911 - a table in all but name
-    kind: float, first: float, second: float, number: int
-) -> tuple[str, str]:
-    """Method and target; no method where the request is no HTTP."""
-    if kind < 0.34:
-        name = _rank(first, _ASSETS)
-        return "GET", f"/assets/{_word(name)}-{mix(name, 12):08x}.{one_of(_ASSET_KINDS, name)}"
-    if kind < 0.56:
-        return "GET", f"/shop/product.php?id={_rank(first, _PRODUCTS) + 1}"
-    if kind < 0.68:
-        article = _rank(first, _ARTICLES)
-        month = f"{2019 + article % 6}/{1 + article % 12:02}"
-        return "GET", f"/blog/{month}/{_word(article)}-{_word(article + 1)}-{article}/"
-    if kind < 0.80:
-        method = "POST" if second < 0.2 else "GET"
-        return (
-            method,
-            f"/api/v2/users/{mix(number, 13) % 5_000_000}/orders?page={1 + int(second * 9)}",
-        )
-    if kind < 0.86:
-        words = f"{_word(_rank(first, _WORDS))}+{_word(_rank(second, _WORDS))}"
-        return "GET", f"/search?q={words}&lang=en"
-    if kind < 0.865:
-        mail = f"{_word(number)}%40example.org"
-        return "GET", f"/account/reset?email={mail}&token={mix(number, 14):016x}"
-    if kind < _FIRST_PROBE:
-        page = _rank(first, _PAGES)
-        return "GET", "/" if page == 0 else f"/{_word(page)}.html"
-    if kind < 0.9995:
-        return "GET", one_of(_PROBES, number)
-    return "", one_of(_GARBAGE, number)
-
-
-_STATUSES = (
-    (0.840, 200),
-    (0.925, 304),
-    (0.945, 301),
-    (0.960, 302),
-    (0.990, 404),
-    (0.993, 403),
-    (0.995, 206),
-    (0.998, 500),
-    (1.0, 503),
-)
-
-
-def _status(chance: float, *, probe: bool) -> int:
-    if probe:
-        return 404
-    return next(status for limit, status in _STATUSES if chance < limit)
-
-
-def _size(status: int, chance: float) -> str:
-    # From 200 bytes to 1 MB, evenly in powers.
-    return "-" if status == 304 else str(int(200 * 5_000**chance))
-
-
-_SEARCH_ENGINES = (
-    "https://www.google.com/",
-    "https://www.google.de/",
-    "https://www.bing.com/search?q=shop",
-    "https://duckduckgo.com/",
-)
-_SOCIAL_NETWORKS = ("https://t.co/", "https://www.facebook.com/", "https://www.reddit.com/r/shop/")
-
-
-def _referrer(chance: float, first: float) -> str:
-    if chance < 0.38:
-        return "-"
-    if chance < 0.60:
-        page = _rank(first, _PAGES)
-        return f"https://www.example.com/{_word(page)}.html" if page else "https://www.example.com/"
-    if chance < 0.80:
-        return f"https://www.example.com/shop/product.php?id={_rank(first, _PRODUCTS) + 1}"
-    if chance < 0.91:
-        return one_of(_SEARCH_ENGINES, int(chance * 1e6))
-    if chance < 0.95:
-        return one_of(_SOCIAL_NETWORKS, int(chance * 1e6))
-    site = _rank((chance - 0.95) * 20, _SITES)
-    return f"https://{_word(site)}.example.org/{_word(site + 7)}?ref={int(first * 1000)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from flink_app.bench.city_database import make_city_database
 from flink_app.bench.made_log import MadeLog
 from flink_app.bench.sample_log import RepeatedLog
 from flink_app.bench.setup import Setup
+from flink_app.bench.visits import SITE
 from flink_app.local.run import SAMPLE_LOG
 from udfs.access_log import LogLine, parser_for
 from udfs.errors import ValidationError, WebLogError
@@ -20,6 +22,8 @@ from udfs.geo import GeoDatabase, is_reserved
 from udfs.timestamps import parse_timestamp
 
 RECORDS = 20_000
+VARIED = ("host", "request", "referer", "agent")
+MINUTES = len("01/Mar/2025:00:00")
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +33,19 @@ def made() -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def parsed(made: list[bytes]) -> list[LogLine]:
+    return _parsed(made)
+
+
+@pytest.fixture(scope="module")
+def bundled() -> list[LogLine]:
+    with gzip.open(SAMPLE_LOG) as stream:
+        return _parsed(stream)
+
+
+def _parsed(log: Iterable[bytes]) -> list[LogLine]:
     parse = parser_for("combined")
     lines = []
-    for raw in made:
+    for raw in log:
         try:
             lines.append(parse(raw.decode().removesuffix("\n")))
         except ValidationError:
@@ -53,13 +67,49 @@ def test_only_a_few_lines_are_malformed(made: list[bytes], parsed: list[LogLine]
 
 
 def test_few_values_are_frequent_and_many_are_rare(parsed: list[LogLine]) -> None:
-    for field, least, most in (("host", 0.1, 0.5), ("agent", 0.01, 0.1), ("request", 0.2, 0.6)):
+    for field in VARIED:
         counts = Counter(getattr(line, field) for line in parsed)
-        distinct = len(counts) / len(parsed)
-        assert least < distinct < most, (field, distinct)
         top = sum(count for _, count in counts.most_common(len(counts) // 10))
-        assert top / len(parsed) > 0.4, field
-        assert sum(count == 1 for count in counts.values()) > len(counts) / 4, field
+        # Three times an even share.
+        assert top / len(parsed) > 0.3, field
+        assert sum(count == 1 for count in counts.values()) > len(counts) / 5, field
+
+
+def test_ten_thousand_lines_vary_as_those_of_a_real_log_or_more(
+    parsed: list[LogLine], bundled: list[LogLine]
+) -> None:
+    for field in VARIED:
+        new, real = (
+            len({getattr(line, field) for line in lines}) / len(lines)
+            for lines in (parsed[:10_000], bundled)
+        )
+        assert real <= new < 2 * real, (field, new, real)
+
+
+def test_a_client_asks_as_often_in_a_minute_as_in_a_real_log(
+    parsed: list[LogLine], bundled: list[LogLine]
+) -> None:
+    made, real = (
+        len(lines) / len({(line.host, line.timestamp[:MINUTES]) for line in lines})
+        for lines in (parsed[:10_000], bundled)
+    )
+    assert 0.8 < made / real < 1.25
+
+
+def test_a_client_keeps_its_agent_as_in_a_real_log(
+    parsed: list[LogLine], bundled: list[LogLine]
+) -> None:
+    for lines in (parsed, bundled):
+        agents = len({(line.host, line.agent) for line in lines})
+        assert 1 < agents / len({line.host for line in lines}) < 1.1
+
+
+def test_assets_are_found_on_pages_that_were_asked_for(parsed: list[LogLine]) -> None:
+    pages = {line.request.split()[1] for line in parsed if " " in line.request}
+    found_on = [line.referer for line in parsed if "/assets/" in line.request]
+    assert len(found_on) > len(parsed) / 4
+    known = sum((one or "").removeprefix(SITE) in pages for one in found_on)
+    assert known / len(found_on) > 0.99
 
 
 def test_lines_are_in_order_but_for_short_delays_and_a_few_late_ones(parsed: list[LogLine]) -> None:
