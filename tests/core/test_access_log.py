@@ -100,6 +100,8 @@ def test_users_may_hold_blanks(user: str) -> None:
         "",
         r"\"quoted\"",
         r"ends with a backslash \\",
+        r"\"and\" with one \\",
+        r"\\\"",
         r"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         r"tab\there",
         "[brackets] and 200 512",
