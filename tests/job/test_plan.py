@@ -31,6 +31,7 @@ def properties(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, 
 def plans(
     properties: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
+    """Optimized plans by name, and the operators of the whole job."""
     file = tmp_path_factory.mktemp("properties") / "application_properties.json"
     dump_properties(properties, file)
     printed = subprocess.run(
@@ -41,7 +42,7 @@ def plans(
         timeout=120,
     ).stdout
     plans: dict[str, Any] = json.loads(printed.splitlines()[-1])
-    return plans
+    return plans | {name: plans[name].partition(OPTIMIZED)[2] for name in ("outputs", "outcomes")}
 
 
 def test_one_source_and_one_python_operator_in_the_job(
@@ -58,7 +59,7 @@ def test_one_source_and_one_python_operator_in_the_job(
 
 
 def test_the_function_is_called_once_for_all_columns(plans: dict[str, Any]) -> None:
-    plan = plans["outcomes"].partition(OPTIMIZED)[2]
+    plan = plans["outcomes"]
     assert re.findall(r"enrich\(\w+\)", plan) == ["enrich(data)"]
     assert plan.count("PythonCalc(") == 1
     assert plan.count("TableSourceScan(") == 1
@@ -66,37 +67,37 @@ def test_the_function_is_called_once_for_all_columns(plans: dict[str, Any]) -> N
 
 def test_an_event_is_split_once_for_all_columns(plans: dict[str, Any]) -> None:
     # The projection indexes an array that a Correlate made; it does not split again.
-    plan = plans["outcomes"].partition(OPTIMIZED)[2]
+    plan = plans["outcomes"]
     (projection,) = [line for line in plan.splitlines() if " AS status" in line]
     assert "SPLIT(" not in projection
 
 
 def test_all_outputs_share_one_scan(plans: dict[str, Any]) -> None:
-    plan = plans["outputs"].partition(OPTIMIZED)[2]
+    plan = plans["outputs"]
     assert plan.count("TableSourceScan(") == 1
     assert "enrich(" not in plan
 
 
 def test_pages_are_counted_once_for_all_outputs_that_need_them(plans: dict[str, Any]) -> None:
-    plan = plans["outputs"].partition(OPTIMIZED)[2]
+    plan = plans["outputs"]
     # The tumbling windows for errors, ranks and alerts, and the sliding ones made of them.
     assert windows(plan, "webpage") == ["HOP of window_time", "TUMBLE of event_time"]
 
 
 def test_hosts_are_counted_once_for_sessions_and_alerts(plans: dict[str, Any]) -> None:
-    plan = plans["outputs"].partition(OPTIMIZED)[2]
+    plan = plans["outputs"]
     assert windows(plan, "host") == ["TUMBLE of event_time"]
     assert windows(plan, "host, visit_day") == ["SESSION of window_time"]
 
 
 def test_the_whole_site_is_counted_once_for_overview_and_alerts(plans: dict[str, Any]) -> None:
-    plan = plans["outputs"].partition(OPTIMIZED)[2]
+    plan = plans["outputs"]
     assert windows(plan, "") == ["TUMBLE of event_time"]
 
 
 def test_rules_without_a_duration_need_no_state_for_it(plans: dict[str, Any]) -> None:
     # The default rules: what is left are the baseline and the quiet time.
-    plan = plans["outputs"].partition(OPTIMIZED)[2]
+    plan = plans["outputs"]
     assert plan.count(" OverAggregate(") == 2
 
 
