@@ -32,6 +32,8 @@ def address(tmp_path: Path) -> Iterator[str]:
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" >{opened}.part && mv {opened}.part {opened}\n')
     browser.chmod(0o755)
     with (tmp_path / "printed").open("wb") as printed:
+        # Tests that a shell runs in the background ignore SIGINT, and hand that down.
+        former = signal.signal(signal.SIGINT, signal.default_int_handler)
         process = subprocess.Popen(
             [sys.executable, "-m", "flink_app.local.run", "--open", "--out", tmp_path / "out"],
             cwd=ROOT,
@@ -39,6 +41,7 @@ def address(tmp_path: Path) -> Iterator[str]:
             stdout=printed,
             stderr=subprocess.STDOUT,
         )
+        signal.signal(signal.SIGINT, former)
         try:
             deadline = time.monotonic() + TIME_LIMIT_SECONDS
             while not opened.exists():
