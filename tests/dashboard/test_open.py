@@ -18,6 +18,7 @@ from playwright.sync_api import expect
 from flink_app.local.cluster import JARS
 from tests.dashboard.conftest import Watched
 from tests.dashboard.support import ROOT
+from tests.interrupts import hearing_interrupts
 
 pytestmark = [pytest.mark.browser, pytest.mark.minicluster, pytest.mark.slow]
 
@@ -32,16 +33,14 @@ def address(tmp_path: Path) -> Iterator[str]:
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" >{opened}.part && mv {opened}.part {opened}\n')
     browser.chmod(0o755)
     with (tmp_path / "printed").open("wb") as printed:
-        # Tests that a shell runs in the background ignore SIGINT, and hand that down.
-        former = signal.signal(signal.SIGINT, signal.default_int_handler)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "flink_app.local.run", "--open", "--out", tmp_path / "out"],
-            cwd=ROOT,
-            env=os.environ | {"BROWSER": str(browser)},
-            stdout=printed,
-            stderr=subprocess.STDOUT,
-        )
-        signal.signal(signal.SIGINT, former)
+        with hearing_interrupts():
+            process = subprocess.Popen(
+                [sys.executable, "-m", "flink_app.local.run", "--open", "--out", tmp_path / "out"],
+                cwd=ROOT,
+                env=os.environ | {"BROWSER": str(browser)},
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+            )
         try:
             deadline = time.monotonic() + TIME_LIMIT_SECONDS
             while not opened.exists():

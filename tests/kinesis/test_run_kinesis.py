@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from flink_app.local.cluster import free_port
+from tests.interrupts import hearing_interrupts
 from tests.job.running import ROOT, log_line
 
 TIME_LIMIT_SECONDS = 150
@@ -125,14 +126,15 @@ def test_a_log_goes_through_and_the_command_ends(
 
 @contextmanager
 def following(work: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        command(*arguments, "--follow"),
-        cwd=work,
-        env=environment(work),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with hearing_interrupts():
+        process = subprocess.Popen(
+            command(*arguments, "--follow"),
+            cwd=work,
+            env=environment(work),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     try:
         yield process
     finally:
