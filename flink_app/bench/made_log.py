@@ -28,8 +28,9 @@ from flink_app.bench.visits import Hit, visit
 _START = datetime(2025, 3, 1, tzinfo=UTC)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-_CLIENTS, _CLIENT_SLOPE, _CLIENT_SHIFT = 1_000_000, 1.25, 300
-_AGENTS, _AGENT_SLOPE, _AGENT_SHIFT = 6_000, 1.1, 10
+# Population, slope and shift of a Zipf-Mandelbrot law.
+_CLIENTS = (1_000_000, 1.25, 300)
+_AGENTS = (6_000, 1.1, 10)
 # A client with several devices, or several clients behind one address.
 _OTHER_AGENT = 0.06
 _UNSEEN_AGENTS = 0.006
@@ -81,7 +82,7 @@ class MadeLog:
         for start in count(step=_LINES_A_VISIT / self._rate):
             while waiting and waiting[0][0] < start:
                 yield heappop(waiting)[2:]
-            client = _client_rank(draw)
+            client = _rank(draw.random(), _CLIENTS)
             user_agent = _agent(draw, client)
             person = user_agent.startswith("Mozilla") and "compatible" not in user_agent
             for hit in visit(draw, client, person=person):
@@ -96,8 +97,8 @@ def _zipf(population: int, slope: float, shift: float) -> Shares:
     return shares
 
 
-def _client_rank(draw: Random) -> int:
-    return int(_zipf(_CLIENTS, _CLIENT_SLOPE, _CLIENT_SHIFT).searchsorted(draw.random()))
+def _rank(chance: float, law: tuple[int, float, float]) -> int:
+    return int(_zipf(*law).searchsorted(chance))
 
 
 def _agent(draw: Random, client: int) -> str:
@@ -105,7 +106,7 @@ def _agent(draw: Random, client: int) -> str:
         return unseen_agent(draw.getrandbits(48))
     other = draw.random() < _OTHER_AGENT
     chance = draw.random() if other else mix(client, 4) / 2**64
-    return agent(int(_zipf(_AGENTS, _AGENT_SLOPE, _AGENT_SHIFT).searchsorted(chance)))
+    return agent(_rank(chance, _AGENTS))
 
 
 def _delay(draw: Random) -> float:
@@ -118,7 +119,7 @@ def _size(draw: Random) -> int:
     return int(200 * 5_000 ** draw.random())
 
 
-@lru_cache(maxsize=_CLIENTS)
+@lru_cache(maxsize=_CLIENTS[0])
 def _client(rank: int) -> str:
     """The address of a client: most in IPv4, some in IPv6, a few private or by name."""
     number = mix(rank, 1)
