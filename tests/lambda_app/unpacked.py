@@ -40,9 +40,10 @@ _RUNTIME_DISTRIBUTIONS = (
 
 # Started in place of `python -m awslambdaric`: says where modules come from and refuses to
 # write anywhere but below the temporary folder, which the file system would do on AWS. (Rights
-# would not do: tests may run as root.)
+# would not do: tests may run as root.) A thread waits for the end: a handler of the signal runs
+# between two steps of the main thread only, so never if the signal comes just before it blocks.
 _LAUNCHER = """
-import os, runpy, signal, sys
+import os, runpy, signal, sys, threading
 
 task_root, runtime, temporary, modules_file, handler = sys.argv[1:]
 sys.path[:] = [task_root, runtime, *sys.path]
@@ -60,14 +61,16 @@ def check(event, arguments):
         if not allowed(arguments[0]):
             raise PermissionError(30, "Read-only file system", arguments[0])
 
-def end(*_):
+def end():
+    signal.sigwait({signal.SIGTERM})
     with open(modules_file, "w") as file:
         for name, module in sorted(sys.modules.items()):
             file.write(f"{name}\\t{getattr(module, '__file__', None) or ''}\\n")
     os._exit(0)
 
 sys.addaudithook(check)
-signal.signal(signal.SIGTERM, end)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+threading.Thread(target=end, daemon=True).start()
 sys.argv = ["awslambdaric", handler]
 runpy.run_module("awslambdaric", run_name="__main__")
 """
