@@ -17,6 +17,13 @@ TEST_DATABASE = ROOT / "tests" / "data" / "GeoIP2-City-Test.mmdb"
 
 DEADLINE_SECONDS = 240
 
+# What a local run may leave out.
+_AGGREGATES = [
+    path.stem
+    for kind in ("aggregates", "alerts")
+    for path in sorted((ROOT / "sql" / "outputs" / kind).glob("*.sql"))
+]
+
 type Row = dict[str, Any]
 
 
@@ -49,6 +56,12 @@ class Result:
     def summary(self) -> Row:
         summary: Row = json.loads((self.output / "summary.json").read_text("utf-8"))
         return summary
+
+
+def only(*outputs: str) -> list[str]:
+    """Arguments for a run without other aggregates and alerts: planning all takes long."""
+    settings = [f"weblog.outputs:{name}=off" for name in _AGGREGATES if name not in outputs]
+    return [argument for setting in settings for argument in ("--set", setting)]
 
 
 def run_job(output: Path, *arguments: str, stdin: bytes = b"") -> Result:

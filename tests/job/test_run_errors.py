@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.job.running import ROOT, SAMPLE, TEST_DATABASE, Result, log_line, run_job
+from tests.job.running import ROOT, SAMPLE, TEST_DATABASE, Result, log_line, only, run_job
 
 BROKEN_DATABASE = ROOT / "tests" / "data" / "GeoIP2-City-Test-Broken-Double-Format.mmdb"
 COUNTRY_DATABASE = ROOT / "tests" / "data" / "GeoIP2-Country-Test.mmdb"
@@ -110,7 +110,7 @@ def test_a_database_that_proves_corrupt_fails_the_job(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text(log_line("17/May/2015:12:00:00 +0000", host="2001:220::1"))
     setting = f"weblog.geoip:database.path={BROKEN_DATABASE}"
-    result = run_job(tmp_path / "out", "--set", setting, str(log))
+    result = run_job(tmp_path / "out", *only(), "--set", setting, str(log))
     assert_one_error_line(result, 1, "the job failed", "GeoIP database", "corrupt")
 
 
@@ -128,7 +128,7 @@ def test_several_inputs_are_read_in_the_order_of_their_times(tmp_path: Path) -> 
     (tmp_path / "c.log").write_text(first.rstrip("\n"))
     inputs = [str(tmp_path / name) for name in ("b.log.1", "a.log", "c.log")]
     database = f"weblog.geoip:database.path={TEST_DATABASE}"
-    result = run_job(tmp_path / "out", "--set", database, *inputs)
+    result = run_job(tmp_path / "out", *only(), "--set", database, *inputs)
     assert result.status == 0, result.errors
     assert (result.summary["lines_in"], result.summary["enriched"]) == (27, 27)
     assert result.summary["late"] == 0

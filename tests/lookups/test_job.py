@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from flink_app.local.emulator import CREDENTIALS, REGION
-from tests.job.running import Result, log_line, run_job
+from tests.job.running import Result, log_line, only, run_job
 from tests.lookups.name_server import SILENCE, UNKNOWN, name_server, usual_name
 from tests.moto_server import moto_server
 
@@ -77,6 +77,7 @@ def test_host_names_and_a_reference_file_that_changes_meanwhile(tmp_path: Path) 
     with name_server(answer) as server:
         result = run_job(
             tmp_path / "out",
+            *only("traffic_overview"),
             *("--set", "weblog.lookups.dns:enabled=true"),
             *("--set", f"weblog.lookups.dns:servers=127.0.0.1:{server.port}"),
             *("--set", "weblog.lookups.dns:patience=1 min"),
@@ -140,6 +141,7 @@ def test_reference_data_in_a_table_and_records_that_need_their_host_name(
         client.close()
         result = run_job(
             tmp_path / "out",
+            *only("traffic_overview"),
             *("--set", "weblog.job:execution.mode=thread"),
             *("--set", "weblog.lookups.dns:enabled=true"),
             *("--set", f"weblog.lookups.dns:servers=127.0.0.1:{server.port}"),

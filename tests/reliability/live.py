@@ -121,6 +121,14 @@ class LiveJob:
             if '{"timestamp"' in line
         ]
 
+    def intervals(self) -> list[Row]:
+        """The lines that a worker writes of an interval's counts."""
+        return [one for one in self.log_lines() if one["event_type"] == "interval"]
+
+    def interval_total(self, name: str) -> int:
+        """A count added up: a slow machine's interval may end amid the lines of a test."""
+        return sum(one.get(name, 0) for one in self.intervals())
+
 
 @contextmanager
 def live_job(

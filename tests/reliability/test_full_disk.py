@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.job.running import ROOT
+from tests.job.running import ROOT, only
 from tests.reliability.lines import good
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
@@ -51,7 +51,7 @@ def test_the_run_fails_clearly_the_old_results_stay_and_a_rerun_works(
     (old / "summary.json").write_text('{"lines_in": 1}')
     (old / "enriched" / "part-00000.jsonl").write_text("{}\n")
 
-    run = f"{shlex.quote(sys.executable)} -m flink_app.local.run --out disk/out"
+    run = shlex.join([sys.executable, "-m", "flink_app.local.run", "--out", "disk/out", *only()])
     steps = f"""
         mount -t tmpfs -o size={MEGABYTES}m none disk || exit 9
         cp -r old disk/out
