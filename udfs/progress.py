@@ -15,9 +15,10 @@ class StreamProgress:
     """The largest event time that can be trusted.
 
     A line within the tolerance of the progress may move it. A larger step forward, and the very
-    first time, counts only once consecutive lines confirm it: their times must agree within the
-    tolerance. So a lone line from the far future closes no window, and a true gap in a log costs
-    the watermark a delay of two lines.
+    first time, counts only once consecutive lines confirm it, and as far as all of them do: to the
+    earliest of their times. So a lone line from the far future closes no window, and a true gap in
+    a log costs the watermark a delay of two lines. So does each line of a stream so sparse that all
+    its steps are large.
 
     Where no line has a usable time, as in an outage, time still has to go on: windows would never
     close, and the alert about the outage with them. So after twenty such lines in a row the
@@ -27,14 +28,12 @@ class StreamProgress:
     """
 
     __slots__ = (
-        "_candidate_high",
-        "_candidate_low",
+        "_ahead",
         "_clock",
         "_confirmations",
         "_failing_since",
         "_failures",
         "_progress_before",
-        "_seen",
         "_tolerance",
         "current",
     )
@@ -49,15 +48,14 @@ class StreamProgress:
 
         Args:
             tolerance_ms: step in milliseconds that needs no confirmation.
-            confirmations: lines that must agree on a larger step, at least 1.
+            confirmations: lines in a row that a larger step takes, at least 1.
             clock: gives the time in seconds since 1970-01-01 UTC.
         """
         if tolerance_ms < 0 or confirmations < 1:
             raise ValueError("tolerance_ms must not be negative, confirmations at least 1")
         self._tolerance = tolerance_ms
         self._confirmations = confirmations
-        self._candidate_low = self._candidate_high = 0
-        self._seen = 0
+        self._ahead: list[int] = []
         self._clock = clock
         self._failures = 0
         self._failing_since = 0.0
@@ -68,25 +66,21 @@ class StreamProgress:
     def observe(self, event_time_ms: int) -> int | None:
         """Take one line's time into account and return the progress after it."""
         self._failures = 0
-        current = self.current
+        current, ahead = self.current, self._ahead
         if current is not None and event_time_ms <= current + self._tolerance:
-            self._seen = 0
+            if ahead:
+                ahead.clear()
             if event_time_ms > current:
                 self.current = current = event_time_ms
             return current
-        low = high = event_time_ms
-        if self._seen:
-            low = min(low, self._candidate_low)
-            high = max(high, self._candidate_high)
-        if high - low > self._tolerance:
-            low = high = event_time_ms
-            self._seen = 0
-        self._candidate_low, self._candidate_high = low, high
-        self._seen += 1
-        if self._seen >= self._confirmations:
-            self._seen = 0
-            self.current = high
-        return self.current
+        ahead.append(event_time_ms)
+        if len(ahead) == self._confirmations:
+            confirmed = min(ahead)
+            if current is None or confirmed > current:  # The clock may have moved it meanwhile.
+                self.current = current = confirmed
+            # What the others say beyond that the next lines may confirm.
+            self._ahead = [time for time in ahead[1:] if time > current + self._tolerance]
+        return current
 
     def fail(self) -> int | None:
         """Take a line without a usable time into account and return the progress after it."""

@@ -12,12 +12,12 @@ def progress(*times: int, tolerance: int = 60) -> list[int | None]:
     return [stream.observe(time) for time in times]
 
 
-def test_there_is_no_progress_before_three_lines_agree() -> None:
-    assert progress(1000, 1010, 990) == [None, None, 1010]
+def test_there_is_no_progress_before_three_lines_confirm_it() -> None:
+    assert progress(1000, 1010, 990) == [None, None, 990]
 
 
 def test_the_first_line_may_be_wrong() -> None:
-    assert progress(FAR, 1000, 1010, 1020) == [None, None, None, 1020]
+    assert progress(FAR, 1000, 1010, 1020) == [None, None, 1000, 1020]
 
 
 def test_lines_in_order_move_it_at_once() -> None:
@@ -44,17 +44,23 @@ def test_two_lines_from_the_future_do_not_move_it() -> None:
     assert progress(1000, 1000, 1000, FAR, FAR, 1001, FAR, FAR)[-1] == 1001
 
 
-def test_lines_from_different_futures_do_not_confirm_each_other() -> None:
-    assert progress(1000, 1000, 1000, FAR, 2 * FAR, 3 * FAR, 4 * FAR)[-1] == 1000
-
-
-def test_the_candidates_must_all_agree_with_each_other() -> None:
-    # Each within 60 of the one before, but the third is 100 from the first.
-    assert progress(1000, 1000, 1000, 5000, 5050, 5100)[-1] == 1000
+def test_a_step_goes_as_far_as_three_lines_in_a_row_confirm() -> None:
+    assert progress(1000, 1000, 1000, FAR, 5000, 5100)[-1] == 5000
+    assert progress(1000, 1000, 1000, 5000, 5010, FAR, 5020)[3:] == [1000, 1000, 5000, 5020]
 
 
 def test_a_gap_in_the_log_costs_two_lines() -> None:
-    assert progress(1000, 1000, 1000, 9000, 9010, 9005, 9020)[3:] == [1000, 1000, 9010, 9020]
+    assert progress(1000, 1000, 1000, 9000, 9010, 9005, 9020)[3:] == [1000, 1000, 9000, 9020]
+
+
+def test_a_sparse_stream_moves_two_lines_behind() -> None:
+    # Each step is larger than the tolerance: one request in ten minutes, say.
+    assert progress(*range(0, 1000, 100))[2:] == list(range(0, 800, 100))
+    assert progress(*range(0, 10, 1), tolerance=0)[2:] == list(range(8))
+
+
+def test_a_lone_line_from_the_future_does_not_move_a_sparse_stream() -> None:
+    assert progress(0, 100, 200, 300, FAR, 400, 500, 600, 700)[3:] == [100, 200, 300, 400, 400, 500]
 
 
 def test_late_lines_amid_a_gap_start_the_confirmation_again() -> None:
@@ -88,6 +94,20 @@ def test_it_never_goes_back_and_is_always_a_time_that_was_seen(
     assert values == sorted(values)
     assert set(values) <= set(times)
     assert None not in seen[len(seen) - len(values) :]
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(0, 500_000))), st.integers(0, 100_000))
+def test_it_never_goes_back_amid_lines_without_a_time(
+    times: list[int | None], tolerance: int
+) -> None:
+    clock = Clock()
+    stream = StreamProgress(tolerance, clock=clock)
+    before = 0
+    for time in [*times, *[None] * 20, *times]:
+        clock.now += 1
+        now = stream.fail() if time is None else stream.observe(time)
+        assert before <= (now or 0)
+        before = now or 0
 
 
 class Clock:
