@@ -30,6 +30,10 @@ _CODE_DIRECTORY = Path(__file__).resolve().parent.parent
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """A larger file is refused: it is kept in memory by every worker."""
 
+MAX_REFERENCE_BYTES = 4096
+"""Attributes that are longer as JSON are not copied into every record: a file with such an entry is
+refused, the look-up of such an item fails."""
+
 type KeyField = Literal["webpage", "host"]
 
 
@@ -222,4 +226,7 @@ def _key_of(row: Mapping[str, Any], key: str) -> str:
 
 
 def _attributes(row: Mapping[str, Any], key: str) -> str:
-    return orjson.dumps({name: value for name, value in row.items() if name != key}).decode()
+    attributes = orjson.dumps({name: value for name, value in row.items() if name != key})
+    if len(attributes) > MAX_REFERENCE_BYTES:
+        raise ValueError(f"an entry of more than {MAX_REFERENCE_BYTES} bytes")
+    return attributes.decode()

@@ -17,15 +17,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from flink_app.lookups.service import NOTHING
 from flink_app.lookups.settings import DynamoDbSettings
 from udfs.errors import TransientError
+from udfs.reference import MAX_REFERENCE_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-MAX_REFERENCE_BYTES = 4096
-"""An item that is longer as JSON is not copied into every record; its look-up fails."""
-
 _LONGEST_KEY_BYTES = 2048
-_MOST_THREADS = 16
 _WRONG_SETTINGS = {
     "AccessDeniedException",
     "ResourceNotFoundException",
@@ -48,7 +45,7 @@ class DynamoDbTable:
         self._settings = settings
         self._table = settings.table
         self._key = settings.key
-        threads = min(settings.concurrency, _MOST_THREADS)
+        threads = settings.concurrency
         seconds = settings.timeout.total_seconds()
         config = botocore.config.Config(
             connect_timeout=seconds,

@@ -141,6 +141,12 @@ class DynamoDbSettings(LookupPolicy, name="weblog.lookups.dynamodb"):
     field: KeyField = setting(
         "field", choice("webpage", "host"), "webpage", "What of a record is looked up in it."
     )
+    concurrency: int = setting(
+        "concurrency",
+        integer(1, 64),
+        "16",
+        "Most calls at a time, for each subtask; each is a thread and asks for up to 100 keys.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from flink_app.lookups.batch import BatchEnricher
+from flink_app.lookups.function import EnrichWithLookups
 from flink_app.lookups.settings import LookupSettings
 from flink_app.settings import JobSettings
 from tests.core.support import combined, enricher
@@ -183,3 +184,49 @@ def test_settings_that_do_not_go_together(properties: Properties, message: str) 
                 **properties,
             }
         )
+
+
+class MetricGroup:
+    """Names of what is registered."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def add_group(self, name: str, value: str | None = None) -> MetricGroup:
+        return self
+
+    def counter(self, name: str) -> MetricGroup:
+        self.names.add(name)
+        return self
+
+    def inc(self, n: int = 1) -> None:
+        pass
+
+    def gauge(self, name: str, value: object) -> None:
+        self.names.add(name)
+
+
+class Context:
+    """What Flink hands to a function that opens."""
+
+    def __init__(self) -> None:
+        self.group = MetricGroup()
+
+    def get_metric_group(self) -> MetricGroup:
+        return self.group
+
+
+def test_the_metrics_have_the_names_that_are_documented() -> None:
+    given = {
+        "weblog.lookups.dns": {"enabled": "true", "servers": "127.0.0.1:9"},
+        "weblog.lookups.dynamodb": {"table": "pages", "region": "eu-west-1"},
+    }
+    core = CoreSettings.load(given)
+    function = EnrichWithLookups(core, LookupSettings.load(given, core), lambda _: None)
+    context: Any = Context()
+    function.open(context)
+    function.close()
+    measures = ("hits", "misses", "failures", "breaker_opened")
+    assert {name for name in context.group.names if "_lookup_" in name} == {
+        f"{member}_lookup_{measure}" for member in ("hostname", "reference") for measure in measures
+    }

@@ -117,6 +117,7 @@ def test_a_bad_new_file_leaves_the_old_in_use_and_is_told_once(
         ("a.json", "[1]", "not an object"),
         ("a.json", "3", "neither"),
         ("a.json", "{", "unexpected end"),
+        ("a.csv", f"webpage,owner\na,{'b' * 4096}\n", "more than 4096 bytes"),
     ],
 )
 def test_a_bad_file_at_the_start_is_an_error(
