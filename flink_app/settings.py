@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import Literal, Self
 
 from flink_app.alerts import RULES_GROUP, Alerts, AlertSettings, rule_settings
+from flink_app.aws import arn_for
 from flink_app.lookups.settings import LOOKUP_GROUPS, LookupSettings, lookup_settings
 from flink_app.shapes import is_part_of
-from flink_app.sinks import SINK_GROUP_PREFIX, Sink, load_sinks
-from flink_app.sources import SOURCE_TYPES, FilesystemSource, Source, load_source
+from flink_app.sinks import SINK_GROUP_PREFIX, KinesisSink, Sink, load_sinks
+from flink_app.sources import SOURCE_TYPES, FilesystemSource, KinesisSource, Source, load_source
 from flink_app.sql_files import output_files
 from udfs.errors import ConfigurationError
 from udfs.properties import (
@@ -76,8 +77,10 @@ class WindowSettings(Group, name="weblog.windows"):
     idle_timeout: timedelta = setting(
         "idle.timeout",
         duration("1 s", "1 h"),
-        "30 s",
-        "Silence after which a shard or subtask no longer holds back the windows.",
+        # Longer than a throttled shard is retried (35 s): lines of a subtask that comes back
+        # from silence may be behind the windows.
+        "1 min",
+        "Silence after which a subtask no longer holds back the windows.",
     )
 
     def check(self) -> None:
@@ -149,6 +152,8 @@ class JobSettings:
         source = load_source(properties)
         sinks = load_sinks(properties)
         core = CoreSettings.load(properties)
+        outputs = _load_outputs(properties, sinks, core.pipeline.stage)
+        _refuse_loop(source, sinks, outputs)
         return cls(
             core=core,
             lookups=LookupSettings.load(properties, core),
@@ -157,7 +162,7 @@ class JobSettings:
             windows=windows,
             alerts=Alerts.load(properties, windows.size),
             sinks=sinks,
-            outputs=_load_outputs(properties, sinks, core.pipeline.stage),
+            outputs=outputs,
         )
 
 
@@ -204,3 +209,18 @@ def _load_outputs(properties: Properties, sinks: dict[str, Sink], stage: Stage) 
             OUTPUTS_GROUP, DEFAULT_SINK_KEY, default, "at least one output with a sink"
         )
     return chosen
+
+
+def _refuse_loop(source: Source, sinks: dict[str, Sink], outputs: dict[str, str]) -> None:
+    """Refuses an output in the stream that the job reads: each record would come back for ever."""
+    if not isinstance(source, KinesisSource):
+        return
+    for output, name in outputs.items():
+        sink = sinks.get(name)
+        if isinstance(sink, KinesisSink) and arn_for(sink.stream_arn, output) == source.stream_arn:
+            raise ConfigurationError(
+                SINK_GROUP_PREFIX + name,
+                "stream.arn",
+                sink.stream_arn,
+                f"another stream for {output} than the one that the job reads",
+            )

@@ -126,6 +126,15 @@ def test_a_wrong_sink_is_told_in_one_line(given: dict[str, str], message: str) -
     check(wrong, message)
 
 
+def test_the_input_is_no_output() -> None:
+    loop = "weblog.sink.some: stream.arn = .*: expected another stream for enriched than"
+    check(properties(kinesis(), kinesis()), loop.replace("enriched", "[a-z_]+"))
+    one_of_them = kinesis(stream_arn=STREAM + "-enriched"), kinesis(stream_arn=STREAM + "-{output}")
+    given = properties(*one_of_them)
+    check(given, loop)
+    JobSettings.load(given | {"weblog.outputs": {"default": "some", "enriched": "off"}})
+
+
 def check(given: Properties, message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         JobSettings.load(given)
