@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 from moto import mock_aws
 
 from flink_app.ops.layout import RUN_OPTIONS_GROUP, Manifest
-from flink_app.settings import JobSettings
+from flink_app.settings import OFF, JobSettings
+from flink_app.sinks import KinesisSink
+from flink_app.sources import KinesisSource
 from tests.deploy.support import ACCOUNT, REGION
 
-TEMPLATE = Path(__file__).resolve().parents[2] / "conf" / "cloudformation" / "weblog.yaml"
+CONF = Path(__file__).resolve().parents[2] / "conf"
+TEMPLATE = CONF / "cloudformation" / "weblog.yaml"
 LARGEST_TEMPLATE_BYTES = 51_200  # what CloudFormation takes without a bucket
 PARAMETERS = {"CodeBucket": "code-bucket"}
 REGIONS = ManualArgs(regions=[REGION, "us-east-1"])
@@ -26,6 +30,7 @@ SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:weblog-salt-AbCdEf"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"
 LETTER_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:letters"
 DELIVERY = f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/weblog"
+SOURCE = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/lines"
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/pages"
 EVERYTHING = {
     "KeyArn": KEY,
@@ -37,6 +42,7 @@ EVERYTHING = {
     "DeliveryStreamArn": DELIVERY,
     "FilesBucket": "lake",
     "ReferenceTableArn": TABLE,
+    "SourceStreamArn": SOURCE,
 }
 
 # behaviour: what an operator has to hear of, and the metric that tells it.
@@ -78,7 +84,7 @@ class Resolver:
         match node:
             case {"Fn::If": [condition, yes, no]}:
                 return self(yes if self._holds(self.conditions[condition]) else no)
-            case {"Ref": _} | {"Fn::GetAtt": _} | {"Fn::Sub": _}:
+            case {"Ref": _} | {"Fn::GetAtt": _} | {"Fn::Sub": _} | {"Fn::Select": _}:
                 return self._looked_up(node)
             case dict():
                 resolved = {key: self(value) for key, value in node.items()}
@@ -102,6 +108,12 @@ class Resolver:
                 return self._arn(name)
             case {"Fn::Sub": str(text)}:
                 return self._substituted(text)
+            case {"Fn::Sub": [str(text), dict(values)]}:
+                for name, value in self(values).items():
+                    text = text.replace(f"${{{name}}}", value)
+                return self._substituted(text)
+            case {"Fn::Select": [int(index), {"Fn::Split": [str(delimiter), text]}]}:
+                return str(self(text)).split(delimiter)[index]
         raise AssertionError(node)
 
     def _reference(self, name: str) -> str:
@@ -219,12 +231,20 @@ def test_roles_are_for_one_service_and_one_resource(template: Mapping[str, Any])
         assert one["Condition"]["ArnEquals"]["aws:SourceArn"].count(":") == 5
 
 
+def application_rights(
+    template: Mapping[str, Any], given: dict[str, str]
+) -> dict[str, dict[str, Any]]:
+    """The statements of the application's role by their names."""
+    return {
+        one["Sid"]: one for name, one in statements(template, given) if name == "ApplicationRole"
+    }
+
+
 def test_the_application_may_do_what_the_connectors_do(template: Mapping[str, Any]) -> None:
     def allowed(given: dict[str, str]) -> set[str]:
         return {
             action
-            for name, one in statements(template, given)
-            if name == "ApplicationRole"
+            for one in application_rights(template, given).values()
             for action in listed(one["Action"])
             if action.startswith(("kinesis:", "kms:"))
         }
@@ -245,6 +265,105 @@ def test_the_application_may_do_what_the_connectors_do(template: Mapping[str, An
     assert allowed({}) == polling
     assert allowed({"EnhancedFanOut": "yes"}) == polling | fan_out
     assert allowed({"KeyArn": KEY}) == polling | {"kms:Decrypt", "kms:GenerateDataKey"}
+
+
+def stream(name: str) -> str:
+    return f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"
+
+
+@pytest.mark.parametrize(
+    ("given", "source"), [({}, stream("weblog-input")), ({"SourceStreamArn": SOURCE}, SOURCE)]
+)
+def test_one_stream_is_read_throughout(
+    template: Mapping[str, Any], given: dict[str, str], source: str
+) -> None:
+    resolve = Resolver(template, PARAMETERS | given)
+    rights = application_rights(template, given | {"EnhancedFanOut": "yes"})
+    watched = {
+        json.dumps(resolve(one["Dimensions"]))
+        for name, one in metric_stats(template)
+        if name in {"InputThrottledAlarm", "UnreadInputAlarm", "ErrorRateAlarm"}
+    }
+    ((_, application),) = resources(template, "AWS::KinesisAnalyticsV2::Application")
+    groups = resolve(application["ApplicationConfiguration"])["EnvironmentProperties"]
+    (arn,) = [
+        one["PropertyMap"]["stream.arn"]
+        for one in groups["PropertyGroups"]
+        if one["PropertyGroupId"] == "weblog.source"
+    ]
+
+    assert resolve.is_made("InputStream") is not bool(given)
+    assert rights["ReadInput"]["Resource"] == rights["RegisterConsumer"]["Resource"] == source
+    assert rights["ReadInputAsConsumer"]["Resource"].startswith(f"{source}/consumer/")
+    dead_letters = json.dumps([{"Name": "StreamName", "Value": "DeadLettersStream"}])
+    name = source.rpartition("/")[2]
+    assert watched - {dead_letters} == {json.dumps([{"Name": "StreamName", "Value": name}])}
+    assert arn == source
+    assert resolve(template["Outputs"]["InputStreamArn"]["Value"]) == source
+
+
+# Jobs by the names of their stacks, in the shapes of the README: what each reads, what it does
+# and what it writes to streams.
+SHAPES = {
+    "one job": {"weblog": ("", "all", {"enriched", "alerts", "late", "dead_letters"})},
+    "branches": {
+        "weblog": ("", "records", {"enriched", "dead_letters"}),
+        "aggregates": ("weblog-input", "aggregates", {"late"}),
+        "alerts": ("weblog-input", "alerts", {"alerts"}),
+    },
+    "two stages": {
+        "weblog": ("", "basic", {"enriched", "dead_letters"}),
+        "advanced": (
+            "weblog-enriched",
+            "advanced",
+            {"enriched", "alerts", "late", "dead_letters"},
+        ),
+    },
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_each_job_of_a_shape_may_read_and_write_what_it_is_set_to(
+    template: Mapping[str, Any], shape: str
+) -> None:
+    text = (CONF / "managed_flink_properties.json").read_text("utf-8")
+    made: set[str] = set()
+    for name, (source, stage, named) in SHAPES[shape].items():
+        # What the README says: the stage, the stack's streams, and the outputs of the stage.
+        listing = json.loads(text.replace("stream/weblog-", f"stream/{name}-"))
+        groups = {one["PropertyGroupId"]: one["PropertyMap"] for one in listing}
+        groups["weblog.pipeline"] = {"stage": stage}
+        outputs = groups["weblog.outputs"]
+        groups["weblog.outputs"] = {
+            key: sink
+            for key, sink in outputs.items()
+            if key in named or key == "default" or sink == OFF
+        }
+        given = {"Name": name, "ApplicationByStack": "no"}
+        if source:
+            given["SourceStreamArn"] = groups["weblog.source"]["stream.arn"] = stream(source)
+            assert source in made, "a stream of a stack before"
+
+        settings = JobSettings.load(groups)
+
+        rights = application_rights(template, given)
+        assert isinstance(settings.source, KinesisSource)
+        assert settings.source.stream_arn == rights["ReadInput"]["Resource"]
+        written = {settings.sinks[sink] for sink in settings.outputs.values() if sink != OFF}
+        for sink in written:
+            assert isinstance(sink, KinesisSink)
+            assert sink.stream_arn in rights["WriteOutputs"]["Resource"]
+        assert named == {
+            output
+            for output, sink in settings.outputs.items()
+            if sink not in {OFF, outputs["default"]}
+        }
+        resolve = Resolver(template, PARAMETERS | given)
+        made |= {
+            resolve(one["Name"])
+            for logical, one in resources(template, "AWS::Kinesis::Stream")
+            if resolve.is_made(logical)
+        }
 
 
 @pytest.mark.parametrize(
@@ -355,6 +474,16 @@ def test_the_job_accepts_the_properties(template: Mapping[str, Any], given: dict
     assert groups[RUN_OPTIONS_GROUP] == Manifest("x", "1", connectors=connectors).run_options()
 
 
+def metric_stats(template: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every plain metric of every alarm."""
+    for name, alarm in resources(template, "AWS::CloudWatch::Alarm"):
+        if "MetricName" in alarm:
+            yield name, alarm
+        for one in alarm.get("Metrics", []):
+            if "MetricStat" in one:
+                yield name, one["MetricStat"]["Metric"]
+
+
 def metrics_of(alarm: Mapping[str, Any]) -> Iterator[str]:
     if "MetricName" in alarm:
         yield alarm["MetricName"]
@@ -381,17 +510,22 @@ def test_alarms(template: Mapping[str, Any]) -> None:
 
 
 def test_every_output_stream_is_watched_for_throttling(template: Mapping[str, Any]) -> None:
+    resolve = Resolver(template, PARAMETERS)
     watched = {
-        alarm["Dimensions"][0]["Value"]["Ref"]
-        for _, alarm in resources(template, "AWS::CloudWatch::Alarm")
-        if "ThroughputExceeded" in alarm.get("MetricName", "")
+        resolve(one["Dimensions"])[0]["Value"]
+        for _, one in metric_stats(template)
+        if "ThroughputExceeded" in str(one["MetricName"])
     }
-    assert watched == {name for name, _ in resources(template, "AWS::Kinesis::Stream")}
+    # The input's name is taken from its ARN, the others' from their resources.
+    assert watched == {"weblog-input"} | {
+        name for name, _ in resources(template, "AWS::Kinesis::Stream") if name != "InputStream"
+    }
 
 
 # moto knows no alarms, pipes, queue policies, log streams and applications in a stack.
 @pytest.mark.filterwarnings("ignore:Tried to parse .* not supported by moto:UserWarning")
-def test_a_stack_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("given", [{}, {"SourceStreamArn": SOURCE}])
+def test_a_stack_of_it(given: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     with mock_aws():
         client = boto3.client("cloudformation")
         client.create_stack(
@@ -402,6 +536,7 @@ def test_a_stack_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
                 {"ParameterKey": "CodeBucket", "ParameterValue": "code-bucket"},
                 {"ParameterKey": "StreamMode", "ParameterValue": "PROVISIONED"},
                 {"ParameterKey": "Shards", "ParameterValue": "3"},
+                *({"ParameterKey": key, "ParameterValue": value} for key, value in given.items()),
             ],
         )
         (stack,) = client.describe_stacks(StackName="weblog")["Stacks"]
@@ -413,7 +548,10 @@ def test_a_stack_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
         assert sorted(names) == [
             f"weblog-{name}"
             for name in ("aggregates", "alerts", "dead-letters", "enriched", "input", "late")
+            if name != "input" or not given
         ]
+        source = given.get("SourceStreamArn", stream("weblog-input"))
+        assert outputs["InputStreamArn"] == source
         for name in names:
             summary = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
             assert summary["OpenShardCount"] == 3
@@ -425,6 +563,7 @@ def test_a_stack_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
         )["PolicyDocument"]
         # moto keeps a stack's policy as a text that is not quite JSON.
         assert outputs["EnrichedStreamArn"] in str(stored)
+        assert source in str(stored)
         attributes = boto3.client("sqs").get_queue_attributes(
             QueueUrl=outputs["DeadLetterQueueUrl"], AttributeNames=["All"]
         )["Attributes"]
