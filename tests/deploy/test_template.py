@@ -70,7 +70,7 @@ GONE_METRICS = {"fullRestarts", "downtime", "uptime"}
 
 
 class Resolver:
-    """The few functions that the template uses, for given parameters."""
+    """The few functions that the templates use, for given parameters."""
 
     def __init__(self, template: Mapping[str, Any], given: Mapping[str, str]) -> None:
         self.parameters = {
@@ -139,6 +139,10 @@ class Resolver:
                 return str(self(one)) == str(self(other))
             case {"Fn::Not": [inner]}:
                 return not self._holds(inner)
+            case {"Fn::And": parts}:
+                return all(map(self._holds, parts))
+            case {"Condition": name}:
+                return self._holds(self.conditions[name])
         raise AssertionError(condition)
 
 
@@ -294,7 +298,10 @@ def test_one_stream_is_read_throughout(
 
     assert resolve.is_made("InputStream") is not bool(given)
     assert rights["ReadInput"]["Resource"] == rights["RegisterConsumer"]["Resource"] == source
-    assert rights["ReadInputAsConsumer"]["Resource"].startswith(f"{source}/consumer/")
+    assert rights["ReadInputAsConsumer"]["Resource"] == [
+        f"{source}/consumer/weblog",
+        f"{source}/consumer/weblog:*",
+    ]
     dead_letters = json.dumps([{"Name": "StreamName", "Value": "DeadLettersStream"}])
     name = source.rpartition("/")[2]
     assert watched - {dead_letters} == {json.dumps([{"Name": "StreamName", "Value": name}])}
@@ -485,23 +492,40 @@ def metric_stats(template: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def metrics_of(alarm: Mapping[str, Any]) -> Iterator[str]:
+    """The metrics of a resolved alarm."""
     if "MetricName" in alarm:
         yield alarm["MetricName"]
     for one in alarm.get("Metrics", []):
         if "MetricStat" in one:
             yield one["MetricStat"]["Metric"]["MetricName"]
-        elif "Fn::Sub" in one["Expression"]:
-            yield one["Expression"]["Fn::Sub"].partition("MAX(")[2].partition(")")[0]
+        elif one["Expression"].startswith("SELECT "):
+            yield one["Expression"].partition("MAX(")[2].partition(")")[0]
+
+
+def test_a_consumer_of_its_own_is_watched_by_its_own_metric(template: Mapping[str, Any]) -> None:
+    alarm = template["Resources"]["UnreadInputAlarm"]["Properties"]
+    polling, fan_out = (
+        Resolver(template, PARAMETERS | {"EnhancedFanOut": one})(alarm) for one in ("no", "yes")
+    )
+
+    stream_name = {"Name": "StreamName", "Value": "weblog-input"}
+    assert polling["MetricName"] == "GetRecords.IteratorAgeMilliseconds"
+    assert polling["Dimensions"] == [stream_name]
+    assert fan_out["MetricName"] == "SubscribeToShardEvent.MillisBehindLatest"
+    # The name that the job registers, and that the rights are for.
+    assert fan_out["Dimensions"] == [stream_name, {"Name": "ConsumerName", "Value": "weblog"}]
+    assert polling["Threshold"] == fan_out["Threshold"] == 60_000
 
 
 def test_alarms(template: Mapping[str, Any]) -> None:
     resolve = Resolver(template, PARAMETERS)
     found: dict[str, set[float]] = {}
-    for name, alarm in resources(template, "AWS::CloudWatch::Alarm"):
+    for name, unresolved in resources(template, "AWS::CloudWatch::Alarm"):
+        alarm = resolve(unresolved)
         for metric in metrics_of(alarm):
-            found.setdefault(metric, set()).add(float(resolve(alarm["Threshold"])))
+            found.setdefault(metric, set()).add(float(alarm["Threshold"]))
         assert len(alarm["AlarmDescription"]) > 30, name
-        assert alarm["AlarmActions"] == alarm["OKActions"]
+        assert unresolved["AlarmActions"] == unresolved["OKActions"]
 
     assert found.keys() == ALARMED_METRICS.keys()
     assert not found.keys() & GONE_METRICS
