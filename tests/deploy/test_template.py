@@ -533,6 +533,27 @@ def test_alarms(template: Mapping[str, Any]) -> None:
         assert threshold is None or threshold in found[metric], metric
 
 
+def computed(alarm: Mapping[str, Any], **metrics: float) -> float:
+    """What the alarm's expression makes of the metrics, all of which it has to use."""
+    (expression,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
+    assert {one["Id"] for one in alarm["Metrics"]} == {"result", *metrics}
+    functions = {"IF": lambda holds, yes, no: yes if holds else no, "FILL": lambda value, _: value}
+    return float(eval(expression.replace(" AND ", " and "), functions, metrics))  # noqa: S307
+
+
+@pytest.mark.parametrize(
+    ("lines_per_record", "dead", "rings"),
+    [("1", 10, False), ("1", 11, True), ("50", 500, False), ("50", 501, True), ("2.5", 26, True)],
+)
+def test_the_error_rate_is_one_of_lines(
+    template: Mapping[str, Any], lines_per_record: str, dead: int, rings: bool
+) -> None:
+    resolve = Resolver(template, PARAMETERS | {"LinesPerRecord": lines_per_record})
+    alarm = resolve(template["Resources"]["ErrorRateAlarm"]["Properties"])
+
+    assert (computed(alarm, dead=dead, records=1_000) > alarm["Threshold"]) is rings
+
+
 def test_every_output_stream_is_watched_for_throttling(template: Mapping[str, Any]) -> None:
     resolve = Resolver(template, PARAMETERS)
     watched = {
