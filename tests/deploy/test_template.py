@@ -429,6 +429,23 @@ def test_pipes_move_what_the_job_wrote(template: Mapping[str, Any]) -> None:
         assert not without.is_made(f"{pipe}Role")
 
 
+def test_the_key_says_whom_its_policy_must_admit_for_the_application(
+    template: Mapping[str, Any],
+) -> None:
+    resolve = Resolver(template, PARAMETERS | {"KeyArn": KEY})
+    ((name, application),) = resources(template, "AWS::KinesisAnalyticsV2::Application")
+    configuration = resolve(application["ApplicationConfiguration"])
+    encryption = configuration["ApplicationEncryptionConfiguration"]
+    assert encryption == {"KeyType": "CUSTOMER_MANAGED_KEY", "KeyId": KEY}
+    # Managed Flink refuses an application whose key does not let both use it.
+    described = template["Parameters"]["KeyArn"]["Description"].replace(",", " ").split()
+    assert {
+        "kinesisanalytics.amazonaws.com",
+        "infrastructure.kinesisanalytics.amazonaws.com",
+    } <= set(described)
+    assert not Resolver(template, {"ApplicationByStack": "no"}).is_made(name)
+
+
 @pytest.mark.parametrize("given", [{}, {"KeyArn": KEY}])
 def test_everything_is_encrypted(template: Mapping[str, Any], given: dict[str, str]) -> None:
     resolve = Resolver(template, PARAMETERS | given)
