@@ -19,7 +19,7 @@ from moto import mock_aws
 from lambda_app.log import Invocation, invocation_line
 from lambda_app.tally import Tally
 from tests.deploy.support import REGION
-from tests.deploy.test_template import Resolver, metrics_of, resources
+from tests.deploy.test_template import Resolver, computed, metrics_of, resources
 from udfs.enrichment import Enricher
 from udfs.settings import CoreSettings
 
@@ -30,6 +30,7 @@ ALL_TEMPLATES = sorted(FOLDER.glob("*.yaml"))
 RUNBOOK = ROOT / "docs" / "runbook.md"
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:ops"
 GIVEN = {"FunctionName": "weblog-lambda", "AlarmTopicArn": TOPIC}
+ELSEWHERE = {"SourceStreamName": "lines", "DeliveryStreamName": "lake"}
 
 # What AWS documents for its namespaces, as far as we use it.
 DOCUMENTED = {
@@ -64,7 +65,11 @@ DOCUMENTED = {
         "IteratorAge",
         "Throttles",
     },
-    "AWS/Firehose": {"DeliveryToS3.DataFreshness", "KinesisMillisBehindLatest"},
+    "AWS/Firehose": {
+        "DeliveryToS3.DataFreshness",
+        "IncomingRecords",
+        "KinesisMillisBehindLatest",
+    },
     "AWS/SQS": {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"},
     "AWS/EventBridge/Pipes": {"ExecutionFailed"},
 }
@@ -102,19 +107,19 @@ def loaded(path: Path) -> Mapping[str, Any]:
     return template
 
 
-def dashboards() -> dict[str, Any]:
+def dashboards(**given: str) -> dict[str, Any]:
     """The bodies as they would be deployed."""
     template = loaded(TEMPLATE)
-    resolve = Resolver(template, GIVEN)
+    resolve = Resolver(template, GIVEN | given)
     return {
         resolve(one["DashboardName"]): json.loads(resolve(one["DashboardBody"]))
         for _, one in resources(template, "AWS::CloudWatch::Dashboard")
     }
 
 
-def dashboard_metrics() -> Iterator[tuple[str, str, list[str]]]:
+def dashboard_metrics(**given: str) -> Iterator[tuple[str, str, list[str]]]:
     """Namespace, metric and dimensions of everything that a dashboard draws."""
-    for body in dashboards().values():
+    for body in dashboards(**given).values():
         for widget in body["widgets"]:
             for metric in widget["properties"].get("metrics", []):
                 match metric:
@@ -132,13 +137,20 @@ def dashboard_metrics() -> Iterator[tuple[str, str, list[str]]]:
                         raise AssertionError(metric)
 
 
+LAMBDA_CONSUMER = {
+    "Shape": "consumer",
+    "SourceStreamArn": f"arn:aws:kinesis:{REGION}:123456789012:stream/lines",
+}
+
+
 def alarms(path: Path, **given: str) -> dict[str, Any]:
     """Alarms of a stack by their names without the part that a parameter gives."""
     template = loaded(path)
     resolve = Resolver(template, given)
     return {
         re.sub(r"^\$\{\w+\}-", "", one["AlarmName"]["Fn::Sub"]): resolve(one)
-        for _, one in resources(template, "AWS::CloudWatch::Alarm")
+        for logical, one in resources(template, "AWS::CloudWatch::Alarm")
+        if resolve.is_made(logical)
     }
 
 
@@ -146,6 +158,8 @@ def alarms(path: Path, **given: str) -> dict[str, Any]:
 VARIANTS: list[tuple[Path, dict[str, str]]] = [
     *((path, {}) for path in ALL_TEMPLATES),
     (FOLDER / "weblog.yaml", {"EnhancedFanOut": "yes"}),
+    (FOLDER / "lambda.yaml", LAMBDA_CONSUMER),
+    (TEMPLATE, GIVEN | ELSEWHERE),
 ]
 
 
@@ -153,6 +167,14 @@ def test_cfn_lint_finds_nothing() -> None:
     regions = ManualArgs(regions=[REGION, "us-east-1"])
     assert [str(match) for match in lint_file(TEMPLATE, regions)] == []
     assert TEMPLATE.stat().st_size <= 51_200
+
+
+def every_alarm(path: Path) -> set[str]:
+    """The names of all alarms that a template can make."""
+    return {
+        re.sub(r"^\$\{\w+\}-", "", one["AlarmName"]["Fn::Sub"])
+        for _, one in resources(loaded(path), "AWS::CloudWatch::Alarm")
+    }
 
 
 @pytest.mark.parametrize(("path", "given"), VARIANTS)
@@ -184,11 +206,11 @@ def test_the_check_would_find_a_wrong_name() -> None:
 @pytest.mark.parametrize("path", ALL_TEMPLATES, ids=lambda path: path.stem)
 def test_every_alarm_has_a_place_in_the_runbook(path: Path) -> None:
     headings = set(re.findall(r"`([a-z-]+)`", "".join(runbook_headings())))
-    assert alarms(path).keys() <= headings, "give it a heading in docs/runbook.md"
+    assert every_alarm(path) <= headings, "give it a heading in docs/runbook.md"
 
 
 def test_the_runbook_is_about_alarms_that_there_are() -> None:
-    there = {name for path in ALL_TEMPLATES for name in alarms(path)}
+    there = set().union(*map(every_alarm, ALL_TEMPLATES))
     assert set(re.findall(r"`([a-z-]+)`", "".join(runbook_headings()))) <= there
 
 
@@ -203,8 +225,74 @@ def test_alarms_go_to_the_topic_both_ways() -> None:
         assert alarm["TreatMissingData"] == "notBreaching", name
 
 
+def read(alarm: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """What an alarm's expression is made of: by id the namespace and what it is of."""
+    metrics = {
+        one["Id"]: one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one
+    }
+    return {
+        name: (metric["Namespace"], metric["Dimensions"][0]["Value"])
+        for name, metric in metrics.items()
+    }
+
+
+def test_no_output_looks_where_enriched_records_go() -> None:
+    stream = alarms(TEMPLATE)["no-output"]
+    firehose = alarms(TEMPLATE, **ELSEWHERE)["no-output"]
+
+    assert read(stream) == {
+        "records": ("AWS/Kinesis", "weblog-input"),
+        "enriched": ("AWS/Kinesis", "weblog-enriched"),
+    }
+    assert read(firehose) == {
+        "records": ("AWS/Kinesis", "lines"),
+        "enriched": ("AWS/Firehose", "lake"),
+    }
+    assert computed(stream, records=100, enriched=0) > stream["Threshold"]
+    assert computed(stream, records=100, enriched=1) <= stream["Threshold"]
+    assert computed(stream, records=0, enriched=0) <= stream["Threshold"]
+
+
+def test_no_output_is_not_made_where_nothing_counts_enriched_records() -> None:
+    there, without = alarms(TEMPLATE), alarms(TEMPLATE, EnrichedCounted="no")
+
+    assert there.keys() - without.keys() == {"no-output"}
+    # Nothing else waits for records in a stream that then gets none.
+    watched = {dimension for one in without.values() if "Metrics" in one for dimension in
+               read(one).values()}  # fmt: skip
+    assert watched == {("AWS/Kinesis", "weblog-input"), ("AWS/Kinesis", "weblog-late")}
+
+
+@pytest.mark.parametrize(
+    ("lines_per_record", "late", "rings"), [("1", 50, False), ("1", 51, True), ("10", 51, False)]
+)
+def test_late_is_a_share_of_the_lines_that_come_in(
+    lines_per_record: str, late: int, rings: bool
+) -> None:
+    alarm = alarms(TEMPLATE, LinesPerRecord=lines_per_record)["late"]
+
+    assert (computed(alarm, late=late, records=1_000) > float(alarm["Threshold"])) is rings
+
+
+def test_a_job_that_reads_and_writes_elsewhere_is_drawn_there() -> None:
+    kinesis = {
+        dimensions[1]
+        for namespace, _, dimensions in dashboard_metrics(**ELSEWHERE)
+        if namespace == "AWS/Kinesis"
+    }
+    delivered = [
+        dimensions
+        for namespace, metric, dimensions in dashboard_metrics(**ELSEWHERE)
+        if (namespace, metric) == ("AWS/Firehose", "IncomingRecords")
+    ]
+
+    assert "lines" in kinesis
+    assert "weblog-input" not in kinesis
+    assert delivered == [["DeliveryStreamName", "lake"]]
+
+
 def test_dashboards_draw_metrics_that_exist() -> None:
-    drawn = list(dashboard_metrics())
+    drawn = [*dashboard_metrics(), *dashboard_metrics(**ELSEWHERE)]
     assert len(drawn) > 40
     for namespace, metric, _ in drawn:
         assert exists(namespace, metric), metric
