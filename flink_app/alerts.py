@@ -298,7 +298,7 @@ class Alerts:
 def rule_settings() -> tuple[Setting, ...]:
     """The default rules as settings, for documentation."""
     return tuple(
-        Setting(RULES_GROUP, name, text, f"a rule, or {RULE_OFF}", meaning, secret=False)
+        Setting(RULES_GROUP, name, text, f"a rule, or {RULE_OFF}", meaning)
         for name, (text, meaning) in DEFAULT_RULES.items()
     )
 

@@ -56,7 +56,6 @@ class Setting:
     default: str
     expectation: str
     description: str
-    secret: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +64,9 @@ class _Declared:
     parser: Parser[Any]
     default: str
     description: str
-    secret: bool
 
 
-def setting[T](
-    key: str, parser: Parser[T], default: str, description: str, *, secret: bool = False
-) -> T:
+def setting[T](key: str, parser: Parser[T], default: str, description: str) -> T:
     """Declare a field of a :class:`Group`.
 
     Args:
@@ -78,15 +74,12 @@ def setting[T](
         parser: gives the field's type.
         default: text used when the key is absent.
         description: one sentence for the README's table.
-        secret: the value is never shown, not even in an error.
 
     Raises:
         ValueError: the default itself is not acceptable.
     """
-    declared = _Declared(key, parser, default, description, secret)
-    value: T = field(
-        default=parser.read(default), metadata={_METADATA_KEY: declared}, repr=not secret
-    )
+    declared = _Declared(key, parser, default, description)
+    value: T = field(default=parser.read(default), metadata={_METADATA_KEY: declared})
     return value
 
 
@@ -121,7 +114,8 @@ class Group:
             if one.key not in given:
                 continue
             value: object = given[one.key]
-            shown = None if one.secret else str(value)
+            # Where the name of a secret belongs, the secret itself may have been put.
+            shown = None if "secret" in one.key.split(".") else str(value)
             # A file may hold numbers where the service would only take text.
             if not isinstance(value, str):
                 expected = f"{one.parser.expectation}, written as text in quotes"
@@ -138,9 +132,7 @@ class Group:
     def settings(cls) -> tuple[Setting, ...]:
         """All settings of the group in declared order."""
         return tuple(
-            Setting(
-                cls.group, one.key, one.default, one.parser.expectation, one.description, one.secret
-            )
+            Setting(cls.group, one.key, one.default, one.parser.expectation, one.description)
             for one in cls._declared().values()
         )
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from flink_app.ops.runtime_properties import shown
-
 if TYPE_CHECKING:
     from mypy_boto3_kinesisanalyticsv2.type_defs import (
         ApplicationConfigurationTypeDef,
@@ -114,12 +112,13 @@ def _changes(current: Application, wanted: Application) -> Iterator[Change]:
         for key in sorted(old_values.keys() | new_values.keys()):
             old, new = old_values.get(key), new_values.get(key)
             if old != new:
-                yield Change(
-                    "properties",
-                    f"{group}: {key}: {shown(group, key, old)} -> {shown(group, key, new)}",
-                )
+                yield Change("properties", f"{group}: {key}: {_shown(old)} -> {_shown(new)}")
     if wanted.log_stream is not None and wanted.log_stream != current.log_stream:
         yield Change("logging", f"log stream: {current.log_stream} -> {wanted.log_stream}")
+
+
+def _shown(value: str | None) -> str:
+    return "(absent)" if value is None else repr(value)
 
 
 def from_detail(detail: ApplicationDetailTypeDef) -> Application:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flink_app.ops.application import Application, Change, changes, from_detail
-from flink_app.ops.runtime_properties import shown
 from flink_app.ops.service import RUNNING
 from flink_app.ops.storage import ZipLocation
 
@@ -71,7 +70,7 @@ class Plan:
         yield "  snapshots: on, rollback of a failed update: on"
         for group, values in sorted(wanted.properties.items()):
             for key, value in sorted(values.items()):
-                yield f"  {group}: {key} = {shown(group, key, value)}"
+                yield f"  {group}: {key} = {value!r}"
 
     def _update(self) -> Iterator[str]:
         if self.snapshot is not None:

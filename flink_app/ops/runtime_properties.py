@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flink_app.application_properties import MAXIMUM_PROPERTIES, PropertyGroups, load_properties
 from flink_app.ops.layout import APPLICATION_DIRECTORY, RUN_OPTIONS_GROUP, Manifest
-from flink_app.settings import JobSettings, job_settings
+from flink_app.settings import JobSettings
 from flink_app.sinks import SINK_GROUP_PREFIX
 from udfs.errors import ConfigurationError
 from udfs.settings import GeoIpSettings
@@ -16,7 +16,6 @@ from udfs.settings import GeoIpSettings
 _SOURCE_GROUP = "weblog.source"
 _CONNECTOR_TYPES = frozenset({"kinesis", "firehose"})
 _OBJECT_STORE = ("s3://", "s3a://")
-HIDDEN = "(secret)"
 
 
 def runtime_properties(file: Path, archive: Path, manifest: Manifest) -> PropertyGroups:
@@ -57,14 +56,6 @@ def runtime_properties(file: Path, archive: Path, manifest: Manifest) -> Propert
             "run options",
         )
     return groups
-
-
-def shown(group: str, key: str, value: str | None) -> str:
-    """A value for people: a secret one is hidden, a missing one told."""
-    if value is None:
-        return "(absent)"
-    secret = {(one.group, one.key) for one in job_settings() if one.secret}
-    return HIDDEN if (group, key) in secret else repr(value)
 
 
 def _check_database(path: Path | None, names: set[str]) -> None:

@@ -9,11 +9,10 @@ import pytest
 from flink_app.application_properties import load_properties
 from flink_app.ops import runtime_properties as module
 from flink_app.ops.layout import RUN_OPTIONS_GROUP, read_manifest
-from flink_app.ops.runtime_properties import HIDDEN, runtime_properties, shown
+from flink_app.ops.runtime_properties import runtime_properties
 from flink_app.settings import JobSettings
 from tests.deploy.support import Groups, kinesis_groups, write_properties, write_zip
 from udfs.errors import ConfigurationError
-from udfs.properties import Setting
 
 ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "app/data/city.mmdb"
@@ -90,12 +89,3 @@ def test_the_limit_counts_the_run_options(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(module, "MAXIMUM_PROPERTIES", count + 2)
     with pytest.raises(ConfigurationError, match="together with the 3 run options"):
         read(tmp_path, groups)
-
-
-def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    secret = Setting("weblog.x", "salt", "", "text", "A salt.", secret=True)
-    monkeypatch.setattr(module, "job_settings", lambda: (secret,))
-
-    assert shown("weblog.x", "salt", "abc") == HIDDEN
-    assert shown("weblog.x", "other", "abc") == "'abc'"
-    assert shown("weblog.x", "salt", None) == "(absent)"

@@ -59,10 +59,14 @@ def test_a_secret_that_cannot_be_read_is_named(aws: Aws, arn: str) -> None:
     assert (caught.value.key, caught.value.value) == ("salt.secret.arn", arn)
 
 
-@pytest.mark.parametrize("arn", ["salt", "arn:aws:s3:::bucket", "arn:aws:ssm:x:1:parameter/y"])
+@pytest.mark.parametrize(
+    "arn", ["a salt of enough bytes", "arn:aws:s3:::bucket", "arn:aws:ssm:x:1:parameter/y"]
+)
 def test_other_arns_are_refused(arn: str) -> None:
-    with pytest.raises(ConfigurationError, match="Secrets Manager"):
+    with pytest.raises(ConfigurationError, match="Secrets Manager") as caught:
         settings(salt_secret_arn=arn)
+    # It may be the salt itself.
+    assert str(caught.value).startswith("weblog.privacy: salt.secret.arn: expected the ARN")
 
 
 def test_the_function_travels_without_the_salt(monkeypatch: pytest.MonkeyPatch) -> None:
