@@ -20,10 +20,6 @@ DEFAULT_FILE = Path(__file__).resolve().parent.parent / "conf" / "application_pr
 
 PropertyGroups = dict[str, dict[str, str]]
 
-# Limits of the service: all properties together, and one value.
-MAXIMUM_PROPERTIES = 50
-MAXIMUM_VALUE_LENGTH = 2048
-
 _EXPECTED_FORM = 'a JSON list of {"PropertyGroupId": "...", "PropertyMap": {"key": "value"}}'
 
 
@@ -39,8 +35,8 @@ def load_properties(path: Path) -> PropertyGroups:
     """Reads the groups of a properties file.
 
     Raises:
-        ConfigurationError: The file is missing, not of the expected form, names a group
-            twice, or breaks a limit of the service.
+        ConfigurationError: The file is missing, not of the expected form, or names a group
+            twice.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -66,7 +62,6 @@ def load_properties(path: Path) -> PropertyGroups:
                 group=name, key="PropertyGroupId", value=name, expected="each group once"
             )
         groups[name] = properties
-    _check_limits(groups)
     return groups
 
 
@@ -87,23 +82,3 @@ def _group(path: Path, entry: Any) -> tuple[str, dict[str, str]]:
     raise ConfigurationError(
         group="application properties", key="file", value=str(path), expected=_EXPECTED_FORM
     )
-
-
-def _check_limits(groups: PropertyGroups) -> None:
-    count = sum(map(len, groups.values()))
-    if count > MAXIMUM_PROPERTIES:
-        raise ConfigurationError(
-            group="application properties",
-            key="number of properties",
-            value=str(count),
-            expected=f"at most {MAXIMUM_PROPERTIES}, the limit of Managed Flink",
-        )
-    for name, properties in groups.items():
-        for key, value in properties.items():
-            if len(value) > MAXIMUM_VALUE_LENGTH:
-                raise ConfigurationError(
-                    group=name,
-                    key=key,
-                    value=f"{value[:20]}... ({len(value)} characters)",
-                    expected=f"at most {MAXIMUM_VALUE_LENGTH} characters (Managed Flink's limit)",
-                )

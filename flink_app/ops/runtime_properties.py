@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from flink_app.application_properties import MAXIMUM_PROPERTIES, PropertyGroups, load_properties
+from flink_app.application_properties import PropertyGroups, load_properties
 from flink_app.ops.layout import APPLICATION_DIRECTORY, RUN_OPTIONS_GROUP, Manifest
 from flink_app.settings import JobSettings
 from flink_app.sinks import SINK_GROUP_PREFIX
@@ -16,6 +17,11 @@ from udfs.settings import GeoIpSettings
 _SOURCE_GROUP = "weblog.source"
 _CONNECTOR_TYPES = frozenset({"kinesis", "firehose"})
 _OBJECT_STORE = ("s3://", "s3a://")
+# Limits of the service's API.
+MOST_GROUPS = 50
+MOST_PROPERTIES = 50
+LONGEST_GROUP = 50
+LONGEST_VALUE = 2048
 
 
 def runtime_properties(file: Path, archive: Path, manifest: Manifest) -> PropertyGroups:
@@ -46,16 +52,38 @@ def runtime_properties(file: Path, archive: Path, manifest: Manifest) -> Propert
         if group == _SOURCE_GROUP or group.startswith(SINK_GROUP_PREFIX):
             _check_place(group, values, manifest)
     groups[RUN_OPTIONS_GROUP] = manifest.run_options()
-    count = sum(map(len, groups.values()))
-    if count > MAXIMUM_PROPERTIES:
+    _check_limits(file, groups)
+    return groups
+
+
+def _check_limits(file: Path, groups: PropertyGroups) -> None:
+    if len(groups) > MOST_GROUPS:
         raise ConfigurationError(
             str(file),
-            "number of properties",
-            str(count),
-            f"at most {MAXIMUM_PROPERTIES} together with the {len(manifest.run_options())} "
-            "run options",
+            "number of groups",
+            str(len(groups)),
+            f"at most {MOST_GROUPS} together with {RUN_OPTIONS_GROUP}",
         )
-    return groups
+    for group, values in groups.items():
+        if not re.fullmatch(rf"[a-zA-Z0-9_.-]{{1,{LONGEST_GROUP}}}", group):
+            raise ConfigurationError(
+                group,
+                None,
+                None,
+                f"a group's name of at most {LONGEST_GROUP} letters, digits and any of _ . -",
+            )
+        if len(values) > MOST_PROPERTIES:
+            raise ConfigurationError(
+                group, "number of properties", str(len(values)), f"at most {MOST_PROPERTIES}"
+            )
+        for key, value in values.items():
+            if len(value) > LONGEST_VALUE:
+                raise ConfigurationError(
+                    group,
+                    key,
+                    f"{value[:20]}... ({len(value)} characters)",
+                    f"at most {LONGEST_VALUE} characters",
+                )
 
 
 def _check_database(path: Path | None, names: set[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import boto3
 import pytest
 
 from flink_app.application_properties import load_properties
@@ -80,12 +81,55 @@ def test_streams_need_connectors(tmp_path: Path) -> None:
         read(tmp_path, kinesis_groups(), connectors=False)
 
 
-def test_the_limit_counts_the_run_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    groups = kinesis_groups()
-    count = sum(map(len, groups.values()))
-    monkeypatch.setattr(module, "MAXIMUM_PROPERTIES", count + 3)
-    read(tmp_path, groups)
+def sinks(count: int) -> Groups:
+    return {f"weblog.sink.s{number}": {"type": "discard"} for number in range(count)}
 
-    monkeypatch.setattr(module, "MAXIMUM_PROPERTIES", count + 2)
-    with pytest.raises(ConfigurationError, match="together with the 3 run options"):
-        read(tmp_path, groups)
+
+def rules(count: int) -> Groups:
+    return {"weblog.alerts.rules": {f"r{n}": "requests > 1" for n in range(count)}}
+
+
+def parameters(length: int) -> Groups:
+    return {"weblog.privacy": {"query.parameters": "p" * length}}
+
+
+def sink_named(length: int) -> Groups:
+    return {"weblog.sink.".ljust(length, "x"): {"type": "discard"}}
+
+
+# The run options are one group more.
+GROUPS_LEFT = 49 - len(kinesis_groups())
+
+
+@pytest.mark.parametrize(
+    ("allowed", "refused", "expected"),
+    [
+        (sinks(GROUPS_LEFT), sinks(GROUPS_LEFT + 1), "number of groups = '51': expected at most"),
+        (rules(50), rules(51), "weblog.alerts.rules: number of properties = '51': expected"),
+        (parameters(2048), parameters(2049), r"p\.\.\. \(2049 characters\)': expected at most"),
+        (sink_named(50), sink_named(51), "a group's name of at most 50 letters"),
+        ({}, {"weblog.sink.a b": {"type": "discard"}}, "a group's name of at most 50 letters"),
+    ],
+    ids=["groups", "properties", "value", "name", "letters"],
+)
+def test_limits_of_the_service(
+    tmp_path: Path, allowed: Groups, refused: Groups, expected: str
+) -> None:
+    read(tmp_path, kinesis_groups() | allowed)
+
+    with pytest.raises(ConfigurationError, match=expected):
+        read(tmp_path, kinesis_groups() | refused)
+
+
+def test_the_limits_are_those_of_the_api() -> None:
+    model = boto3.client("kinesisanalyticsv2").meta.service_model
+    limits = [
+        model.shape_for(name).metadata["max"]
+        for name in ("PropertyGroups", "PropertyMap", "Id", "PropertyValue")
+    ]
+    assert limits == [
+        module.MOST_GROUPS,
+        module.MOST_PROPERTIES,
+        module.LONGEST_GROUP,
+        module.LONGEST_VALUE,
+    ]
