@@ -71,6 +71,19 @@ def city_database(path: Path) -> tuple[str, Path]:
     return f"{DATA_DIRECTORY}/{path.name}", path
 
 
+def reference_file(path: Path) -> tuple[str, Path]:
+    """A file of reference data with its path in a package, from the folder of the code.
+
+    What is in it can be checked only where the settings are known, which name its key.
+
+    Raises:
+        ContentsError: There is no such file.
+    """
+    if not path.is_file():
+        raise ContentsError(f"--reference: {path}: no such file")
+    return f"{DATA_DIRECTORY}/{path.name}", path
+
+
 def listing(path: Path, part_of: Callable[[str], str]) -> Iterator[str]:
     """Lines that tell what is in a zip and how large it is.
 

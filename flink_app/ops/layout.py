@@ -7,7 +7,7 @@ The service unpacks the zip and starts Flink with what the property group
     app/                             pyFiles: on PYTHONPATH of the job and of its workers
     app/flink_app/main.py            python: the entry point
     app/udfs/, app/sql/              the rest of the code
-    app/data/                        a GeoIP database, if one was added
+    app/data/                        a GeoIP database and reference data, if they were added
     app/geoip2/, app/orjson/, ...    third-party packages
     lib/pyflink-dependencies.jar     jarfile: the connectors
 
@@ -53,6 +53,7 @@ class Manifest:
         packages: Third-party packages in it, by name, with their versions.
         geoip: Path of the GeoIP database for the setting `weblog.geoip: database.path`,
             or None.
+        reference: Path of reference data for the setting `weblog.reference: file`, or None.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Manifest:
     connectors: bool
     packages: dict[str, str] = field(default_factory=dict)
     geoip: str | None = None
+    reference: str | None = None
 
     def run_options(self) -> dict[str, str]:
         """The property group that tells the service how to start the job."""
@@ -79,7 +81,8 @@ class Manifest:
         Raises:
             ValueError: It is not one.
         """
-        match json.loads(text):
+        document = json.loads(text)
+        match document:
             case {
                 "name": str(name),
                 "version": str(version),
@@ -87,9 +90,10 @@ class Manifest:
                 "packages": dict(packages),
                 "geoip": str() | None as geoip,
             }:
-                return cls(name, version, connectors, packages, geoip)
-            case other:
-                raise ValueError(_shortened(other))
+                # A zip made before there was this is still one to go back to.
+                return cls(name, version, connectors, packages, geoip, document.get("reference"))
+            case _:
+                raise ValueError(_shortened(document))
 
 
 def read_manifest(path: Path) -> Manifest:

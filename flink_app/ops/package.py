@@ -1,6 +1,6 @@
 """`./build.sh package`: the zip that Amazon Managed Service for Apache Flink runs.
 
-Usage: ./build.sh package [--out DIR] [--jar FILE] [--geoip FILE]
+Usage: ./build.sh package [--out DIR] [--jar FILE] [--geoip FILE] [--reference FILE]
 
 Writes DIR/<name>-<version>.zip (DIR is dist): the code, the SQL, the connector jar and
 the third-party Python packages for the service's platform. The same input gives the same
@@ -33,6 +33,7 @@ from flink_app.ops.contents import (
     megabytes,
     name_and_version,
     notices,
+    reference_file,
 )
 from flink_app.ops.layout import (
     APPLICATION_DIRECTORY,
@@ -64,6 +65,7 @@ class PackageOptions:
         jar: A finished connector jar; None to make it.
         with_connectors: False leaves the jar out, which the file's name then tells.
         geoip: A City-schema MaxMind DB file to add, or None.
+        reference: A file of reference data to add, or None.
         maven_settings: A Maven settings file instead of the user's own.
     """
 
@@ -71,6 +73,7 @@ class PackageOptions:
     jar: Path | None = None
     with_connectors: bool = True
     geoip: Path | None = None
+    reference: Path | None = None
     maven_settings: Path | None = None
 
 
@@ -86,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         jar=given.jar,
         with_connectors=not given.without_connectors,
         geoip=given.geoip,
+        reference=given.reference,
         maven_settings=given.maven_settings,
     )
     try:
@@ -112,6 +116,8 @@ def build(options: PackageOptions) -> Path:
         contents |= _application(code(_CODE_DIRECTORIES, _CODE_SUFFIXES, _NOT_THE_JOB))
         if options.geoip is not None:
             contents |= _application([city_database(options.geoip)])
+        if options.reference is not None:
+            contents |= _application([reference_file(options.reference)])
         if options.with_connectors:
             contents[JAR] = _jar(options)
         packages = wheels.install(
@@ -127,6 +133,7 @@ def build(options: PackageOptions) -> Path:
             connectors=options.with_connectors,
             packages=packages,
             geoip=f"{DATA_DIRECTORY}/{options.geoip.name}" if options.geoip else None,
+            reference=f"{DATA_DIRECTORY}/{options.reference.name}" if options.reference else None,
         )
         contents[MANIFEST] = manifest.to_json().encode()
         write_zip(temporary, contents)
@@ -161,6 +168,8 @@ def describe(path: Path) -> Iterator[str]:
     yield f"Python packages ({wheels.PLATFORM}, Python {wheels.PYTHON_VERSION}): {packages}"
     if manifest.geoip:
         yield f"GeoIP database: set weblog.geoip: database.path = {manifest.geoip}"
+    if manifest.reference:
+        yield f"Reference data: set weblog.reference: file = {manifest.reference}"
     if not manifest.connectors:
         yield "WITHOUT the AWS connectors: Kinesis and Firehose do not work with this zip"
     yield "Run options of the application (./build.sh deploy sets them):"
@@ -178,6 +187,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="add a GeoIP City database (.mmdb) as data/<file name>",
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="FILE",
+        help="add reference data (weblog.reference: .csv or .json) as data/<file name>",
     )
     parser.add_argument(
         "--maven-settings", type=Path, metavar="FILE", help="settings.xml for Maven"

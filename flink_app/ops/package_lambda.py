@@ -43,6 +43,7 @@ from flink_app.ops.contents import (
     megabytes,
     name_and_version,
     notices,
+    reference_file,
 )
 from lambda_app.settings import Settings
 from udfs.errors import WebLogError
@@ -198,9 +199,8 @@ def _own_files(options: PackageOptions) -> dict[str, Path]:
         path, database = city_database(options.geoip)
         files[path] = database
     if options.reference is not None:
-        if not options.reference.is_file():
-            raise PackageError(f"{options.reference}: no such file")
-        files[f"data/{options.reference.name}"] = options.reference
+        path, data = reference_file(options.reference)
+        files[path] = data
     return files
 
 
@@ -215,7 +215,7 @@ def _write_properties(options: PackageOptions, root: Path) -> None:
         path, _ = city_database(options.geoip)
         groups.setdefault(GeoIpSettings.group, {})[_DATABASE_KEY] = path
     if options.reference is not None:
-        path = f"data/{options.reference.name}"
+        path, _ = reference_file(options.reference)
         groups.setdefault(ReferenceSettings.group, {})[_REFERENCE_KEY] = path
     if not groups:
         return

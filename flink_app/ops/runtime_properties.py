@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +13,13 @@ from flink_app.ops.layout import APPLICATION_DIRECTORY, RUN_OPTIONS_GROUP, Manif
 from flink_app.settings import JobSettings
 from flink_app.sinks import SINK_GROUP_PREFIX
 from udfs.errors import ConfigurationError
-from udfs.settings import GeoIpSettings
+from udfs.privacy import rules_of
+from udfs.reference import ReferenceFile, ReferenceFileError, ReferenceSettings
+from udfs.settings import CoreSettings, GeoIpSettings
 
 _SOURCE_GROUP = "weblog.source"
 _CONNECTOR_TYPES = frozenset({"kinesis", "firehose"})
+_ENDPOINT_KEY = "endpoint"
 _OBJECT_STORE = ("s3://", "s3a://")
 # Limits of the service's API.
 MOST_GROUPS = 50
@@ -41,13 +45,18 @@ def runtime_properties(file: Path, archive: Path, manifest: Manifest) -> Propert
         raise ConfigurationError(RUN_OPTIONS_GROUP, None, None, "not to be set: the zip tells it")
     settings = JobSettings.load(groups)
     with zipfile.ZipFile(archive) as opened:
-        names = set(opened.namelist())
-    _check_database(settings.core.geoip.database_path, names)
+        _check_database(settings.core.geoip.database_path, opened)
+        _check_reference(settings.lookups.reference, opened)
+    _check_salt(settings.core)
     for group, values in groups.items():
         for key, value in values.items():
             if not value:
                 raise ConfigurationError(
                     group, key, value, "a value: the service takes no empty one; leave the key out"
+                )
+            if key == _ENDPOINT_KEY and value.startswith("http://"):
+                raise ConfigurationError(
+                    group, key, value, "an https:// address: http:// is for an emulator"
                 )
         if group == _SOURCE_GROUP or group.startswith(SINK_GROUP_PREFIX):
             _check_place(group, values, manifest)
@@ -86,14 +95,47 @@ def _check_limits(file: Path, groups: PropertyGroups) -> None:
                 )
 
 
-def _check_database(path: Path | None, names: set[str]) -> None:
-    if path is None or f"{APPLICATION_DIRECTORY}/{path.as_posix()}" in names:
+def _check_database(path: Path | None, archive: zipfile.ZipFile) -> None:
+    if path is not None and _entry(path) not in archive.namelist():
+        raise GeoIpSettings.error(
+            "database.path",
+            str(path),
+            "a path in the zip, such as data/city.mmdb (./build.sh package --geoip FILE)",
+        )
+
+
+def _check_reference(settings: ReferenceSettings, archive: zipfile.ZipFile) -> None:
+    file = settings.file
+    if file is None:
         return
-    raise GeoIpSettings.error(
-        "database.path",
-        str(path),
-        "a path in the zip, such as data/city.mmdb (./build.sh package --geoip FILE)",
-    )
+    if _entry(file) not in archive.namelist():
+        raise settings.error(
+            "file",
+            str(file),
+            "a path in the zip, such as data/pages.csv (./build.sh package --reference FILE)",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            ReferenceFile(Path(archive.extract(_entry(file), folder)), settings.key, 0)
+        except ReferenceFileError as error:
+            expected = f"a readable CSV or JSON file ({error.problem})"
+            raise settings.error("file", str(file), expected) from error
+
+
+def _entry(path: Path) -> str:
+    """The name in the zip of a file that a setting names."""
+    return f"{APPLICATION_DIRECTORY}/{path.as_posix()}"
+
+
+def _check_salt(core: CoreSettings) -> None:
+    hides = rules_of(core.privacy, core.dead_letters).hides_anything
+    if hides and not core.privacy.salt_secret_arn:
+        raise core.privacy.error(
+            "salt.secret.arn",
+            None,
+            "the ARN of a secret with the salt: something is hidden, and the service gives a "
+            "job no environment variables",
+        )
 
 
 def _check_place(group: str, values: Mapping[str, str], manifest: Manifest) -> None:

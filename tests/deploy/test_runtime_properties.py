@@ -16,11 +16,15 @@ from tests.deploy.support import Groups, kinesis_groups, write_properties, write
 from udfs.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[2]
-DATABASE = "app/data/city.mmdb"
+SALT = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:salt-AbCdEf"
+IN_ZIP = {
+    "app/data/city.mmdb": "",
+    "app/data/pages.csv": "webpage,owner\nindex,shop\n",
+}
 
 
 def read(tmp_path: Path, groups: Groups, *, connectors: bool = True) -> Groups:
-    archive = write_zip(tmp_path / "x.zip", connectors=connectors, more={DATABASE: ""})
+    archive = write_zip(tmp_path / "x.zip", connectors=connectors, more=IN_ZIP)
     file = write_properties(tmp_path / "x.json", groups)
     return runtime_properties(file, archive, read_manifest(archive))
 
@@ -40,6 +44,47 @@ def test_the_example_in_the_repository_is_accepted(tmp_path: Path) -> None:
 
 def test_a_database_in_the_zip(tmp_path: Path) -> None:
     read(tmp_path, kinesis_groups() | {"weblog.geoip": {"database.path": "data/city.mmdb"}})
+
+
+def test_reference_data_in_the_zip(tmp_path: Path) -> None:
+    read(tmp_path, kinesis_groups() | {"weblog.reference": {"file": "data/pages.csv"}})
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ({"file": "data/other.csv"}, "package --reference FILE"),
+        ({"file": "/data/pages.csv"}, "package --reference FILE"),
+        ({"file": "data/pages.csv", "key": "page"}, r"file \(an entry without 'page'\)"),
+    ],
+)
+def test_reference_data_that_cannot_be_used(
+    tmp_path: Path, reference: dict[str, str], expected: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"^weblog.reference: file = .*{expected}"):
+        read(tmp_path, kinesis_groups() | {"weblog.reference": reference})
+
+
+@pytest.mark.parametrize("hiding", [{"profile": "strict"}, {"agent": "truncate"}])
+def test_hiding_takes_a_salt_that_the_service_can_reach(
+    tmp_path: Path, hiding: dict[str, str]
+) -> None:
+    privacy = hiding | {"salt.variable": "SALT"}
+    with pytest.raises(ConfigurationError, match="expected the ARN of a secret with the salt"):
+        read(tmp_path, kinesis_groups() | {"weblog.privacy": privacy})
+
+    read(tmp_path, kinesis_groups() | {"weblog.privacy": privacy | {"salt.secret.arn": SALT}})
+
+
+@pytest.mark.parametrize("group", ["weblog.source", "weblog.sink.all", "weblog.lookups.dynamodb"])
+def test_an_emulator_is_out_of_the_services_reach(tmp_path: Path, group: str) -> None:
+    groups = kinesis_groups()
+    groups.setdefault(group, {})["endpoint"] = "http://127.0.0.1:4566"
+    with pytest.raises(ConfigurationError, match=f"^{group}: endpoint = .* expected an https://"):
+        read(tmp_path, groups)
+
+    groups[group]["endpoint"] = "https://vpce-1.example.com"
+    read(tmp_path, groups)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -146,6 +147,31 @@ def test_a_database_of_the_wrong_kind_is_refused(
 
     assert "not a City database" in one_error(capsys)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_reference_data_comes_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = tmp_path / "pages.csv"
+    pages.write_text("webpage,owner\nindex,shop\n")
+    arguments = ["--out", str(tmp_path / "dist"), "--without-connectors", "--reference", str(pages)]
+
+    assert main(arguments) == 0
+
+    assert "set weblog.reference: file = data/pages.csv" in capsys.readouterr().out
+    (archive,) = (tmp_path / "dist").iterdir()
+    with zipfile.ZipFile(archive) as opened:
+        assert opened.read("app/data/pages.csv") == pages.read_bytes()
+
+    pages.unlink()
+    assert main(arguments) == package.EXIT_FAILED
+    assert "--reference: " in one_error(capsys)
+    assert list((tmp_path / "dist").iterdir()) == []
+
+
+def test_a_zip_from_before_there_was_reference_data_can_be_read() -> None:
+    document = json.loads(Manifest("x", "1", connectors=True).to_json())
+    del document["reference"]
+
+    assert Manifest.from_json(json.dumps(document)) == Manifest("x", "1", connectors=True)
 
 
 def test_failing_installer_leaves_no_zip(
