@@ -5,7 +5,7 @@ Usage: ./build.sh deploy [COMMAND] --name NAME [OPTIONS]
 Without COMMAND, or with `apply`: uploads the zip and creates the application, or brings
 it up to date; if nothing differs it says so and does nothing. A running application is
 given a snapshot first and goes on from its state. Other commands: status, start, stop,
-rollback, delete.
+snapshot, rollback, delete.
 
 Credentials and the endpoint come from where the AWS command line takes them. An option
 may also be given as a variable: --service-role as WEBLOG_DEPLOY_SERVICE_ROLE.
@@ -26,7 +26,7 @@ from flink_app.ops import preflight, storage
 from flink_app.ops.application import RUNTIME, Application, from_detail
 from flink_app.ops.aws_errors import DeployError, explained
 from flink_app.ops.layout import read_manifest
-from flink_app.ops.plan import Plan, make_plan
+from flink_app.ops.plan import Plan, make_plan, snapshot_name
 from flink_app.ops.runtime_properties import runtime_properties
 from flink_app.ops.service import Patience, Service
 from flink_app.settings import JobSettings
@@ -177,6 +177,11 @@ def _stop(options: argparse.Namespace, patience: Patience) -> None:
     patience.say("stopped")
 
 
+def _snapshot(options: argparse.Namespace, patience: Patience) -> None:
+    _service(_session(options), options, patience).snapshot(snapshot_name("manual"))
+    patience.say("taken")
+
+
 def _rollback(options: argparse.Namespace, patience: Patience) -> None:
     _service(_session(options), options, patience).rollback()
     patience.say("rolled back and running")
@@ -196,6 +201,7 @@ _COMMANDS = {
     "status": _status,
     "start": _start,
     "stop": _stop,
+    "snapshot": _snapshot,
     "rollback": _rollback,
     "delete": _delete,
 }
@@ -242,6 +248,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_non_restored(start)
     stop = _command(commands, "stop", "stop it; the service takes a snapshot")
     stop.add_argument("--force", action="store_true", help="at once and without a snapshot")
+    _command(commands, "snapshot", "take a snapshot and let it run on")
     _command(commands, "rollback", "go back to the version that ran before")
     delete = _command(commands, "delete", "delete it, its snapshots included")
     delete.add_argument("--yes", action="store_true", help="really")

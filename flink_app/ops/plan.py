@@ -82,6 +82,14 @@ class Plan:
             yield "  and let it go on from its latest state"
 
 
+def snapshot_name(purpose: str) -> str:
+    """A name for a snapshot to take now.
+
+    The time keeps it free: one of a run that failed later may still be there.
+    """
+    return f"{purpose}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+
+
 def make_plan(
     name: str,
     *,
@@ -104,8 +112,6 @@ def make_plan(
         take_snapshot: Whether a running application gets a snapshot before an update.
     """
     running = detail is not None and detail["ApplicationStatus"] == RUNNING
-    # The time keeps the name free: one of a run that failed later may still be there.
-    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     return Plan(
         name=name,
         wanted=wanted,
@@ -114,6 +120,6 @@ def make_plan(
         uploaded=uploaded,
         version=None if detail is None else detail["ApplicationVersionId"],
         differing=() if detail is None else changes(from_detail(detail), wanted),
-        snapshot=f"before-update-{stamp}" if running and take_snapshot else None,
+        snapshot=snapshot_name("before-update") if running and take_snapshot else None,
         running=running,
     )

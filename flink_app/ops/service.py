@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from botocore.exceptions import ClientError
+
 from flink_app.ops.application import Application, Change, configuration_update, creation
-from flink_app.ops.aws_errors import DeployError, NotFoundError, explained
+from flink_app.ops.aws_errors import DeployError, NotFoundError, error_code, explained
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesisanalyticsv2 import KinesisAnalyticsV2Client
@@ -36,6 +39,12 @@ _TRANSIENT = frozenset(
 )
 # The service's own rule for RollbackApplication.
 _ROLLBACK_STATUSES = frozenset({"UPDATING", "AUTOSCALING", RUNNING})
+# What the service answers where it fails to take the snapshot that an order takes.
+_NO_SNAPSHOT = "InvalidApplicationConfigurationException"
+_WAY_OUT = (
+    "a job that keeps failing gives no snapshot; if it does: `deploy stop --force`, `deploy`, "
+    "`deploy start`, see `restarts` in docs/runbook.md"
+)
 
 type RestoreType = Literal[
     "RESTORE_FROM_LATEST_SNAPSHOT", "RESTORE_FROM_CUSTOM_SNAPSHOT", "SKIP_RESTORE_FROM_SNAPSHOT"
@@ -153,7 +162,7 @@ class Service:
         detail = self._rested()
         was_running = detail["ApplicationStatus"] == RUNNING
         if was_running and snapshot is not None:
-            self._take_snapshot(snapshot)
+            self._take_snapshot(snapshot, "; the application is unchanged")
         parts = frozenset(change.part for change in changes)
         if "logging" in parts and not detail.get("CloudWatchLoggingOptionDescriptions"):
             self._add_logging(wanted, detail)
@@ -169,7 +178,7 @@ class Service:
                 },
                 "FlinkRunConfiguration": {"AllowNonRestoredState": allow_non_restored_state},
             }
-        with explained(f"updating application {self.name!r}"):
+        with _with_snapshot(f"updating application {self.name!r}"):
             updated = self.client.update_application(**request)["ApplicationDetail"]
         ended = self._wait_for_rest()
         self._check_update(updated["ApplicationVersionId"], ended, was_running=was_running)
@@ -219,9 +228,23 @@ class Service:
             raise DeployError(f"application {self.name!r} is not running")
         if status in _TRANSIENT and not force:
             detail = self._rested()
-        with explained(f"stopping application {self.name!r}"):
+        with _with_snapshot(f"stopping application {self.name!r}"):
             self.client.stop_application(ApplicationName=self.name, Force=force)
         self._expect(READY, "it did not stop")
+
+    def snapshot(self, name: str) -> None:
+        """Takes a snapshot of the running application and waits until it is there.
+
+        Raises:
+            DeployError: It does not run, the call or the snapshot failed, or it took too
+                long.
+        """
+        status = self._rested()["ApplicationStatus"]
+        if status != RUNNING:
+            raise DeployError(
+                f"application {self.name!r} is {status}: only a running one gives a snapshot"
+            )
+        self._take_snapshot(name)
 
     def rollback(self) -> None:
         """Goes back to the version that ran before, with the state of the last snapshot.
@@ -292,15 +315,15 @@ class Service:
                 CloudWatchLoggingOption={"LogStreamARN": wanted.log_stream},
             )
 
-    def _take_snapshot(self, snapshot: str) -> None:
+    def _take_snapshot(self, snapshot: str, consequence: str = "") -> None:
         self.patience.say(f"taking snapshot {snapshot}")
-        with explained(f"taking snapshot {snapshot!r}"):
+        with _with_snapshot(f"taking snapshot {snapshot!r}"):
             self.client.create_application_snapshot(
                 ApplicationName=self.name, SnapshotName=snapshot
             )
         status = self._wait(lambda: self._snapshot_end(snapshot), f"for snapshot {snapshot}")
         if status != "READY":
-            raise DeployError(f"snapshot {snapshot!r} failed; the application is unchanged")
+            raise DeployError(f"snapshot {snapshot!r} failed{consequence}; {_WAY_OUT}")
 
     def _snapshot_end(self, snapshot: str) -> str | None:
         with explained(f"snapshot {snapshot!r}"):
@@ -367,3 +390,16 @@ class Service:
                 self.patience.say(f"waiting {purpose} ({waited:.0f} s)")
                 said = waited
             self.patience.sleep(self.patience.interval)
+
+
+@contextmanager
+def _with_snapshot(action: str) -> Iterator[None]:
+    """Like `explained`, for orders that take a snapshot, with the way out when none comes."""
+    try:
+        with explained(action):
+            yield
+    except DeployError as error:
+        cause = error.__cause__
+        if isinstance(cause, ClientError) and error_code(cause) == _NO_SNAPSHOT:
+            raise DeployError(f"{error}; {_WAY_OUT}") from cause
+        raise

@@ -171,8 +171,48 @@ def test_a_failed_snapshot_leaves_the_application_alone(script: Script) -> None:
         SnapshotName="before",
     )
 
-    with pytest.raises(DeployError, match="snapshot 'before' failed; the application is unchang"):
+    with pytest.raises(DeployError, match=r"failed; the application is unchanged; .*stop --force"):
         update(script.service, NEW_CODE)
+
+
+DOWNTIME = "Failed to take snapshot for the application weblog at this moment."
+
+
+def act_update(service: Service) -> None:
+    update(service, NEW_CODE)
+
+
+def act_update_without_snapshot(service: Service) -> None:
+    service.update(NEW_CODE, changes(application(), NEW_CODE), snapshot=None)
+
+
+def act_snapshot(service: Service) -> None:
+    service.snapshot("now")
+
+
+@pytest.mark.parametrize(
+    ("act", "call"),
+    [
+        (act_update, "create_application_snapshot"),
+        (act_update_without_snapshot, "update_application"),
+        (act_snapshot, "create_application_snapshot"),
+        (Service.stop, "stop_application"),
+    ],
+)
+def test_a_job_that_keeps_failing_is_told_the_way_out(script: Script, act: Act, call: str) -> None:
+    script.describes(detail("RUNNING", 7))
+    script.refuses(call, "InvalidApplicationConfigurationException", DOWNTIME)
+
+    with pytest.raises(DeployError, match=r"at this moment.*`deploy stop --force`.*runbook\.md$"):
+        act(script.service)
+
+
+def test_other_refusals_of_a_snapshot_are_not_that(script: Script) -> None:
+    script.describes(detail("RUNNING", 7))
+    script.refuses("create_application_snapshot", "LimitExceededException", "1000 snapshots")
+
+    with pytest.raises(DeployError, match=r"a limit of the account is reached \(1000 snapshots\)$"):
+        script.service.snapshot("now")
 
 
 def running_update(script: Script, ended: dict[str, object]) -> None:
@@ -356,6 +396,7 @@ def test_delete_waits_until_it_is_gone(script: Script) -> None:
     [
         ("RUNNING", Service.start, "is running already"),
         ("READY", Service.stop, "is not running"),
+        ("READY", act_snapshot, "is READY: only a running one gives a snapshot"),
         ("READY", Service.rollback, "is READY: only one that is AUTOSCALING, RUNNING, UPDATING"),
     ],
 )
@@ -430,6 +471,21 @@ def test_status_command(script: Script, monkeypatch: pytest.MonkeyPatch) -> None
     assert "kpus             3" in script.said
     assert "code             s3://code-bucket/weblog-1.zip" in script.said
     assert "latest snapshot  new" in script.said
+
+
+def test_snapshot_command(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deploy, "snapshot_name", lambda purpose: f"{purpose}-1")
+    script.describes(detail("RUNNING"))
+    script.expect("create_application_snapshot", SnapshotName="manual-1")
+    script.expect(
+        "describe_application_snapshot",
+        {"SnapshotDetails": snapshot("manual-1")},
+        SnapshotName="manual-1",
+    )
+
+    assert run(script, monkeypatch, "snapshot") == 0
+
+    assert script.said[-1] == "taken"
 
 
 def test_the_other_commands(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
