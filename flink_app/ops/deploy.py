@@ -25,6 +25,7 @@ import boto3
 from flink_app.ops import preflight, storage
 from flink_app.ops.application import RUNTIME, Application, from_detail
 from flink_app.ops.aws_errors import DeployError, explained
+from flink_app.ops.contents import name_and_version
 from flink_app.ops.layout import read_manifest
 from flink_app.ops.plan import Plan, make_plan, snapshot_name
 from flink_app.ops.runtime_properties import runtime_properties
@@ -133,6 +134,10 @@ def _archive(named: Path | None) -> Path:
     found = sorted(_DIST.glob("*.zip"))
     if len(found) == 1:
         return found[0]
+    # Others stay there of former versions, or are the function's.
+    current = _DIST / "{}-{}.zip".format(*name_and_version())
+    if current in found:
+        return current
     what = "holds several zips" if found else "holds no zip"
     raise DeployError(f"{_DIST} {what}: name one with --zip, or make it with ./build.sh package")
 
@@ -281,7 +286,7 @@ def _add_apply_options(parser: argparse.ArgumentParser) -> None:
         parser, "--config", type=Path, required=True, metavar="FILE",
         help="property groups, as in conf/managed_flink_properties.json",
     )  # fmt: skip
-    _option(parser, "--zip", type=Path, help="the zip (default: the only one in dist)")
+    _option(parser, "--zip", type=Path, help="the zip (default: this version's in dist)")
     _option(parser, "--parallelism", type=_positive, default=1, help="subtasks (default: 1)")
     _option(
         parser, "--parallelism-per-kpu", type=_positive, default=1, metavar="N",

@@ -8,6 +8,7 @@ import boto3
 import pytest
 
 from flink_app.ops import deploy
+from flink_app.ops.contents import name_and_version
 from flink_app.ops.service import Patience
 from tests.deploy.support import (
     BUCKET,
@@ -233,7 +234,7 @@ def test_endpoint_that_does_not_answer(
     assert line.startswith(f"error: application '{NAME}': Could not connect to the endpoint")
 
 
-def test_a_zip_has_to_be_named_when_there_are_several(
+def test_a_zip_has_to_be_named_when_it_is_not_clear(
     arguments: list[str],
     tmp_path: Path,
     patience: Patience,
@@ -252,6 +253,12 @@ def test_a_zip_has_to_be_named_when_there_are_several(
 
     (tmp_path / "dist" / "b.zip").unlink()
     assert deploy.main([*without, "--dry-run"], patience) == 0
+    assert "upload dist/a.zip" in capsys.readouterr().out
+
+    current = "{}-{}.zip".format(*name_and_version())
+    write_zip(tmp_path / "dist" / current)
+    assert deploy.main([*without, "--dry-run"], patience) == 0
+    assert f"upload dist/{current}" in capsys.readouterr().out
 
 
 def test_delete_wants_to_be_meant(patience: Patience, capsys: pytest.CaptureFixture[str]) -> None:
