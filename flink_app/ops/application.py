@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     )
 
 RUNTIME: Literal["FLINK-2_2"] = "FLINK-2_2"
+OWN_KEY = "the service's own"
 
 type LogLevel = Literal["DEBUG", "INFO", "WARN", "ERROR"]
 type MetricsLevel = Literal["APPLICATION", "TASK", "OPERATOR", "PARALLELISM"]
@@ -50,6 +51,8 @@ class Application:
         snapshots: Whether the service takes a snapshot when it stops or updates.
         rollback: Whether the service goes back by itself when an update fails.
         log_stream: ARN of the CloudWatch log stream; None is left as it is.
+        key: ARN of the KMS key for its state and snapshots; None is the service's own, or
+            left as it is.
     """
 
     runtime: str
@@ -64,6 +67,7 @@ class Application:
     snapshots: bool = True
     rollback: bool = True
     log_stream: str | None = None
+    key: str | None = None
 
     @property
     def kpus(self) -> int:
@@ -115,6 +119,8 @@ def _changes(current: Application, wanted: Application) -> Iterator[Change]:
                 yield Change("properties", f"{group}: {key}: {_shown(old)} -> {_shown(new)}")
     if wanted.log_stream is not None and wanted.log_stream != current.log_stream:
         yield Change("logging", f"log stream: {current.log_stream} -> {wanted.log_stream}")
+    if wanted.key is not None and wanted.key != current.key:
+        yield Change("encryption", f"key: {current.key or OWN_KEY} -> {wanted.key}")
 
 
 def _shown(value: str | None) -> str:
@@ -153,6 +159,7 @@ def from_detail(detail: ApplicationDetailTypeDef) -> Application:
             "RollbackEnabled", False
         ),
         log_stream=logging[0]["LogStreamARN"] if logging else None,
+        key=configuration.get("ApplicationEncryptionConfigurationDescription", {}).get("KeyId"),
     )
 
 
@@ -187,6 +194,11 @@ def creation(name: str, wanted: Application) -> CreateApplicationRequestTypeDef:
         "ApplicationSnapshotConfiguration": {"SnapshotsEnabled": wanted.snapshots},
         "ApplicationSystemRollbackConfiguration": {"RollbackEnabled": wanted.rollback},
     }
+    if wanted.key is not None:
+        configuration["ApplicationEncryptionConfiguration"] = {
+            "KeyType": "CUSTOMER_MANAGED_KEY",
+            "KeyId": wanted.key,
+        }
     request: CreateApplicationRequestTypeDef = {
         "ApplicationName": name,
         "RuntimeEnvironment": RUNTIME,
@@ -245,6 +257,11 @@ def configuration_update(
     if "rollback" in parts:
         update["ApplicationSystemRollbackConfigurationUpdate"] = {
             "RollbackEnabledUpdate": wanted.rollback
+        }
+    if "encryption" in parts and wanted.key is not None:
+        update["ApplicationEncryptionConfigurationUpdate"] = {
+            "KeyTypeUpdate": "CUSTOMER_MANAGED_KEY",
+            "KeyIdUpdate": wanted.key,
         }
     return update
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -95,6 +96,7 @@ def _apply(options: argparse.Namespace, patience: Patience) -> None:
             log_level=options.log_level,
             metrics_level=options.metrics_level,
             log_stream=None if options.no_logging else stream,
+            key=options.key,
         ),
         archive=archive,
         location=location,
@@ -292,6 +294,10 @@ def _add_apply_options(parser: argparse.ArgumentParser) -> None:
         parser, "--parallelism-per-kpu", type=_positive, default=1, metavar="N",
         help="subtasks that share a KPU of 1 vCPU and 4 GB (default: 1)",
     )  # fmt: skip
+    _option(
+        parser, "--key", type=_key_arn, metavar="ARN",
+        help="KMS key for state and snapshots (default: as it is, at first the service's own)",
+    )  # fmt: skip
     _option(parser, "--log-group", help=f"log group (default: {_LOG_GROUP_PREFIX}NAME)")
     _option(
         parser, "--log-level", type=_one_of("DEBUG", "INFO", "WARN", "ERROR"), default="INFO",
@@ -352,6 +358,13 @@ def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
+
+
+def _key_arn(text: str) -> str:
+    # The service also takes an id or an alias, but answers with an ARN: they would seem to differ.
+    if not re.fullmatch(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the ARN of a KMS key")
+    return text
 
 
 def _one_of(*words: str) -> Callable[[str], str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flink_app.ops.application import Application, Change, changes, from_detail
+from flink_app.ops.application import OWN_KEY, Application, Change, changes, from_detail
 from flink_app.ops.service import RUNNING
 from flink_app.ops.storage import ZipLocation
 
@@ -67,6 +67,7 @@ class Plan:
         )
         yield f"  log stream: {wanted.log_stream or 'none'}, level {wanted.log_level}"
         yield f"  metrics level: {wanted.metrics_level}"
+        yield f"  key: {wanted.key or OWN_KEY}"
         yield "  snapshots: on, rollback of a failed update: on"
         for group, values in sorted(wanted.properties.items()):
             for key, value in sorted(values.items()):

@@ -27,6 +27,7 @@ LOG_GROUP = f"/aws/kinesis-analytics/{NAME}"
 LOG_STREAM = (
     f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{LOG_GROUP}:log-stream:kinesis-analytics-log-stream"
 )
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 CREATED = datetime(2025, 10, 28, 10, 15, 30, tzinfo=UTC)
 
 type Groups = dict[str, dict[str, str]]
@@ -129,6 +130,9 @@ def detail(
                     for group, values in one.properties.items()
                 ]
             },
+            "ApplicationEncryptionConfigurationDescription": {"KeyType": "AWS_OWNED_KEY"}
+            if one.key is None
+            else {"KeyType": "CUSTOMER_MANAGED_KEY", "KeyId": one.key},
             "ApplicationSnapshotConfigurationDescription": {"SnapshotsEnabled": one.snapshots},
             "ApplicationSystemRollbackConfigurationDescription": {"RollbackEnabled": one.rollback},
         },

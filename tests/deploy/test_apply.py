@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
+from moto.kinesisanalyticsv2.models import KinesisAnalyticsV2Backend
 
 from flink_app.ops import deploy
 from flink_app.ops.contents import name_and_version
 from flink_app.ops.service import Patience
 from tests.deploy.support import (
     BUCKET,
+    KEY,
     LOG_GROUP,
     LOG_STREAM,
     NAME,
@@ -88,6 +91,35 @@ def test_it_creates_the_application(
     printed = capsys.readouterr().out
     assert "KPUs: 2" in printed
     assert f"created; start it with: ./build.sh deploy start --name {NAME}" in printed
+
+
+def test_it_creates_the_application_with_a_key(
+    arguments: list[str],
+    patience: Patience,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # moto does not keep the key, so what it is asked for has to do.
+    asked: list[dict[str, object]] = []
+    create = KinesisAnalyticsV2Backend.create_application
+
+    def listen(self: KinesisAnalyticsV2Backend, **given: Any) -> dict[str, object]:
+        asked.append(given["application_configuration"])
+        return create(self, **given)
+
+    monkeypatch.setattr(KinesisAnalyticsV2Backend, "create_application", listen)
+    assert deploy.main([*arguments, "--key", KEY], patience) == 0
+
+    (configuration,) = asked
+    assert configuration["ApplicationEncryptionConfiguration"] == {
+        "KeyType": "CUSTOMER_MANAGED_KEY",
+        "KeyId": KEY,
+    }
+    assert f"  key: {KEY}\n" in capsys.readouterr().out
+
+    with pytest.raises(SystemExit):
+        deploy.main([*arguments, "--key", "alias/weblog"], patience)
+    assert "'alias/weblog' is not the ARN of a KMS key" in capsys.readouterr().err
 
 
 def test_again_it_does_nothing(

@@ -15,6 +15,7 @@ from flink_app.ops.aws_errors import DeployError, NotFoundError
 from flink_app.ops.service import Service
 from tests.deploy.support import (
     CREATED,
+    KEY,
     LOG_STREAM,
     NAME,
     Act,
@@ -133,6 +134,24 @@ def test_an_update_brings_an_older_application_in_line(script: Script) -> None:
     script.describes(detail("READY", 4))
 
     update(script.service, application(), current)
+
+
+def test_a_key_is_put_in_force(script: Script) -> None:
+    script.describes(detail("READY", 3))
+    script.expect(
+        "update_application",
+        {"ApplicationDetail": detail("READY", 4)},
+        CurrentApplicationVersionId=3,
+        ApplicationConfigurationUpdate={
+            "ApplicationEncryptionConfigurationUpdate": {
+                "KeyTypeUpdate": "CUSTOMER_MANAGED_KEY",
+                "KeyIdUpdate": KEY,
+            }
+        },
+    )
+    script.describes(detail("READY", 4))
+
+    update(script.service, application(key=KEY))
 
 
 def test_missing_logging_is_added_by_a_call_of_its_own(script: Script) -> None:
@@ -271,7 +290,7 @@ def test_waiting_ends(script: Script) -> None:
 
 
 def test_what_the_service_answers_is_what_was_wanted() -> None:
-    for one in (application(), NEW_CODE, application(auto_scaling=True, parallelism=9)):
+    for one in (application(), NEW_CODE, application(auto_scaling=True, parallelism=9, key=KEY)):
         assert from_detail(detail(one=one)) == one  # type: ignore[arg-type]
         assert changes(one, one) == ()
 
@@ -289,6 +308,12 @@ def test_properties_that_come_and_go_are_told() -> None:
 
 def test_a_log_stream_that_is_not_ours_is_left() -> None:
     assert changes(application(), application(log_stream=None)) == ()
+
+
+def test_a_key_that_is_not_named_is_left() -> None:
+    assert changes(application(key=KEY), application()) == ()
+    (change,) = changes(application(), application(key=KEY))
+    assert change.text == f"key: the service's own -> {KEY}"
 
 
 # --- start and stop --------------------------------------------------------------------
