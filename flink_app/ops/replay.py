@@ -6,9 +6,10 @@ SOURCE is a file of dead letters (JSON lines, plain or .gz), a folder of such fi
 URL of an SQS queue. Files of records that Firehose's function failed to transform, which
 Firehose keeps below processing-failed/, are read the same way. Without --send the letters are
 counted by stage and reason and a few are shown; nothing is changed. TARGET is a new file, a
-folder that a job reads, or the ARN of a Kinesis stream. Lines go back in an envelope that
-counts their attempts; a line that has failed too often (weblog.deadletters: max.attempts) is
-not sent again.
+folder that a job reads, or the ARN of a Kinesis stream, or of a Firehose stream that takes
+records directly (not from a Kinesis stream) and has its function transform them. Lines go back
+in an envelope that counts their attempts; a line that has failed too often (weblog.deadletters:
+max.attempts) is not sent again.
 
 To correct lines by hand, send them to a file, edit the raw values in it, and send that file.
 From a queue a letter is deleted once its line was taken.
@@ -30,7 +31,7 @@ from flink_app.aws import region_of, stream_arn
 from flink_app.local.console import printable
 from flink_app.ops.aws_errors import DeployError, explained
 from flink_app.ops.letters import Files, Letter, LettersError, Queue, Source
-from flink_app.ops.resend import FileTarget, StreamTarget, Target
+from flink_app.ops.resend import FileTarget, FirehoseTarget, KinesisTarget, Target
 from udfs.errors import WebLogError
 from udfs.replay import envelope
 
@@ -198,12 +199,14 @@ def _region_of_queue(url: str) -> str | None:
 
 def _target(options: argparse.Namespace) -> Target:
     if options.send.startswith("arn:"):
-        parser = stream_arn("kinesis")
+        service = "firehose" if ":firehose:" in options.send else "kinesis"
+        parser = stream_arn(service)
         try:
             arn = parser.read(options.send)
         except ValueError:
             raise LettersError(f"--send {options.send}: expected {parser.expectation}") from None
-        return StreamTarget(_client("kinesis", region_of(arn), options.endpoint), arn)
+        kind = FirehoseTarget if service == "firehose" else KinesisTarget
+        return kind(_client(service, region_of(arn), options.endpoint), arn)
     return FileTarget(Path(options.send))
 
 

@@ -1,22 +1,23 @@
-"""Where `./build.sh replay` sends lines: a file, a folder, or a Kinesis stream."""
+"""Where `./build.sh replay` sends lines: a file, a folder, a Kinesis or a Firehose stream."""
 
 from __future__ import annotations
 
 import os
 import random
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
+from flink_app.aws import name_of
 from flink_app.ops.aws_errors import explained
 from udfs.errors import WebLogError
 
 _MOST_RECORDS = 500
-_MOST_BYTES = 5 * 1024 * 1024
-_LARGEST_RECORD = 1024 * 1024
 _KEY_BYTES = 16
 
 
@@ -69,8 +70,25 @@ class FileTarget:
         return set(range(len(lines)))
 
 
-class StreamTarget:
-    """A Kinesis stream. What it does not take is tried again, ever more slowly."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a service takes; both services take 500 records a call.
+
+    Attributes:
+        call_bytes: Most bytes of a call.
+        record_bytes: Most bytes of a record.
+        key_bytes: Bytes of a record that are not its line.
+    """
+
+    call_bytes: int
+    record_bytes: int
+    key_bytes: int = 0
+
+
+class StreamTarget(ABC):
+    """A stream. What it does not take is tried again, ever more slowly."""
+
+    limits: ClassVar[Limits]
 
     def __init__(
         self,
@@ -99,7 +117,7 @@ class StreamTarget:
                 sent before only by what the caller got back, so callers send in batches.
         """
         taken: set[int] = set()
-        for batch in batches(lines):
+        for batch in batches(lines, self.limits):
             taken |= self._send(lines, batch)
         return taken
 
@@ -117,30 +135,52 @@ class StreamTarget:
     def _put(self, lines: Sequence[bytes], batch: list[int]) -> list[int]:
         """Makes one call and returns what was not taken."""
         with explained(f"putting records into {self._arn}"):
-            answer = self._client.put_records(
-                StreamARN=self._arn,
-                Records=[
-                    {"Data": lines[index], "PartitionKey": _key(lines[index])} for index in batch
-                ],
-            )
-        if not answer["FailedRecordCount"]:
-            return []
+            results = self._call([lines[index] for index in batch])
         return [
-            index
-            for index, result in zip(batch, answer["Records"], strict=True)
-            if "ErrorCode" in result
+            index for index, result in zip(batch, results, strict=True) if "ErrorCode" in result
         ]
 
+    @abstractmethod
+    def _call(self, lines: Sequence[bytes]) -> Sequence[Any]:
+        """Makes one call and returns the service's answer for each line."""
 
-def batches(lines: Sequence[bytes]) -> Iterator[list[int]]:
+
+class KinesisTarget(StreamTarget):
+    """A Kinesis stream."""
+
+    limits = Limits(call_bytes=5 * 1024 * 1024, record_bytes=1024 * 1024, key_bytes=2 * _KEY_BYTES)
+
+    def _call(self, lines: Sequence[bytes]) -> Sequence[Any]:
+        answer = self._client.put_records(
+            StreamARN=self._arn,
+            Records=[{"Data": line, "PartitionKey": _key(line)} for line in lines],
+        )
+        results: Sequence[Any] = answer["Records"]
+        return results
+
+
+class FirehoseTarget(StreamTarget):
+    """A Firehose stream that producers put records into, and whose function takes them apart."""
+
+    limits = Limits(call_bytes=4 * 1024 * 1024, record_bytes=1000 * 1024)
+
+    def _call(self, lines: Sequence[bytes]) -> Sequence[Any]:
+        answer = self._client.put_record_batch(
+            DeliveryStreamName=name_of(self._arn), Records=[{"Data": line} for line in lines]
+        )
+        results: Sequence[Any] = answer["RequestResponses"]
+        return results
+
+
+def batches(lines: Sequence[bytes], limits: Limits) -> Iterator[list[int]]:
     """Indexes of lines for one call each; lines that fit no record are left out."""
     batch: list[int] = []
     size = 0
     for index, line in enumerate(lines):
-        length = len(line) + 2 * _KEY_BYTES
-        if length > _LARGEST_RECORD:
+        length = len(line) + limits.key_bytes
+        if length > limits.record_bytes:
             continue
-        if batch and (len(batch) == _MOST_RECORDS or size + length > _MOST_BYTES):
+        if batch and (len(batch) == _MOST_RECORDS or size + length > limits.call_bytes):
             yield batch
             batch, size = [], 0
         batch.append(index)

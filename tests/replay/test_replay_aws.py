@@ -1,4 +1,4 @@
-"""`./build.sh replay` from an SQS queue and into a Kinesis stream, both emulated (moto)."""
+"""`./build.sh replay` from an SQS queue, into Kinesis and Firehose, all emulated (moto)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pytest
 from flink_app.ops import replay as command
 from flink_app.ops.aws_errors import DeployError
 from flink_app.ops.letters import Queue
-from flink_app.ops.resend import StreamTarget, batches
+from flink_app.ops.resend import FirehoseTarget, KinesisTarget, StreamTarget, batches
 from tests.core.support import combined, dead, enricher
-from tests.replay.conftest import Aws
+from tests.replay.conftest import REGION, Aws
 from udfs.replay import read_envelope
 
+ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/log"
 BAD = combined().replace(" 200 ", " 2OO ")
 
 
@@ -83,6 +84,30 @@ def test_repaired_lines_are_sent_and_only_they_are_deleted(
     assert waiting(aws, queue) == 2
 
 
+def test_lines_go_back_to_firehose(
+    aws: Aws, queue: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.client("s3").create_bucket(
+        Bucket="taken", CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    arn = aws.client("firehose").create_delivery_stream(
+        DeliveryStreamName="log",
+        ExtendedS3DestinationConfiguration={
+            "BucketARN": "arn:aws:s3:::taken",
+            "RoleARN": "arn:aws:iam::123456789012:role/delivery",
+        },
+    )["DeliveryStreamARN"]
+    fill(aws, queue, [dead(enricher(), BAD).json])
+
+    assert command.main([queue, "--send", arn]) == 0
+
+    assert "1 of 1 sent" in capsys.readouterr().out
+    (taken,) = aws.client("s3").list_objects_v2(Bucket="taken")["Contents"]
+    body = aws.client("s3").get_object(Bucket="taken", Key=taken["Key"])["Body"].read()
+    assert read_envelope(body) == (BAD.encode(), 2)
+    assert waiting(aws, queue) == 0
+
+
 def test_a_queue_can_be_moved_to_a_file(aws: Aws, queue: str, tmp_path: Any) -> None:
     fill(aws, queue, [dead(enricher(), BAD).json] * 3)
     target = tmp_path / "draft.jsonl"
@@ -99,11 +124,13 @@ def test_no_more_is_taken_than_asked_for(
     assert capsys.readouterr().out.startswith("12 dead letters\n")
 
 
+@pytest.mark.parametrize("resource", ["kinesis {}:stream/nowhere", "firehose {}:deliverystream/no"])
 def test_a_missing_stream_is_told_and_nothing_is_deleted(
-    aws: Aws, queue: str, capsys: pytest.CaptureFixture[str]
+    aws: Aws, queue: str, resource: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    service, _, rest = resource.partition(" ")
+    arn = f"arn:aws:{service}:" + rest.format("eu-west-1:123456789012")
     fill(aws, queue, [dead(enricher(), BAD).json])
-    arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/nowhere"
     assert command.main([queue, "--send", arn]) == 1
     captured = capsys.readouterr()
     assert captured.err.startswith(f"error: putting records into {arn}: there is none")
@@ -125,24 +152,40 @@ class Throttled:
         self.calls = 0
 
     def put_records(self, *, StreamARN: str, Records: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        assert StreamARN == ARN
+        return {"Records": self._results(Records)}
+
+    def put_record_batch(
+        self,
+        *,
+        DeliveryStreamName: str,  # noqa: N803
+        Records: list[dict[str, Any]],  # noqa: N803
+    ) -> dict[str, Any]:
+        assert DeliveryStreamName == "log"
+        return {"RequestResponses": self._results(Records)}
+
+    def _results(self, records: list[dict[str, Any]]) -> list[dict[str, str]]:
         self.calls += 1
         results: list[dict[str, str]] = []
-        for index, record in enumerate(Records):
+        for index, record in enumerate(records):
             if self.calls <= self.refusals or index % 2:
                 results.append({"ErrorCode": "ProvisionedThroughputExceededException"})
             else:
                 self.taken.append(record["Data"])
                 results.append({"SequenceNumber": "1"})
-        failed = sum("ErrorCode" in one for one in results)
-        return {"FailedRecordCount": failed, "Records": results}
+        return results
 
 
-def test_what_a_stream_does_not_take_is_tried_again_ever_more_slowly() -> None:
+BOTH = pytest.mark.parametrize("kind", [KinesisTarget, FirehoseTarget])
+
+
+@BOTH
+def test_what_a_stream_does_not_take_is_tried_again_ever_more_slowly(
+    kind: type[StreamTarget],
+) -> None:
     pauses: list[float] = []
     client = Throttled(refusals=2)
-    target = StreamTarget(
-        client, "arn", longest_pause=0.5, sleep=pauses.append, jitter=lambda _, most: most
-    )
+    target = kind(client, ARN, longest_pause=0.5, sleep=pauses.append, jitter=lambda _, most: most)
     lines = [b"%d" % number for number in range(5)]
     assert target.send(lines) == {0, 1, 2, 3, 4}
     assert sorted(client.taken) == lines
@@ -151,15 +194,16 @@ def test_what_a_stream_does_not_take_is_tried_again_ever_more_slowly() -> None:
 
 def test_pauses_are_random_so_that_senders_do_not_meet() -> None:
     pauses: list[float] = []
-    target = StreamTarget(Throttled(3), "arn", sleep=pauses.append, jitter=random.Random(1).uniform)
+    target = KinesisTarget(Throttled(3), ARN, sleep=pauses.append, jitter=random.Random(1).uniform)
     target.send([b"x"])
     assert len(set(pauses)) == 3
     assert all(0 <= pause <= 0.2 * 2**number for number, pause in enumerate(pauses))
 
 
-def test_what_is_never_taken_is_told() -> None:
+@BOTH
+def test_what_is_never_taken_is_told(kind: type[StreamTarget]) -> None:
     client = Throttled(refusals=100)
-    target = StreamTarget(client, "arn", attempts=3, sleep=lambda _: None)
+    target = kind(client, ARN, attempts=3, sleep=lambda _: None)
     assert target.send([b"a", b"b"]) == set()
     assert client.calls == 3
 
@@ -184,12 +228,19 @@ def test_letters_that_were_not_taken_stay_in_the_queue(
     assert [letter.raw for letter in source.letters()] == [b"one"]
 
 
-def test_batches_fit_a_call() -> None:
-    assert [len(batch) for batch in batches([b"x"] * 1001)] == [500, 500, 1]
-    large = [b"x" * 1_000_000] * 11
-    assert [len(batch) for batch in batches(large)] == [5, 5, 1]
-    assert list(batches([b"a", b"x" * 2_000_000, b"b"])) == [[0, 2]]
-    assert list(batches([])) == []
+@pytest.mark.parametrize(
+    ("kind", "large", "largest"),
+    [(KinesisTarget, [5, 5, 1], 1_048_576 - 32), (FirehoseTarget, [4, 4, 3], 1_024_000)],
+)
+def test_batches_fit_a_call(kind: type[StreamTarget], large: list[int], largest: int) -> None:
+    def sizes(lines: list[bytes]) -> list[int]:
+        return [len(batch) for batch in batches(lines, kind.limits)]
+
+    assert sizes([b"x"] * 1001) == [500, 500, 1]
+    assert sizes([b"x" * 1_000_000] * 11) == large
+    lines = [b"a", b"x" * (largest + 1), b"x" * largest]
+    assert list(batches(lines, kind.limits)) == [[0, 2]]
+    assert sizes([]) == []
 
 
 def test_an_unreachable_endpoint_is_one_error(aws: Aws) -> None:

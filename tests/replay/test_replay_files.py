@@ -240,6 +240,7 @@ def test_what_is_no_dead_letter_is_counted(run: Run, tmp_path: Path) -> None:
         (["{letters}", "--send", "{letters}"], "exists already, and is not overwritten"),
         (["{letters}", "--send", "nowhere/x.jsonl"], "nowhere: no such folder"),
         (["{letters}", "--send", "arn:aws:sqs:x"], "expected an ARN such as arn:aws:kinesis:"),
+        (["{letters}", "--send", "arn:aws:firehose:x"], "an ARN such as arn:aws:firehose:"),
         (["{broken}"], "cannot be read"),
         (["https://sqs.eu-west-1.amazonaws.com/1/q", "{letters}"], "give one queue, or files"),
     ],
