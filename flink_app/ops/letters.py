@@ -76,6 +76,8 @@ class Source(Protocol):
 
     unreadable: int
     """Entries that are no dead letter; they stay where they are."""
+    stopped: bool
+    """Whether reading ended at a limit, so that letters may be left."""
 
     def letters(self) -> Iterator[Letter]:
         """Reads the letters."""
@@ -173,6 +175,7 @@ class Files:
             LettersError: A path does not exist.
         """
         self.unreadable = 0
+        self.stopped = False
         self._files: list[Path] = []
         for path in paths:
             if path.is_dir():
@@ -222,6 +225,7 @@ class Queue:
 
     def __init__(self, client: Any, url: str, limit: int) -> None:
         self.unreadable = 0
+        self.stopped = False
         self._client = client
         self._url = url
         self._limit = limit
@@ -252,6 +256,7 @@ class Queue:
                     self.unreadable += 1
                 else:
                     yield letter
+        self.stopped = True
 
     def forget(self, letters: Sequence[Letter]) -> int:
         """Deletes letters; returns how many could not be deleted.

@@ -12,7 +12,8 @@ in an envelope that counts their attempts; a line that has failed too often (web
 max.attempts) is not sent again.
 
 To correct lines by hand, send them to a file, edit the raw values in it, and send that file.
-From a queue a letter is deleted once its line was taken.
+From a queue a letter is deleted once its line was taken. No more than --limit letters are taken of
+it, those that --only leaves out included; when it ended there, it says so.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command.
 
     Returns:
-        0; 1 when something failed or was not taken, with the reason on standard error; 2 for
-        a wrong command line.
+        0; 1 when something failed or was not taken, or --send ended at the limit, with the
+        reason on standard error; 2 for a wrong command line.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -66,9 +67,15 @@ def _replay(options: argparse.Namespace) -> int:
     try:
         sorted_letters = _sort(source.letters(), options)
         _show(sorted_letters, source.unreadable, options.samples)
+        status = 0 if target is None else _send(sorted_letters.to_send, source, target)
+        if not source.stopped:
+            return status
+        stopped = f"stopped at --limit {options.limit}: more may wait"
         if target is None:
-            return 0
-        return _send(sorted_letters.to_send, source, target)
+            print(stopped)
+            return status
+        print(f"error: {stopped}", file=sys.stderr)
+        return EXIT_FAILED
     finally:
         # An error on the way is worth more than one here: the queue gives them back anyway.
         with suppress(DeployError):

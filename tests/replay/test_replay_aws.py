@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,7 +109,7 @@ def test_lines_go_back_to_firehose(
     assert waiting(aws, queue) == 0
 
 
-def test_a_queue_can_be_moved_to_a_file(aws: Aws, queue: str, tmp_path: Any) -> None:
+def test_a_queue_can_be_moved_to_a_file(aws: Aws, queue: str, tmp_path: Path) -> None:
     fill(aws, queue, [dead(enricher(), BAD).json] * 3)
     target = tmp_path / "draft.jsonl"
     assert command.main([queue, "--send", str(target)]) == 0
@@ -121,7 +122,26 @@ def test_no_more_is_taken_than_asked_for(
 ) -> None:
     fill(aws, queue, [dead(enricher(), BAD).json] * 15)
     assert command.main([queue, "--limit", "12"]) == 0
-    assert capsys.readouterr().out.startswith("12 dead letters\n")
+    out = capsys.readouterr().out
+    assert out.startswith("12 dead letters\n")
+    assert out.endswith("stopped at --limit 12: more may wait\n")
+
+
+def test_what_the_limit_left_is_a_failure_to_send(
+    aws: Aws, queue: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(aws, queue, [dead(enricher(), BAD).json] * 15)
+    stopped = "error: stopped at --limit 12: more may wait\n"
+    limited = [queue, "--limit", "12", "--send"]
+    # None of them is wanted, of those beyond nothing is known.
+    assert command.main([*limited, str(tmp_path / "none"), "--only", "bad_method"]) == 1
+    assert capsys.readouterr() == ("0 dead letters\nnothing to send\n", stopped)
+    assert command.main([*limited, str(tmp_path / "first")]) == 1
+    captured = capsys.readouterr()
+    assert "12 of 12 sent" in captured.out
+    assert captured.err == stopped
+    assert command.main([*limited, str(tmp_path / "rest")]) == 0
+    assert "3 of 3 sent" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("resource", ["kinesis {}:stream/nowhere", "firehose {}:deliverystream/no"])
