@@ -105,6 +105,7 @@ def test_measured_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     document = run(capsys, "--rate", "500", "--bench", file, "--figure", "job.enrich.process")
     assert "x 59.5 us" in rows(document, "Managed")["KPUs"]["arithmetic"]
     assert not any("busy" in line for line in document["assumptions"])
+    assert any("provisioned shards" in line for line in document["assumptions"])
 
 
 def test_the_form_is_that_of_the_benchmark() -> None:
