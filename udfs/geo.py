@@ -102,7 +102,7 @@ class GeoDatabase:
             if record is None:
                 return None
             return _location(record)
-        except maxminddb.InvalidDatabaseError as error:
+        except (maxminddb.InvalidDatabaseError, UnicodeDecodeError) as error:
             raise DatabaseError(self._path, "corrupt") from error
         except ValueError:
             # An IPv6 address asked of an IPv4-only database.

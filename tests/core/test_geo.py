@@ -161,6 +161,18 @@ def test_a_corrupt_record_is_an_error_and_not_a_miss() -> None:
         database.close()
 
 
+def test_a_name_that_is_not_utf8_is_an_error_and_not_a_miss(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.mmdb"
+    damaged.write_bytes(CITY_DATABASE.read_bytes().replace(b"London", b"Lond\xff\xfe"))
+    database = GeoDatabase.open(damaged)
+    try:
+        with pytest.raises(DatabaseError, match="corrupt"):
+            database.lookup("81.2.69.142")
+        assert database.lookup("1.2.3.4") is None
+    finally:
+        database.close()
+
+
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
