@@ -80,11 +80,6 @@ def _read_minute(text: str) -> tuple[int, str]:
     return (instant - _EPOCH) // _MILLISECOND, instant.isoformat(timespec="minutes")[:-6]
 
 
-def parse_timestamp(text: str) -> int:
-    """Milliseconds since 1970-01-01 UTC of a log's timestamp; see :func:`read_timestamp`."""
-    return read_timestamp(text).ms
-
-
 def iso_utc(ms: int) -> str:
     """Milliseconds since 1970-01-01 UTC as ``2015-05-17T10:05:03.000Z``."""
     return (_EPOCH + ms * _MILLISECOND).isoformat(timespec="milliseconds")[:-6] + "Z"
