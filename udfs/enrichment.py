@@ -55,9 +55,21 @@ MAX_RECORD_BYTES = 1_000_000
 KPL_AGGREGATED = "kpl_aggregated"
 """Reason of a dead letter that is a whole record, of many lines."""
 
+TOO_MANY_LINES = "too_many_lines"
+"""Reason of another one that is a whole record."""
+
+# An outcome costs some hundred bytes even where its line has none, so a small gzip record of line
+# breaks would fill the memory. No plain record holds a quarter as many log lines; a gzip one that
+# unpacks to 16 MiB (gzip.maximum.bytes) holds fewer, unless they are shorter than 168 bytes.
+MAX_LINES = 100_000
+"""Most lines of a record; one of more is a dead letter (``too_many_lines``)."""
+
 # How records begin that the Kinesis Producer Library aggregates. It is not UTF-8, so no line
 # that is of use begins so.
 _KPL_MAGIC = b"\xf3\x89\x9a\xc2"
+
+# To mask 16 MiB that a small gzip record unpacks to can take 10 s and 0.7 GB.
+_MAX_MASKED_BYTES = 1024 * 1024
 
 EXHAUSTED = "attempts_exhausted"
 """Reason of a dead letter that must not come back."""
@@ -176,8 +188,14 @@ class Enricher:
                 "decode", KPL_AGGREGATED, "the record is aggregated by the Kinesis Producer Library"
             )
             return [self._dead_letter(problem, data, None, now_ms, 1)]
-        lines = data.removesuffix(b"\n").split(b"\n")
-        return [self._outcome(line, index, now_ms) for index, line in enumerate(lines)]
+        body = data.removesuffix(b"\n")
+        # Usual records are too short to be worth counting.
+        if len(body) >= MAX_LINES and body.count(b"\n") >= MAX_LINES:
+            problem = ValidationError(
+                "decode", TOO_MANY_LINES, f"the record has more than {MAX_LINES} lines"
+            )
+            return [self._dead_letter(problem, data, None, now_ms, 1)]
+        return [self._outcome(line, index, now_ms) for index, line in enumerate(body.split(b"\n"))]
 
     def give_up(
         self, data: bytes, index: int, problem: StageError, event_time_ms: int | None
@@ -380,11 +398,13 @@ class Enricher:
         if attempt >= self._max_attempts and reason != EXHAUSTED:
             reason, message = EXHAUSTED, f"attempt {attempt} was the last one: {reason}"
         form = self._letters.form
+        if form == "masked" and len(raw) > _MAX_MASKED_BYTES:
+            form = "omitted"
         letter = DeadLetter(
             stage,
             reason,
             message,
-            self._letters.shown(raw),
+            None if form == "omitted" else self._letters.shown(raw),
             event_time_ms,
             attempt,
             None if form == "raw" else form,

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from flink_app.ops.aws_errors import explained
 from udfs import dead_letter, replay
-from udfs.enrichment import EXHAUSTED, KPL_AGGREGATED
+from udfs.enrichment import EXHAUSTED, KPL_AGGREGATED, TOO_MANY_LINES
 from udfs.errors import ValidationError, WebLogError
 
 FIREHOSE = "firehose"
@@ -66,6 +66,8 @@ class Letter:
             return "without the line (omitted for privacy)"
         if self.reason == KPL_AGGREGATED:
             return "aggregated by the KPL (its lines have to be sent one by one)"
+        if self.reason == TOO_MANY_LINES:
+            return "a record of too many lines (they have to be sent in smaller ones)"
         if self.whole_bytes is not None:
             return "without the end of the line (cut by weblog.deadletters: max.bytes)"
         return None

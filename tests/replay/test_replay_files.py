@@ -214,6 +214,14 @@ def test_an_aggregated_record_is_not_sent_again(run: Run, tmp_path: Path) -> Non
     assert not target.exists()
 
 
+def test_a_record_of_too_many_lines_is_not_sent_again(run: Run, tmp_path: Path) -> None:
+    source, target = tmp_path / "letters.jsonl", tmp_path / "again.jsonl"
+    source.write_text(letter(b"\n" * 100_001) + "\n")
+    _, out, _ = run(source, "--send", target)
+    assert "1  not to be sent: a record of too many lines" in out
+    assert not target.exists()
+
+
 def test_what_is_no_dead_letter_is_counted(run: Run, tmp_path: Path) -> None:
     source = tmp_path / "letters.jsonl"
     good = json.loads(letter(POISON))
