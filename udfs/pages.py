@@ -54,6 +54,7 @@ _STATIC_EXTENSIONS = """
 _STATIC = frozenset(_STATIC_EXTENSIONS.split())
 _MAX_EXTENSION = 8
 _SLASHES = re.compile("/{2,}")
+_PARAMETERS = re.compile(";[^/]*+")
 
 
 def split_request(request: str) -> Request:
@@ -75,13 +76,15 @@ def describe_page(target: str) -> Page:
     """Describe the page of a path or an absolute URL.
 
     The name is the last path segment, percent-decoded and without extension; ``/`` is ``index``
-    and a directory ``/a/b/`` is ``b``. Query, fragment and path parameters (``;...``) don't count.
-    An extension is what follows a last dot: up to 8 letters and digits, not digits alone, so that
-    ``/release-1.5`` keeps its name. A target without a path (``*``, ``host:443``) has no page.
+    and a directory ``/a/b/`` is ``b``. Query, fragment and parameters of segments (``;...``) don't
+    count. An extension is what follows a last dot: up to 8 letters and digits, not digits alone, so
+    that ``/release-1.5`` keeps its name. A target without a path (``*``, ``host:443``) has no page.
     """
-    path = path_of(target).partition(";")[0]
+    path = path_of(target)
     if not path:
         return NO_PAGE
+    if ";" in path:
+        path = _PARAMETERS.sub("", path)
     if "//" in path:
         path = _SLASHES.sub("/", path)
     trimmed = path.strip("/")

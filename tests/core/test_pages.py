@@ -54,6 +54,14 @@ def test_what_is_no_request_line(line: str) -> None:
         ("/product.php?next=/other/page.html", "product"),
         ("/product.php#top", "product"),
         ("/product.php;jsessionid=1F.node", "product"),
+        ("/shop;jsessionid=1/product.php", "product"),
+        ("/shop;a=1/product.php;b=2?c;d#e", "product"),
+        ("/a;b/c/", "c"),
+        ("/a;b/", "a"),
+        ("/a/;b", "a"),
+        ("/;jsessionid=1F", "index"),
+        ("/a%3Bb/c%3Bd", "c;d"),
+        ("http://example.com/a;b/c.html;d", "c"),
         ("/?q=x", "index"),
         ("/a/b/", "b"),
         ("/a/b", "b"),
@@ -98,6 +106,11 @@ def test_page_names(target: str, name: str | None) -> None:
         ("/style.css?v=3", 1, True),
         ("/style.css/", 1, False),
         ("/download?file=x.png", 1, False),
+        ("/shop;jsessionid=1/product.php", 2, False),
+        ("/x;v=1/app.js", 2, True),
+        ("/x/app.js;v=1", 2, True),
+        ("/a;b/c/", 2, False),
+        ("/;a/b", 1, False),
     ],
 )
 def test_depth_and_static(target: str, depth: int, is_static: bool) -> None:
@@ -168,7 +181,9 @@ def test_any_text_is_described(text: str) -> None:
     assert (referrer.site is None) == (referrer.page is None)
 
 
-@pytest.mark.parametrize("unit", ["/", "//a", ".", "%", "%41", "?", ";", ":", "@", "a.", "[", " "])
+@pytest.mark.parametrize(
+    "unit", ["/", "//a", ".", "%", "%41", "?", ";", ";/", "/;", ":", "@", "a.", "[", " "]
+)
 def test_time_grows_with_length(unit: str) -> None:
     def work(text: str) -> None:
         split_request(f"GET /{text} HTTP/1.1")
