@@ -9,6 +9,7 @@ from udfs.pages import (
     NO_REQUEST,
     Referrer,
     Request,
+    _kept_site,
     describe_page,
     describe_referrer,
     page_name,
@@ -165,6 +166,22 @@ INTERNAL = frozenset({"example.com"})
 )
 def test_referrers(referrer: str, expected: Referrer) -> None:
     assert describe_referrer(referrer, INTERNAL) == expected
+
+
+@pytest.mark.parametrize(
+    ("referrer", "site"),
+    [
+        (f"http://{'x' * 300}/", None),
+        (f"http://{'x' * 300}@example.com/", "example.com"),
+        (f"{'x' * 300}://example.com/", "example.com"),
+    ],
+)
+def test_what_is_too_long_for_a_site_is_not_kept(referrer: str, site: str | None) -> None:
+    kept = _kept_site.cache_info()
+    assert describe_referrer(referrer, INTERNAL).site == site
+    assert _kept_site.cache_info() == kept
+    describe_referrer("http://example.com/", INTERNAL)
+    assert _kept_site.cache_info() != kept
 
 
 def test_without_internal_hosts_nothing_is_internal() -> None:
