@@ -87,7 +87,7 @@ class SqsTarget:
             answer = self._client.send_message_batch(
                 QueueUrl=f"{endpoint}/{self._arn.account}/{self._arn.name}",
                 Entries=[
-                    {"Id": str(index), "MessageBody": _xml_text(message.body)}
+                    {"Id": str(index), "MessageBody": message.body.decode()}
                     for index, message in enumerate(batch)
                 ],
             )
@@ -114,7 +114,7 @@ class SnsTarget:
             answer = self._client.publish_batch(
                 TopicArn=self._arn.text,
                 PublishBatchRequestEntries=[
-                    {"Id": str(index), "Message": _xml_text(message.body)}
+                    {"Id": str(index), "Message": message.body.decode()}
                     for index, message in enumerate(batch)
                 ],
             )
@@ -245,8 +245,3 @@ def _translated() -> Iterator[None]:
 
 def _rejection(one: Any) -> Rejection:
     return Rejection(int(one["Id"]), one["Code"], permanent=one["SenderFault"])
-
-
-def _xml_text(body: bytes) -> str:
-    r"""JSON as SQS and SNS take it: they refuse U+FFFE and U+FFFF, so these become \u escapes."""
-    return body.decode().replace("\ufffe", r"\ufffe").replace("\uffff", r"\uffff")

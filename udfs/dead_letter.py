@@ -74,7 +74,12 @@ class DeadLetter:
             letter["raw_privacy"] = self.raw_privacy
         if raw_bytes is not None:
             letter["raw_bytes"] = raw_bytes
-        return orjson.dumps(letter)
+        return _without_noncharacters(orjson.dumps(letter))
+
+
+def _without_noncharacters(json: bytes) -> bytes:
+    r"""The same JSON with U+FFFE and U+FFFF as ``\u`` escapes: SQS and SNS refuse them."""
+    return json.replace(b"\xef\xbf\xbe", rb"\ufffe").replace(b"\xef\xbf\xbf", rb"\uffff")
 
 
 def _start(raw: bytes, length: int) -> bytes:

@@ -31,6 +31,13 @@ def test_a_letter_of_bytes_without_time() -> None:
     assert (body["event_time"], body["attempts"]) == (None, 3)
 
 
+def test_characters_that_queues_refuse_are_escaped() -> None:
+    raw = "a\ufffe\uffff\U0001f600\x7f\ufffd\\uffff"
+    text = DeadLetter("parse", "r", "m", raw.encode()).to_json(FAILED_AT, ROOM)
+    assert json.loads(text)["raw"] == raw
+    assert not set(text) & {"\ufffe", "\uffff"}
+
+
 @given(st.binary())
 def test_raw_bytes_come_back(raw: bytes) -> None:
     text = DeadLetter("parse", "r", "m", raw).to_json(FAILED_AT, ROOM)
@@ -46,7 +53,9 @@ def test_raw_bytes_come_back(raw: bytes) -> None:
     assert "raw_bytes" not in body
 
 
-pieces = st.sampled_from([b"\0", b'"', b"a", "é".encode(), "😀".encode(), b"\xff"])
+pieces = st.sampled_from(
+    [b"\0", b'"', b"a", "é".encode(), "😀".encode(), "\uffff".encode(), b"\xff"]
+)
 long_lines = st.builds(
     lambda piece, times, end: piece * times + end, pieces, st.integers(1, 9000), st.binary()
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -244,23 +243,6 @@ def test_a_call_to_nowhere_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None
 
     assert receipt.failed == {0, 1}
     assert receipt.problems == {"EndpointConnectionError": 2}
-
-
-def test_characters_that_queues_refuse_are_escaped(stubbed: Any) -> None:
-    target, stubber = stubbed(dead_letter_target(QUEUE))
-    bodies: list[str] = []
-    target._client.meta.events.register(
-        "provide-client-params.sqs.SendMessageBatch",
-        lambda params, **_: bodies.extend(one["MessageBody"] for one in params["Entries"]),
-    )
-    stubber.add_response("send_message_batch", {"Successful": [], "Failed": []})
-    text = "a\ufffe\uffff\U0001f600\x7f\ufffd\\uffff"
-
-    target.put([Message(json.dumps({"raw": text}, ensure_ascii=False).encode(), 0)])
-
-    (body,) = bodies
-    assert json.loads(body) == {"raw": text}
-    assert not set(body) & {"\ufffe", "\uffff"}
 
 
 def lines(*sizes: int) -> list[Message]:
