@@ -47,6 +47,9 @@ JOB_GROUPS = frozenset(
 )
 _JOB_GROUP_PREFIXES = ("kinesis.analytics.", "weblog.sink.")
 
+TOPIC_BYTES = 256 * 1024
+"""What every SNS topic takes at a time; one can be set to take more."""
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionSettings(Group, name="weblog.lambda"):
@@ -117,8 +120,8 @@ class Settings:
         """Reads and checks all property groups.
 
         Raises:
-            ConfigurationError: An unknown group or key, an unacceptable value, or look-ups in
-                services, which only the job can do.
+            ConfigurationError: An unknown group or key, an unacceptable value, or something that
+                only the job can do.
         """
         known = {
             *core_groups(),
@@ -127,14 +130,40 @@ class Settings:
         }
         check_groups(properties, (*known, *JOB_GROUPS), ignored_prefixes=_JOB_GROUP_PREFIXES)
         core = CoreSettings.load(properties)
+        _check_stage(core)
         lookups = LookupSettings.load(properties, core)
         _check_no_services(lookups)
+        function = FunctionSettings.load(properties)
+        _check_letters_fit(core, function)
         return cls(
             core=core,
-            function=FunctionSettings.load(properties),
+            function=function,
             reference=lookups.reference,
             ignored=tuple(sorted(properties.keys() - known)),
         )
+
+
+def _check_stage(core: CoreSettings) -> None:
+    """Refuses branches that functions do not have: they would write records all the same.
+
+    Raises:
+        ConfigurationError: The stage is one of them.
+    """
+    if core.pipeline.stage in {"aggregates", "alerts"}:
+        expected = "all, records, basic or advanced for Lambda: only the job has windows and alerts"
+        raise core.pipeline.error("stage", core.pipeline.stage, expected)
+
+
+def _check_letters_fit(core: CoreSettings, function: FunctionSettings) -> None:
+    """Refuses letters that may be too large for the topic: their records would fail for ever.
+
+    Raises:
+        ConfigurationError: They may be.
+    """
+    arn, most = function.dead_letter_arn, core.dead_letters.max_bytes
+    if arn is not None and arn.service == "sns" and most > TOPIC_BYTES:
+        expected = f"at most {TOPIC_BYTES} where weblog.lambda: dead.letter.arn is a topic"
+        raise core.dead_letters.error("max.bytes", str(most), expected)
 
 
 def _check_no_services(lookups: LookupSettings) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lambda_app.arn import Arn
 from lambda_app.delivery import Limits, Message, Rejection, Target
 from lambda_app.errors import RefusedError
+from lambda_app.settings import TOPIC_BYTES
 from udfs.errors import TransientError
 
 if TYPE_CHECKING:
@@ -97,8 +98,7 @@ class SqsTarget:
 class SnsTarget:
     """An SNS topic."""
 
-    # What every topic takes; a topic can be set to take more.
-    limits = Limits(messages=10, total_bytes=256 * _KIB, message_bytes=256 * _KIB)
+    limits = Limits(messages=10, total_bytes=TOPIC_BYTES, message_bytes=TOPIC_BYTES)
 
     def __init__(self, arn: Arn) -> None:
         self._arn = arn

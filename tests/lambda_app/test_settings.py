@@ -13,6 +13,7 @@ from flink_app.settings import OUTPUTS_GROUP, JobSettings, job_settings
 from flink_app.settings_reference import table
 from lambda_app import settings as settings_module
 from lambda_app.arn import read_arn
+from lambda_app.delivery import Message
 from lambda_app.environment import read_environment, variable_name
 from lambda_app.settings import (
     JOB_GROUPS,
@@ -21,7 +22,10 @@ from lambda_app.settings import (
     function_settings,
     settings_from,
 )
+from lambda_app.targets import dead_letter_target
+from tests.core.support import NOW, dead
 from tests.lambda_app.support import PROJECT
+from udfs.enrichment import Enricher
 from udfs.errors import ConfigurationError
 from udfs.settings import core_groups
 
@@ -199,6 +203,21 @@ def test_wrong_variables_are_told(environ: dict[str, str], message: str) -> None
             {"weblog.lookups.dynamodb": {"table": "pages"}},
             "weblog.lookups.dynamodb: table = 'pages': expected nothing for Lambda: only the job",
         ),
+        (
+            {"weblog.pipeline": {"stage": "aggregates"}},
+            "weblog.pipeline: stage = 'aggregates': expected all, records, basic or advanced for",
+        ),
+        (
+            {"weblog.pipeline": {"stage": "alerts"}},
+            "weblog.pipeline: stage = 'alerts': expected all, records, basic or advanced for",
+        ),
+        (
+            {
+                "weblog.deadletters": {"max.bytes": "262145"},
+                "weblog.lambda": {"dead.letter.arn": TOPIC},
+            },
+            "weblog.deadletters: max.bytes = '262145': expected at most 262144 where weblog.lambda",
+        ),
         ({"weblog.lookups.dns": {"x": "1"}}, "weblog.lookups.dns: x: expected a known key: one of"),
     ],
 )
@@ -213,6 +232,26 @@ def test_wrong_files_are_told(
 def test_a_named_file_has_to_be_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="a readable file"):
         settings_from({FILE_VARIABLE: str(tmp_path / "absent.json")})
+
+
+@pytest.mark.parametrize("stage", ["all", "records", "basic", "advanced"])
+def test_stages_that_functions_have(stage: str) -> None:
+    assert Settings.load({"weblog.pipeline": {"stage": stage}}).core.pipeline.stage == stage
+
+
+@pytest.mark.parametrize(("arn", "most"), [(TOPIC, 262_144), (QUEUE, 1_000_000)])
+@pytest.mark.parametrize("piece", ["a", "\0", "\uffff", "é"])
+def test_the_longest_letter_fits(arn: str, most: int, piece: str) -> None:
+    settings = Settings.load(
+        {"weblog.deadletters": {"max.bytes": str(most)}, "weblog.lambda": {"dead.letter.arn": arn}}
+    )
+    assert settings.function.dead_letter_arn is not None
+    core = Enricher.create(settings.core, lambda: NOW)
+    room = most // len(piece.encode())
+    for length in (room, room - 400, room // 6):
+        message = Message(dead(core, piece * length).json.encode(), 0)
+        target = dead_letter_target(settings.function.dead_letter_arn)
+        assert message.size <= target.limits.message_bytes
 
 
 @pytest.mark.parametrize(
