@@ -22,6 +22,7 @@ from lambda_app.records import RecordProcessor
 from lambda_app.settings import FunctionSettings
 from lambda_app.tally import Tally
 from lambda_app.targets import OutputTarget
+from udfs.masking import MASK
 
 
 class ItemFailure(TypedDict):
@@ -94,9 +95,8 @@ class KinesisConsumer:
                 done = index
                 break
             processed = self._processor.process(record.data, tally)
-            # A client that is left out for privacy leaves no order to keep: any key will do.
             enriched += [
-                Message(one.json.encode(), index, one.host or record.sequence_number)
+                Message(one.json.encode(), index, _key(one.host, record.sequence_number))
                 for one in processed.enriched
             ]
             letters += [Message(letter.encode(), index) for letter in processed.letters]
@@ -129,6 +129,14 @@ class KinesisConsumer:
             tally.note(receipt)
             done = min(receipt.failed, default=done)
         return done
+
+
+def _key(host: str | None, sequence_number: str) -> str:
+    """The client as the record shows it; one that is hidden leaves no order to keep.
+
+    Any key will do then, but one for all clients would fill one shard.
+    """
+    return sequence_number if not host or host == MASK else host
 
 
 def _records(event: Mapping[str, Any]) -> list[_Record]:

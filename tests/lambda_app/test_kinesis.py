@@ -13,6 +13,7 @@ from lambda_app.delivery import Limits, Message, Rejection
 from lambda_app.errors import EventError
 from lambda_app.kinesis import KinesisConsumer
 from lambda_app.tally import Tally
+from tests.core.support import SALT
 from tests.lambda_app.support import (
     BAD,
     FakeContext,
@@ -20,6 +21,7 @@ from tests.lambda_app.support import (
     consumer,
     good,
     kinesis_event,
+    processor,
     sequence_number,
 )
 from udfs.errors import TransientError
@@ -67,6 +69,30 @@ def test_good_lines_are_written_in_order_with_their_client_as_key() -> None:
     assert {one.key for one in output.taken} == {"81.2.69.142"}
     assert [one["raw"] for one in letters.bodies()] == [BAD.decode()]
     assert (tally.records, tally.enriched, tally.failed) == (4, 3, 1)
+
+
+@pytest.mark.parametrize("choice", ["drop", "mask"])
+def test_clients_that_are_hidden_spread_over_the_shards(choice: str) -> None:
+    output = FakeTarget()
+    private = processor({"weblog.privacy": {"client.address": choice}}, salt=SALT)
+
+    run(consumer(output, FakeTarget(), of=private), [good(1) + b"\n" + good(2), good(3)])
+
+    assert [one.key for one in output.taken] == [
+        sequence_number(0),
+        sequence_number(0),
+        sequence_number(1),
+    ]
+
+
+@pytest.mark.parametrize("choice", ["truncate", "hash"])
+def test_clients_that_can_be_told_apart_are_keys(choice: str) -> None:
+    output = FakeTarget()
+    private = processor({"weblog.privacy": {"client.address": choice}}, salt=SALT)
+
+    run(consumer(output, FakeTarget(), of=private), [good(1), good(2)])
+
+    assert [one.key for one in output.taken] == [one["host"] for one in output.bodies()]
 
 
 def test_the_first_record_that_is_not_done_becomes_the_checkpoint() -> None:
