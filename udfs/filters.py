@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from urllib.parse import unquote_plus
 
@@ -49,6 +50,8 @@ class Filters:
         self.active = settings != FilterSettings()
         self.needs_bots = settings.exclude_bots
         self._settings = settings
+        self._debug_paths = frozenset(settings.debug_path_prefixes)
+        self._below_debug_paths = tuple(_below(settings.debug_path_prefixes))
         self._parameters = frozenset(settings.debug_query_parameters)
         self._include_paths = _globs(settings.include_paths)
         self._exclude_paths = _globs(settings.exclude_paths)
@@ -84,7 +87,7 @@ class Filters:
         return Rule.BOT if is_bot and self._settings.exclude_bots else Rule.KEEP
 
     def _debug_rule(self, target: str, path: str) -> Rule:
-        if path.startswith(self._settings.debug_path_prefixes):
+        if path in self._debug_paths or path.startswith(self._below_debug_paths):
             return Rule.DEBUG_PATH
         if self._parameters and self._has_debug_parameter(target):
             return Rule.DEBUG_PARAMETER
@@ -106,6 +109,15 @@ class Filters:
         query = target.partition("?")[2].partition("#")[0]
         names = (pair.partition("=")[0] for pair in query.replace(";", "&").split("&"))
         return any(unquote_plus(name).lower() in self._parameters for name in names)
+
+
+def _below(paths: Iterable[str]) -> Iterator[str]:
+    """How paths below the given ones begin; ``/debugging`` is not below ``/debug``."""
+    for path in paths:
+        if path.endswith("/"):
+            yield path
+        else:
+            yield from (f"{path}/", f"{path};")
 
 
 def _globs(patterns: tuple[str, ...]) -> re.Pattern[str] | None:

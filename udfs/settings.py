@@ -137,7 +137,7 @@ class FilterSettings(Group, name="weblog.filters"):
         "debug.path.prefixes",
         text_list(),
         "",
-        "Requests below these paths are debug traffic (debug_path).",
+        "Requests of these paths and below them are debug traffic (debug_path).",
     )
     debug_query_parameters: tuple[str, ...] = setting(
         "debug.query.parameters",

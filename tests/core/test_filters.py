@@ -33,6 +33,14 @@ def get(target: str) -> dict[str, str]:
     [
         ("debug.path.prefixes", "/__debug, /_trace/", get("/__debug/x"), "debug_path"),
         ("debug.path.prefixes", "/__debug", get("http://h/__debug"), "debug_path"),
+        ("debug.path.prefixes", "/debug", get("/debug?x=1"), "debug_path"),
+        ("debug.path.prefixes", "/debug", get("/debug/"), "debug_path"),
+        ("debug.path.prefixes", "/debug", get("/debug;v=1/x"), "debug_path"),
+        ("debug.path.prefixes", "/debug", get("/debugging-guide.html"), None),
+        ("debug.path.prefixes", "/debug", get("/debug.html"), None),
+        ("debug.path.prefixes", "/debug/", get("/debug/x"), "debug_path"),
+        ("debug.path.prefixes", "/debug/", get("/debug"), None),
+        ("debug.path.prefixes", "/", get("/a"), "debug_path"),
         ("debug.path.prefixes", "/__debug", get("/a/__debug"), None),
         ("debug.path.prefixes", "/__debug", get("/a?x=/__debug"), None),
         ("debug.query.parameters", "X-Debug", get("/a?x-debug=1"), "debug_parameter"),
@@ -92,7 +100,9 @@ def test_the_first_rule_in_order_gives_the_reason() -> None:
         "exclude.static": "true",
         "exclude.bots": "true",
     }
-    line = combined(request="GET /d.css?trace HTTP/1.1", status="500", agent="probe Googlebot/2.1")
+    line = combined(
+        request="GET /d/x.css?trace HTTP/1.1", status="500", agent="probe Googlebot/2.1"
+    )
     reasons = []
     # Taking away the rule that gave the reason uncovers the next one.
     for key in everything.copy():
