@@ -339,7 +339,11 @@ def path() -> Parser[Path | None]:
     def read(given: str) -> Path | None:
         if "\0" in given:
             raise ValueError
-        return Path(given).expanduser() if given else None
+        try:
+            return Path(given).expanduser() if given else None
+        except RuntimeError as error:
+            # There is no such user.
+            raise ValueError(given) from error
 
     return Parser(read, "a file path")
 

@@ -160,6 +160,7 @@ def test_parsers_accept(parser: Parser[Any], given: str, value: object) -> None:
         (duration(), "999999999999 d"),
         (duration("1 s", "1 min"), "2 min"),
         (path(), "a\0b"),
+        (path(), "~nosuchuser/x"),
         (pattern_list("[a-z]+", "words"), "a, b1"),
         (word_list(["a.b", "c"]), "axb"),
         (date(), "20240229"),

@@ -24,7 +24,8 @@ _VALUES = st.one_of(
         ["", "0", "-1", "1e9", "nan", "true", "5 min", "0 s", "99999999999999 d", "all", "basic",
          "kinesis", "filesystem", "discard", "profile", "off", "default", "*", "[", "(", "4xx",
          "arn:aws:kinesis:eu-west-1:123456789012:stream/x", "errors > 1 %, at least 5 requests",
-         "requests per host > 0 x baseline", "\0", "\ud800", "2024-02-30", "a" * 3000]
+         "requests per host > 0 x baseline", "\0", "\ud800", "2024-02-30", "a" * 3000,
+         "~", "~nosuchuser/x"]
     ),
     st.text(max_size=40),
 )  # fmt: skip
