@@ -10,6 +10,7 @@ import pytest
 from tests.job.minicluster import started
 from tests.job.running import log_line
 from tests.kinesis.streams import ENVIRONMENT, Streams, delivery_arn
+from udfs.masking import MASK
 
 pytestmark = [pytest.mark.kinesis, pytest.mark.minicluster, pytest.mark.slow]
 
@@ -35,6 +36,8 @@ def test_no_line_stops_the_job(streams: Streams, connector_jar: Path, tmp_path: 
         # A partition key has at most 256 characters, and at least one.
         log_line("28/Oct/2025:10:00:40 +0000", host=LONG_NAME),
         log_line("28/Oct/2025:10:00:50 +0000", host="-", request="-", status=408),
+        # As all clients are shown where they are masked.
+        log_line("28/Oct/2025:10:00:55 +0000", host=MASK),
     ]
     blank = "\n"
     streams.put("hostile", [("0", one) for one in [line(0) + blank, *hostile]])
@@ -63,7 +66,7 @@ def test_no_line_stops_the_job(streams: Streams, connector_jar: Path, tmp_path: 
             "traffic_overview": "lake",
         },
     }
-    good = LINES + 2
+    good = LINES + 3
     with started(tmp_path, properties, jar=connector_jar, environment=ENVIRONMENT) as job:
         job.wait_until(lambda: len(streams.rows("long-letters")) == 2, "both dead letters")
         job.wait_until(lambda: len(streams.rows("unhurt")) == good, "all other lines")
@@ -82,12 +85,13 @@ def test_no_line_stops_the_job(streams: Streams, connector_jar: Path, tmp_path: 
         for record in records
     }
     # A name as long as none can be is no key. Then the record's own id is, as without a client.
-    (key,) = (key for key, row in keys.items() if row.get("host") == LONG_NAME)
-    assert key == keys[key]["event_id"]
+    for host in (LONG_NAME, MASK):
+        (key,) = (key for key, row in keys.items() if row.get("host") == host)
+        assert key == keys[key]["event_id"]
     (file,) = closed_files(tmp_path / "files" / "filtered")
     assert json.loads(file.read_text("utf-8"))["reason"] == "blank_line"
     windows = [json.loads(one) for one in delivered(streams)]
-    assert [row["requests"] for row in windows[:2]] == [12, 10]
+    assert [row["requests"] for row in windows[:2]] == [13, 10]
 
 
 def closed_files(folder: Path) -> list[Path]:
