@@ -12,11 +12,10 @@ MAX_PASSES = 5
 
 
 def decoded(text: str) -> bytes:
-    """The text in lower case as UTF-8, with percent and backslash encodings undone."""
-    text = text.lower()
+    """The text as UTF-8, ASCII in lower case, with percent and backslash encodings undone."""
+    data, passes = text.encode().lower(), 0
     if "%" not in text and "\\x" not in text:
-        return text.encode()
-    data, passes = text.encode(), 0
+        return data
     while is_encoded(data) and passes < MAX_PASSES:
         data, changes = ENCODED.subn(_byte, data)
         if not changes:

@@ -1,8 +1,8 @@
 r"""Finding personal data inside texts, and replacing it.
 
-A text is searched with its encodings undone (``%40``, ``%2540``, ``\x40`` and so on) and in lower
-case; what is found is replaced where it stands in the text itself. All searches take time in
-proportion to the text.
+A text is searched with its encodings undone (``%40``, ``%2540``, ``\x40`` and so on) and with its
+ASCII letters in lower case; what is found is replaced where it stands in the text itself. All
+searches take time in proportion to the text.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Self
 
+from udfs.access_log import unescape
 from udfs.decoding import ENCODED, MAX_PASSES, decoded, is_encoded
 
 MASK = "***"
 """What stands for text that is hidden."""
 
 type Replacer = Callable[[bytes], str]
-"""Gives what stands for a value, which comes with its encodings undone and in lower case."""
+"""Gives what stands for a value, which comes with its encodings undone, ASCII in lower case."""
 
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -219,7 +220,7 @@ class Identity(NamedTuple):
     """What identifies a client: an address or name in the forms in which a text may repeat it."""
 
     needles: tuple[bytes, ...]
-    """In lower case."""
+    """ASCII in lower case."""
     address: ipaddress.IPv6Address | None
     """Compared by value, for IPv6 has many spellings."""
     is_name: bool
@@ -261,14 +262,34 @@ def _ipv4_forms(text: bytes) -> tuple[bytes, ...]:
 
 
 def name_identity(name: str) -> Identity | None:
-    """Identity of a user's name, as a whole and by its words, unless they are too short.
+    """Identity of a user's name as the log has it: the whole and its words, if not too short.
 
     One or two characters would be found in every other text, and tell nobody who it was.
     """
-    text = name.lower().encode()
-    words = {text, text.replace(b" ", b"+"), *text.split()}
+    if name.isascii() and "%" not in name and "\\" not in name:
+        words = _words(name.lower().encode())
+    else:
+        words = set[bytes]().union(*map(_words, _spellings(name)))
     needles = tuple(sorted(word for word in words if len(word) >= _SHORTEST_NAME))
     return Identity(needles, None, is_name=True) if needles else None
+
+
+def _words(text: bytes) -> set[bytes]:
+    return {text, text.replace(b" ", b"+"), *text.split()}
+
+
+def _spellings(name: str) -> set[bytes]:
+    """A name in the forms in which a searched text may hold it.
+
+    Its escapes may be the log's or its own. Only ASCII is searched in either case: bytes that
+    encodings stand for need not be UTF-8.
+    """
+    plain = decoded(name).decode("utf-8", "surrogateescape")
+    return {
+        form.encode("utf-8", "surrogateescape").lower()
+        for text in (name, unescape(name), plain)
+        for form in (text, text.lower(), text.upper(), text.title())
+    }
 
 
 class Searchable(NamedTuple):

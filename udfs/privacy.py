@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, cast
 
-from udfs.access_log import unescape
 from udfs.geo import parse_address
 from udfs.masking import (
     MASK,
@@ -161,7 +160,7 @@ class Privacy:
         """What identifies an authenticated user, given as the log has it, if that is hidden."""
         if user == _NOTHING or not self.hides_user:
             return None
-        return name_identity(unescape(user))
+        return name_identity(user)
 
     def client_identity(self, host: str) -> Identity | None:
         """What identifies a client, if that is hidden."""

@@ -1,4 +1,5 @@
 import string
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -194,12 +195,49 @@ def test_words_identify_no_client(host: str) -> None:
         ("John Doe", "/a?u=John+Doe&v=john%20doe", "/a?u=***&v=***"),
         ("John Doe", "/doe", "/***"),
         ("jörg", "/a?u=j%C3%B6rg", "/a?u=***"),
+        ("ÖZGÜR", "/users/ÖZGÜR/özgür/Özgür", "/users/***/***/***"),
+        ("Émile", "/u/%C3%89mile", "/u/***"),
+        # As servers log it.
+        (r"\xc3\x96zil", "/users/%C3%96zil", "/users/***"),
+        (r"\xd6zil", "/users/%D6zil", "/users/***"),
+        (r"al\"ice", "/users/al%22ice", "/users/***"),
+        ("alice%20smith", "/u/alice%20smith/Smith", "/u/***/***"),
     ],
 )
 def test_repetitions_of_a_user(name: str, text: str, hidden: str) -> None:
     identity = name_identity(name)
     assert identity is not None
     assert without_identity(text, identity) == hidden
+    if hidden != text:
+        assert mentions([searchable(text)], identity)
+
+
+def percent(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode())
+
+
+def escaped(text: str) -> str:
+    """As Apache logs what is not ASCII."""
+    return "".join(chr(byte) if byte < 0x80 else f"\\x{byte:02x}" for byte in text.encode())
+
+
+CASES = [str, str.lower, str.upper, str.title]
+
+
+@given(
+    st.text("abXYäÖßéŞİΣжД", min_size=3, max_size=8),
+    st.sampled_from([str, escaped, percent]),
+    st.sampled_from(CASES),
+    st.sampled_from([str, escaped, percent]),
+)
+def test_a_name_is_found_in_any_case_and_encoding(
+    name: str, log: Callable[[str], str], case: Callable[[str], str], sent: Callable[[str], str]
+) -> None:
+    identity = name_identity(log(name))
+    assert identity is not None
+    text = f"/users/{sent(case(name))}/x"
+    assert without_identity(text, identity) == "/users/***/x"
+    assert mentions([searchable(text)], identity)
 
 
 @pytest.mark.parametrize("name", ["-", "", "ab"])
