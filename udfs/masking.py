@@ -212,8 +212,15 @@ _IPV6 = re.compile(rb"(?:[0-9a-f]{0,4}:){2,7}(?:[0-9a-f]{0,4}(?:\.[0-9]{1,3}){0,
 _ADDRESS_OF_MANY_COLONS = re.compile(rb"[0-9a-f:.]{3,45}")
 _LIKE_ADDRESS = re.compile(rb"[0-9]{1,3}(?:[.-][0-9]{1,3}){3}|:[0-9a-f.]{0,4}:")
 _DOTTED_NAME = re.compile(rb"[a-z0-9_*-]++(?:\.[a-z0-9_*-]++)++\.?")
-_WORD = re.compile(rb"[a-z0-9_]")
+_WORD_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_")
+_NO_WORD = re.compile(rb"[^a-z0-9_]")
 _SHORTEST_NAME = 3
+# A longer name stands in no other word by chance. To look at both of its ends wherever it is
+# found would take time in proportion to its length for every byte of a text made for that.
+_LONGEST_WORD = 64
+
+MAX_NAME_WORDS = 32
+"""So many words of a name are looked for one by one: the last ones."""
 
 
 class Identity(NamedTuple):
@@ -224,7 +231,7 @@ class Identity(NamedTuple):
     address: ipaddress.IPv6Address | None
     """Compared by value, for IPv6 has many spellings."""
     is_name: bool
-    """It counts only as a whole word."""
+    """It counts only as a whole word, unless it is long."""
 
 
 def client_identity(host: str) -> Identity | None:
@@ -275,7 +282,7 @@ def name_identity(name: str) -> Identity | None:
 
 
 def _words(text: bytes) -> set[bytes]:
-    return {text, text.replace(b" ", b"+"), *text.split()}
+    return {text, text.replace(b" ", b"+"), *text.split()[-MAX_NAME_WORDS:]}
 
 
 def _spellings(name: str) -> set[bytes]:
@@ -337,7 +344,9 @@ def without_identity(text: str, identity: Identity, replacement: str = MASK) -> 
     spans = [
         (start, end, replacement)
         for needle in identity.needles
-        for start, end in _occurrences(view.data, needle, whole=identity.is_name)
+        for start, end in _occurrences(
+            view.data, needle, whole=identity.is_name and len(needle) <= _LONGEST_WORD
+        )
     ]
     if identity.address is not None:
         found = _same_address(view.data, identity.address)
@@ -349,10 +358,16 @@ def _occurrences(data: bytes, needle: bytes, *, whole: bool) -> Iterable[tuple[i
     start = data.find(needle)
     while start >= 0:
         end = start + len(needle)
-        inside = whole and (_WORD.match(data[start - 1 : start]) or _WORD.match(data, end))
-        if not inside:
+        after = end
+        if whole and start > 0 and data[start - 1] in _WORD_BYTES:
+            # The next one that is whole begins behind what ends this word.
+            gap = _NO_WORD.search(data, start)
+            after = len(data) if gap is None else gap.end()
+        elif whole and end < len(data) and data[end] in _WORD_BYTES:
+            after = start + 1
+        else:
             yield start, end
-        start = data.find(needle, start + 1 if inside else end)
+        start = data.find(needle, after)
 
 
 def _same_address(data: bytes, wanted: ipaddress.IPv6Address) -> Iterable[tuple[int, int]]:

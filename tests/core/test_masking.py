@@ -202,6 +202,8 @@ def test_words_identify_no_client(host: str) -> None:
         (r"\xd6zil", "/users/%D6zil", "/users/***"),
         (r"al\"ice", "/users/al%22ice", "/users/***"),
         ("alice%20smith", "/u/alice%20smith/Smith", "/u/***/***"),
+        ("a-a", "/xa-a-a-a/a-a-a-ax/a-ax", "/xa-***-a/***-a-ax/a-ax"),
+        ("n" * 70, f"/x{'n' * 70}x/", "/x***x/"),
     ],
 )
 def test_repetitions_of_a_user(name: str, text: str, hidden: str) -> None:
@@ -267,3 +269,23 @@ def test_time_grows_with_length(unit: str) -> None:
             without_identity(text, identity)
 
     assert grows_linearly(work, lambda size: unit * (size // len(unit)), 8192)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        lambda size: "a" * size,
+        lambda size: "a-" * (size // 2),
+        lambda size: "%61" * (size // 3),
+        lambda size: " ".join(f"{number:06}" for number in range(size // 7)),
+    ],
+)
+def test_time_grows_with_the_length_of_a_name(name: Callable[[int], str]) -> None:
+    def work(text: str) -> None:
+        identity = name_identity(text)
+        assert identity is not None
+        twice = f"x{text}{text}/{text.replace(' ', '')}"
+        mentions([searchable(twice)], identity)
+        without_identity(twice, identity)
+
+    assert grows_linearly(work, name, 8192)
