@@ -2,7 +2,9 @@
 
 A line that can be split into its fields is masked field by field, as its record would be. Of any
 other text only what stands after the last timestamp is kept, masked by pattern: nobody can tell
-which of the words before it is the user. A text without a timestamp is replaced as a whole.
+which of the words before it is the user. A text without a timestamp is replaced as a whole. Where
+referrers or user agents are hidden, the request alone is kept, with the numbers behind it: nobody
+can tell what else is quoted there.
 """
 
 from __future__ import annotations
@@ -13,7 +15,14 @@ from collections.abc import Callable
 from udfs.access_log import LogLine, unescape
 from udfs.basic_record import read_basic, rewrite_basic
 from udfs.errors import ValidationError
-from udfs.masking import MASK, name_identity, trimmed, without_addresses, without_identity
+from udfs.masking import (
+    MASK,
+    MAX_NAME_WORDS,
+    name_identity,
+    trimmed,
+    without_addresses,
+    without_identity,
+)
 from udfs.privacy import LetterForm, Privacy, logged
 from udfs.user_agent import is_person, parse_user_agent
 
@@ -26,7 +35,12 @@ _GLUED_LINE = re.compile(
     r"|(?<![0-9A-Fa-f:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f:.]*+ \S++ \S"
 )
 _WORD = re.compile(r'[^\s"\[\]\\\ufffd]+')
-_MAX_NAMES = 4
+_QUOTE = re.compile(r'(?<!\\)"')
+# Not all servers escape a quotation mark, so the last field of another line may seem to end in
+# the middle of a name.
+_LEAST_NAMES = 4
+# What follows a timestamp if nothing is damaged: the request, and behind it status and size.
+_REQUEST = re.compile(r' ?"(?:[^"\\]|\\.)*+(?:"(?: (?:[0-9]++|-)(?= |\Z)){0,2})?', re.DOTALL)
 
 
 class LetterPrivacy:
@@ -118,7 +132,8 @@ class LetterPrivacy:
 
     def _masked_by_pattern(self, text: str) -> str:
         privacy = self._privacy
-        if not (privacy.hides_user or privacy.hides_client):
+        hides_identities = privacy.hides_user or privacy.hides_client
+        if not (hides_identities or privacy.hides_quoted):
             return privacy.text(text)
         last = None
         for match in _TIMESTAMP.finditer(text):
@@ -126,20 +141,36 @@ class LetterPrivacy:
         if last is None:
             return MASK
         rest = text[last.end() :]
+        if privacy.hides_quoted:
+            rest = _without_quoted(rest)
         glued = _GLUED_LINE.search(rest)
         if glued is not None:
             rest = rest[: glued.start()] + MASK
         rest = self._without_patterns(rest)
         # Whatever stood in front of the timestamp may be repeated behind it.
-        for name in _WORD.findall(text[: last.start()])[-_MAX_NAMES:]:
-            identity = name_identity(trimmed(name))
-            if identity is not None:
-                rest = without_identity(rest, identity)
+        identity = name_identity(_names(text[: last.start()])) if hides_identities else None
+        if identity is not None:
+            rest = without_identity(rest, identity)
         return f"{MASK} {last[0]}{rest}"
 
     def _without_patterns(self, text: str) -> str:
         text = self._privacy.text(text)
         return without_addresses(text) if self._privacy.hides_client else text
+
+
+def _names(text: str) -> str:
+    """The words in front of a timestamp that may be the client and the user."""
+    words = _WORD.findall(unescape(text))
+    own = _WORD.findall(unescape(_QUOTE.split(text)[-1]))
+    count = min(max(len(own), _LEAST_NAMES), MAX_NAME_WORDS)
+    return " ".join(map(trimmed, words[-count:]))
+
+
+def _without_quoted(rest: str) -> str:
+    """What follows a timestamp, without the referrer, the user agent and all behind them."""
+    match = _REQUEST.match(rest)
+    kept = "" if match is None else match[0]
+    return rest if kept == rest else f"{kept} {MASK}"
 
 
 def _joined(line: LogLine) -> str:

@@ -133,6 +133,11 @@ class Privacy:
         """Whether repetitions of the client's address are hidden."""
         return self.rules.client != "keep"
 
+    @property
+    def hides_quoted(self) -> bool:
+        """Whether referrers or user agents are hidden, be it in part."""
+        return self.rules.referer != "keep" or self.rules.agent != "keep"
+
     # --- inside texts --------------------------------------------------------------------------
 
     def text(self, field: str) -> str:

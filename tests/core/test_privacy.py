@@ -18,6 +18,7 @@ from tests.core.support import (
     enriched,
     enricher,
     filtered,
+    grows_linearly,
 )
 from udfs.decoding import decoded
 from udfs.enrichment import Enricher, event_id
@@ -354,12 +355,79 @@ def test_raw_and_omitted_letters() -> None:
             '1.2.3.4 - bob [28/Oct/2025:10:15:30 +0000] "GET / HTTP/1.1" 200 1 "M1.2.3.5 - ann [2',
             '*** [28/Oct/2025:10:15:30 +0000] "GET / HTTP/1.1" 200 1 "M***',
         ),
+        (
+            r'81.2.69.1 - \xc3\x96zil [28/Oct/2025:10:15:30 +0000] "GET /%C3%96zil"',
+            '*** [28/Oct/2025:10:15:30 +0000] "GET /***"',
+        ),
+        (
+            'h7.example - anna m v d leyen [28/Oct/2025:10:15:30 +0000] "GET /h7.example/anna',
+            '*** [28/Oct/2025:10:15:30 +0000] "GET /***/***',
+        ),
+        (
+            r'"GET /" "Opera" h7.example - ann von der al\"ice [28/Oct/2025:10:15:30 +0000] "GET /',
+            '*** [28/Oct/2025:10:15:30 +0000] "GET /',
+        ),
+        (
+            r'"Opera" h7.example - von der al\"ice [28/Oct/2025:10:15:30 +0000] "/h7.example/Opera',
+            '*** [28/Oct/2025:10:15:30 +0000] "/***/Opera',
+        ),
         ("alice 81.2.69.1 garbage", "***"),
         ("1.2.3.4 - alice [28/Oct/2025:10:15:30] x", "***"),
     ],
 )
 def test_other_text_is_masked_by_pattern(line: str, shown: str) -> None:
     assert letter(line)["raw"] == shown
+
+
+REQUEST = '*** [28/Oct/2025:10:15:30 +0000] "GET /product.php HTTP/1.1"'
+
+
+@pytest.mark.parametrize("hidden", [{"referer": "drop"}, {"agent": "truncate"}])
+@pytest.mark.parametrize("client", ["keep", "drop"])
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        (('" 200 ', '" 999 '), f"{REQUEST} 999 1234 ***"),
+        ((' 1234 "', ' 12e4 "'), f"{REQUEST} 200 ***"),
+        (('"END', "END"), f"{REQUEST} 200 1234 ***"),
+        (('" 200 1234 "', ' 200 1234 "'), f'{REQUEST[:-1]} 200 1234 " ***'),
+        (('"GET', "GET"), f"{REQUEST.partition(' "')[0]} ***"),
+        (('" 200 1234 "http', '" http'), f"{REQUEST} ***"),
+        # A timestamp that the referrer holds is no start of a line.
+        (("/s?", '/[28/Oct/2025:10:15:30 +0000] \\"'), f"{REQUEST.partition(' "')[0]} ***"),
+    ],
+)
+def test_no_referrer_or_agent_is_left_of_a_line_that_cannot_be_split(
+    hidden: dict[str, str], client: str, change: tuple[str, str], shown: str
+) -> None:
+    settings = {"emails": "mask", "client.address": client, **hidden}
+    using = enricher({"weblog.privacy": settings, "weblog.deadletters": {"privacy": "masked"}})
+    line = combined(referer="http://search.example/s?q=disease", agent="Odd disease") + "END"
+    assert json.loads(dead(using, line.replace(*change)).json)["raw"] == shown
+    cut = combined().partition('.php HTTP/1.1"')[0]
+    assert json.loads(dead(using, cut).json)["raw"] == f"{REQUEST.partition('.php')[0]}"
+
+
+@pytest.mark.parametrize("log_format", ["combined_xff", "vhost_combined"])
+def test_nor_in_any_other_format(log_format: str) -> None:
+    body = letter(f'www.example.com:80 {combined(status="999")} "198.51.100.7"', format=log_format)
+    assert FIREFOX in body["raw"]
+    using = enricher(
+        {"weblog.privacy": {"profile": "strict"}, "weblog.parser": {"format": log_format}}
+    )
+    line = f'www.example.com:80 {combined(status="999")} "198.51.100.7"'
+    assert json.loads(dead(using, line).json)["raw"] == f"{REQUEST} 999 1234 ***"
+
+
+@pytest.mark.parametrize("unit", ["a ", "%61 ", '" ', "\\\\", '\\"', "[", "é ", "1.2.3.4 "])
+def test_letters_of_long_lines_take_linear_time(unit: str) -> None:
+    letters = enricher({"weblog.privacy": {"profile": "strict"}})._letters
+
+    def line(size: int) -> str:
+        text = unit * (size // len(unit))
+        return combined(user=text, request=f"GET /{text}", status="999")
+
+    assert grows_linearly(lambda text: letters.shown(text.encode()), line, 4096)
 
 
 def test_bytes_that_are_no_text_are_masked_too() -> None:
@@ -431,7 +499,7 @@ def forms(host: str) -> list[str]:
 def personal_lines(draw: st.DrawFn) -> tuple[bytes, str, list[str]]:
     """A line full of personal data, its format, and what must not be seen of it."""
     host, log_format = draw(addresses), draw(st.sampled_from(FORMATS))
-    user, mail, *secrets = (draw(words(initial)) for initial in "UMABC")
+    user, mail, search, *secrets = (draw(words(initial)) for initial in "UMSABC")
     email = f"{mail}@{mail}.example"
     names = st.sampled_from(["token", "Email", "pass%77ord", "user.phone", "api-key", "%2574oken"])
 
@@ -439,7 +507,7 @@ def personal_lines(draw: st.DrawFn) -> tuple[bytes, str, list[str]]:
         case = draw(st.sampled_from([str, str.lower, str.title]))
         return draw(st.sampled_from([case(text), percent(case(text))]))
 
-    def url(start: str, secret: str) -> str:
+    def url(start: str, secret: str, last: str = "b=2") -> str:
         places = [
             f"/~{spelt(user)}/",
             f"/{spelt(email)}/",
@@ -449,12 +517,14 @@ def personal_lines(draw: st.DrawFn) -> tuple[bytes, str, list[str]]:
         chosen = "".join(draw(st.lists(st.sampled_from(places), max_size=3)))
         mark = draw(st.sampled_from(["?", "#", "?a=1&", "?a=1;", "?next=%2Fx%3Fa%3D1%26"]))
         equals = "%3D" if "%3F" in mark else "="
-        return f"{start}{chosen or '/'}{mark}{draw(names)}{equals}{spelt(secret)}&b=2"
+        return f"{start}{chosen or '/'}{mark}{draw(names)}{equals}{spelt(secret)}&{last}"
 
     method = draw(st.sampled_from(["GET", "DELETE"]))
     request = f"{method} {url('', secrets[0])} HTTP/1.1"
     referer = url(
-        draw(st.sampled_from(["http://h.example", f"http://{user}:x@h.example"])), secrets[1]
+        draw(st.sampled_from(["http://h.example", f"http://{user}:x@h.example"])),
+        secrets[1],
+        f"q={search}",
     )
     repeated = draw(st.sampled_from([user, email, forms(host)[0], f"u?token={secrets[2]}"]))
     agent = FIREFOX.replace("rv:128.0", repeated)
@@ -468,7 +538,7 @@ def personal_lines(draw: st.DrawFn) -> tuple[bytes, str, list[str]]:
         line += f' "{referer}" "{agent}"'
     if log_format == "combined_xff":
         line += f' "{host}"'
-    return line.encode(), log_format, [user, email, *secrets, *forms(host)]
+    return line.encode(), log_format, [user, email, search, "Firefox/128.0", *secrets, *forms(host)]
 
 
 @st.composite
