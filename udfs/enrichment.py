@@ -22,7 +22,7 @@ from udfs.errors import DatabaseError, StageError, ValidationError
 from udfs.filters import Rule
 from udfs.geo import GeoDatabase, GeoDatabaseFile
 from udfs.letter_privacy import LetterPrivacy
-from udfs.masking import Identity, mentions, without_identity
+from udfs.masking import Identity, mentions, without_identities
 from udfs.outcomes import DeadLettered, Enriched, Filtered, Outcome
 from udfs.parts import CacheUse, PartMaker
 from udfs.privacy import Privacy
@@ -348,20 +348,15 @@ class Enricher:
         if not any(mentions(texts, identity) for identity in identities):
             return request, referrer, agent
 
-        def hidden(text: str) -> str:
-            for identity in identities:
-                text = without_identity(text, identity)
-            return text
+        def hidden(text: str | None) -> str | None:
+            return None if text is None else without_identities(text, identities)
 
         parts = self._parts
+        request_line = self._privacy.request_without_identities(request.field, identities)
         return (
-            parts.shown_request(hidden(request.field), request.rule, request.issues),
-            parts.shown_referrer(
-                None if referrer.field is None else hidden(referrer.field), referrer.issues
-            ),
-            parts.shown_agent(
-                None if agent.field is None else hidden(agent.field), agent.rule, agent.issues
-            ),
+            parts.shown_request(request_line, request.rule, request.issues),
+            parts.shown_referrer(hidden(referrer.field), referrer.issues),
+            parts.shown_agent(hidden(agent.field), agent.rule, agent.issues),
         )
 
     def _identities(self, line: LogLine) -> list[Identity]:

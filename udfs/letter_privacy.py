@@ -21,6 +21,7 @@ from udfs.masking import (
     name_identity,
     trimmed,
     without_addresses,
+    without_identities,
     without_identity,
 )
 from udfs.privacy import LetterForm, Privacy, logged
@@ -97,29 +98,27 @@ class LetterPrivacy:
             if identity is not None
         ]
 
-        def without_identities(text: str) -> str:
-            for identity in identities:
-                text = without_identity(text, identity)
-            return text
+        def hidden(text: str) -> str:
+            return without_identities(text, identities)
 
         referer, agent, forwarded = line.referer, line.agent, line.forwarded_for
         if referer is not None:
-            referer = logged(privacy.shown_referer(without_identities(privacy.text(referer))))
+            referer = logged(privacy.shown_referer(hidden(privacy.text(referer))))
         if agent is not None:
             masked = privacy.agent(agent, is_person=is_person(parse_user_agent(unescape(agent))))
-            agent = logged(privacy.shown_agent(without_identities(masked)))
+            agent = logged(privacy.shown_agent(hidden(masked)))
         if forwarded is not None and privacy.hides_client and forwarded != "-":
             forwarded = MASK
         timestamp = line.timestamp
         if _TIMESTAMP.fullmatch(f"[{timestamp}]") is None:
-            timestamp = without_identities(self._without_patterns(timestamp))
+            timestamp = hidden(self._without_patterns(timestamp))
         return line._replace(
-            vhost=None if line.vhost is None else without_identities(line.vhost),
+            vhost=None if line.vhost is None else hidden(line.vhost),
             host=logged(privacy.shown_client(line.host)),
             ident=logged(privacy.shown_user(line.ident)),
             user=logged(privacy.shown_user(line.user)),
             timestamp=timestamp,
-            request=without_identities(privacy.request(line.request)),
+            request=privacy.request_without_identities(privacy.request(line.request), identities),
             referer=referer,
             agent=agent,
             forwarded_for=forwarded,

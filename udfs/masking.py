@@ -354,6 +354,13 @@ def without_identity(text: str, identity: Identity, replacement: str = MASK) -> 
     return _replace(source, view, spans) if spans else text
 
 
+def without_identities(text: str, identities: Iterable[Identity]) -> str:
+    """Return the text with every repetition of each identity replaced."""
+    for identity in identities:
+        text = without_identity(text, identity)
+    return text
+
+
 def _occurrences(data: bytes, needle: bytes, *, whole: bool) -> Iterable[tuple[int, int]]:
     start = data.find(needle)
     while start >= 0:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, cast
@@ -25,6 +25,7 @@ from udfs.masking import (
     TextMasker,
     client_identity,
     name_identity,
+    without_identities,
 )
 from udfs.pages import split_request
 from udfs.settings import DeadLetterSettings, PrivacySettings
@@ -36,6 +37,11 @@ MINIMUM_SALT_BYTES = 16
 
 _NOTHING = "-"
 """What stands in a log for an absent value."""
+
+_METHODS = frozenset(
+    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}
+)
+_PROTOCOLS = frozenset({None, "HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/2.0", "HTTP/3", "HTTP/3.0"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +161,18 @@ class Privacy:
         if masked is target:
             return field
         return f"{method} {masked}" if protocol is None else f"{method} {masked} {protocol}"
+
+    @staticmethod
+    def request_without_identities(field: str, identities: Sequence[Identity]) -> str:
+        """A request line without repetitions of its user and its client.
+
+        Anybody may say that his name is GET or HTTP: what every request holds names nobody.
+        """
+        method, target, protocol = split_request(field)
+        if target is None or method not in _METHODS or protocol not in _PROTOCOLS:
+            return without_identities(field, identities)
+        hidden = without_identities(target, identities)
+        return f"{method} {hidden}" if protocol is None else f"{method} {hidden} {protocol}"
 
     def agent(self, field: str, *, is_person: bool) -> str:
         """The same for a user agent; the contact address of a crawler stays."""

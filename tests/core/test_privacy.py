@@ -2,6 +2,7 @@ import gzip
 import hmac
 import ipaddress
 import json
+import re
 from typing import Any
 
 import pytest
@@ -232,6 +233,33 @@ def test_the_user_is_hidden_wherever_the_line_repeats_it() -> None:
     assert body["path"] == "/~***/malice?u=***"
     assert body["referer"] == "http://h/***"
     assert "alice" not in json.dumps(body).replace("malice", "")
+
+
+@pytest.mark.parametrize(
+    ("user", "request_line", "shown"),
+    [
+        ("get", "GET /get/a.php HTTP/1.1", "GET /***/a.php HTTP/1.1"),
+        ("http", "POST /a.php?HTTP HTTP/2.0", "POST /a.php?*** HTTP/2.0"),
+        ("GET HTTP/1.1", "GET /http/1.1/a.php HTTP/1.1", "GET /***/a.php HTTP/1.1"),
+        ("get", "GET /get/a.php", "GET /***/a.php"),
+    ],
+)
+def test_a_user_may_be_named_like_what_every_request_holds(
+    user: str, request_line: str, shown: str
+) -> None:
+    body = record(private(auth_user="drop"), user=user, request=request_line)
+    method, path, *protocol = shown.split()
+    assert (body["request"], body["webpage"]) == (shown, "a")
+    assert [body["method"], body["path"]] == [method, path]
+    assert body["protocol"] == (protocol[0] if protocol else None)
+    failed = letter(combined(timestamp=FUTURE, user=user, request=request_line))
+    assert f'"{shown}"' in failed["raw"]
+
+
+@pytest.mark.parametrize("request_line", ["Alice /x HTTP/1.1", "GET /x HTTP/alice", "alice", "GET"])
+def test_a_user_is_hidden_in_requests_of_another_form(request_line: str) -> None:
+    body = record(private(auth_user="drop"), user="alice", request=request_line)
+    assert body["request"] == re.sub("(?i)alice", "***", request_line)
 
 
 # --- profiles and the salt ---------------------------------------------------------------------

@@ -103,7 +103,7 @@ texts = st.lists(
     st.builds(
         combined,
         host=st.sampled_from(["81.2.69.142", "10.0.0.1", "2001:218::1", "h.example", "-", "a\x01"]),
-        user=st.sampled_from(["-", "alice", "bob", "token", "example"]),
+        user=st.sampled_from(["-", "alice", "bob", "token", "example", "get"]),
         timestamp=st.sampled_from(
             [
                 "28/Oct/2025:10:15:30 +0200",
