@@ -38,6 +38,9 @@ MINIMUM_SALT_BYTES = 16
 _NOTHING = "-"
 """What stands in a log for an absent value."""
 
+# No name in DNS is longer, and no address.
+_LONGEST_HOST = 255
+
 _METHODS = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}
 )
@@ -187,7 +190,12 @@ class Privacy:
 
     def client_identity(self, host: str) -> Identity | None:
         """What identifies a client, if that is hidden."""
-        return self._identity_of(host) if self.hides_client else None
+        if not self.hides_client:
+            return None
+        if len(host) > _LONGEST_HOST:
+            # Not kept: a few thousand of them would fill the memory.
+            return client_identity(host)
+        return self._identity_of(host)
 
     # --- whole fields --------------------------------------------------------------------------
 
@@ -279,7 +287,8 @@ def _truncated_client(host: str) -> str:
     """Network of an address; the last two labels of a host name, in front of which it is told."""
     address = parse_address(host)
     if address is None:
-        match = _DOMAIN.fullmatch(host)
+        # For a long label the pattern takes time in proportion to the square of its length.
+        match = _DOMAIN.fullmatch(host) if len(host) <= _LONGEST_HOST else None
         return MASK if match is None else match[1].lower()
     bits = _IPV4_BITS if address.version == 4 else _IPV6_BITS
     network = ipaddress.ip_network((address, bits), strict=False)

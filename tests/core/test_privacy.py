@@ -57,11 +57,29 @@ def record(using: Enricher, **fields: str) -> dict[str, Any]:
         ("203.0.113.42.dyn.example.net.", "example.net"),
         ("1.2.3.4.5", "***"),
         ("localhost", "***"),
+        (f"{'a.' * 121}example.net.", "example.net"),
+        (f"{'a.' * 123}example.net", "***"),
         ("-", "-"),
     ],
 )
 def test_truncated_clients(host: str, shown: str) -> None:
     assert record(private(client_address="truncate"), host=host)["host"] == shown
+
+
+@pytest.mark.parametrize("end", ["", "_", ".x"])
+def test_hosts_are_truncated_in_linear_time(end: str) -> None:
+    privacy = private(client_address="truncate")._privacy
+    assert grows_linearly(privacy.shown_client, lambda size: f"a.{'a' * size}{end}", 4096)
+
+
+def test_long_hosts_are_hidden_and_not_kept() -> None:
+    using = private(client_address="mask")
+    for number in range(3):
+        host = f"{'a' * 30_000}.h{number}.example"
+        assert record(using, host=host, request=f"GET /{host} HTTP/1.1")["path"] == "/***"
+    assert using._privacy._identity_of.cache_info().currsize == 0
+    record(using)
+    assert using._privacy._identity_of.cache_info().currsize == 1
 
 
 def test_other_ways_to_hide_a_client() -> None:
