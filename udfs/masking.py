@@ -93,11 +93,13 @@ def _merged(spans: list[_Span]) -> list[_Span]:
 
 _EVERY_BYTE = bytes(range(256))
 _WORD_ENDS = b'\t\n\r\f\v "<>(){},;\\/?&=#@|'
-_NAME_BYTES = _EVERY_BYTE.translate(None, _WORD_ENDS + b"'")
+# Form frameworks put a form's name in front (form:password, ctl00$password), a plus is a blank.
+_NAME_BYTES = _EVERY_BYTE.translate(None, _WORD_ENDS + b"'+:$\x7f" + bytes(range(32)))
 _LOCAL_BYTES = _EVERY_BYTE.translate(None, _WORD_ENDS + b"[]:" + bytes(range(32)))
 # A ";" ends a value only where another name follows it: else it is part of the value. So is a
 # quotation mark that a server has escaped.
 _VALUE_END = re.compile(rb'[&#]|;(?=[^=&;#]*+=)|(?<!\\)"')
+_QUERY_START = re.compile(rb"[?#]")
 _DOMAIN = re.compile(rb"\[?[a-z0-9*_\x80-\xff-]++(?:\.[a-z0-9*_\x80-\xff-]++)++")
 # image@2x.png is an image of double resolution.
 _RETINA = re.compile(rb"[1-9](?:\.[0-9])?x\.(?:avif|gif|jpe?g|png|svg|webp)")
@@ -143,10 +145,21 @@ class TextMasker:
             return
         data, done = view.data, 0
         at = data.find(b"=")
+        path = _QUERY_START.search(data) if at >= 0 else None
         while at >= 0:
             end = at + 1
-            if self._is_named(_trailing(data[done:at], _NAME_BYTES)):
+            name = _trailing(data[done:at], _NAME_BYTES)
+            if self._is_named(name):
                 end = _value_end(view, at)
+                before = at - len(name) - 1
+                if (
+                    path is not None
+                    and at < path.start() < end
+                    and data[before : before + 1] == b";"
+                    and view.depths[path.start()] <= view.depths[at]
+                ):
+                    # A parameter of the path, such as jsessionid, ends where the query starts.
+                    end = path.start()
                 if end > at + 1:
                     yield at + 1, end, self._value(data[at + 1 : end])
             done = end

@@ -237,9 +237,10 @@ class PrivacySettings(Group, name="weblog.privacy"):
     query_parameters: tuple[str, ...] = setting(
         "query.parameters",
         text_list(lower=True),
-        "access_token, api_key, auth, authorization, email, first_name, id_token, jwt, key, "
-        "last_name, login, mail, pass, passwd, password, phone, pwd, refresh_token, secret, "
-        "session, session_id, sid, signature, ssn, tel, token, user, user_name",
+        "access_token, api_key, auth, authorization, email, first_name, id_token, "
+        "jsessionid, jwt, key, last_name, login, mail, pass, passwd, password, phone, phpsessid, "
+        "pwd, refresh_token, secret, session, session_id, sid, signature, ssn, tel, token, user, "
+        "user_name",
         "Parameters whose values are personal; case, - and _ do not matter.",
     )
     emails: EmailChoice = setting(

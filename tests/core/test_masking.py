@@ -58,6 +58,20 @@ MASKER = TextMasker(NAMES, lambda _: MASK, lambda _: MASK)
         ("/a?user%5Bemail%5D=x", "/a?user%5Bemail%5D=***"),
         ("/a?email[]=x&login.password=y", "/a?email[]=***&login.password=***"),
         ("/a?apiKey=x&API-KEY=y&e-mail=z", "/a?apiKey=***&API-KEY=***&e-mail=***"),
+        (
+            "/a?form:password=x&ctl00$Main$password=y",
+            "/a?form:password=***&ctl00$Main$password=***",
+        ),
+        ("/a?form%3Apassword=x&y=2", "/a?form%3Apassword=***&y=2"),
+        ("/a?q=x+token=abc&y=2", "/a?q=x+token=***&y=2"),
+        ("/a?%00token=x&\x7ftoken=y", "/a?%00token=***&\x7ftoken=***"),
+        ("/a?x=token:abc&token:x=1", "/a?x=token:abc&token:x=1"),
+        # Parameters of a path end where its query starts, and only they.
+        ("/a;token=ab/c?x=1&y=2", "/a;token=***?x=1&y=2"),
+        ("/a;v=1;token=ab#x?y", "/a;v=1;token=***#x?y"),
+        ("/a;token=ab%3Fcd?x=1&y=2", "/a;token=***&y=2"),
+        ("/a?x=1;password=a?b&y=2", "/a?x=1;password=***&y=2"),
+        ("/token=a?b&y=2", "/token=***&y=2"),
         # E-mail addresses.
         ("/u/bob@example.com/x", "/u/***/x"),
         ("/u/bob%40example.com", "/u/***"),

@@ -3,6 +3,7 @@ import hmac
 import ipaddress
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -170,6 +171,18 @@ def test_values_with_blanks_and_requests_that_are_none() -> None:
     assert record(using, request="GET /a?token=my secret HTTP/1.1")["path"] == "/a?token=***"
     assert record(using, request="GET /a?token=my secret")["request"] == "GET /a?token=***"
     assert record(using, request="token=my secret")["request"] == "token=***"
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/a.jsp;jsessionid=1F.node?id=3", "/a.jsp;jsessionid=***?id=3"),
+        ("/a.php?PHPSESSID=abc", "/a.php?PHPSESSID=***"),
+    ],
+)
+def test_sessions_of_java_and_php_are_hidden_by_default(path: str, shown: str) -> None:
+    body = record(private(profile="standard"), request=f"GET {path} HTTP/1.1")
+    assert (body["path"], body["webpage"]) == (shown, "a")
 
 
 @pytest.mark.parametrize(
@@ -527,6 +540,9 @@ addresses = st.one_of(
 ).filter(lambda host: not host.startswith("0.") and host not in {"::", "::1"})
 
 
+CASES: list[Callable[[str], str]] = [str, str.lower, str.title]
+
+
 def percent(text: str) -> str:
     return "".join(f"%{byte:02X}" for byte in text.encode())
 
@@ -550,7 +566,7 @@ def personal_lines(draw: st.DrawFn) -> tuple[bytes, str, list[str]]:
     names = st.sampled_from(["token", "Email", "pass%77ord", "user.phone", "api-key", "%2574oken"])
 
     def spelt(text: str) -> str:
-        case = draw(st.sampled_from([str, str.lower, str.title]))
+        case = draw(st.sampled_from(CASES))
         return draw(st.sampled_from([case(text), percent(case(text))]))
 
     def url(start: str, secret: str, last: str = "b=2") -> str:
