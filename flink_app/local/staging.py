@@ -95,7 +95,8 @@ def _files(inputs: Sequence[str]) -> list[str]:
 
 
 def _in_order_of_time(files: list[str]) -> list[str]:
-    if len(files) < 2 or STANDARD_INPUT in files:
+    # Standard input and pipes can be read but once.
+    if len(files) < 2 or not all(file != STANDARD_INPUT and Path(file).is_file() for file in files):
         return files
     # A file without any readable time goes last; ties keep the order given.
     return sorted(files, key=lambda file: _first_time(file) or sys.maxsize)
