@@ -12,9 +12,8 @@ from flink_app.local.dashboard.assets import whole_page
 from flink_app.local.dashboard.journal import FINISHED, RunJournal
 from flink_app.local.dashboard.runs import Run
 from flink_app.local.dashboard.snapshot import finished_snapshot
+from flink_app.local.results import REPORT_FILE
 from flink_app.local.summary import RunSummary
-
-REPORT_FILE = "report.html"
 
 
 def write_report(results: Path, journal: RunJournal, summary: RunSummary, output: Path) -> Path:

@@ -7,18 +7,22 @@ its outputs moved into place, so what lies in the output folder is always one wh
 from __future__ import annotations
 
 import fcntl
+import json
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from flink_app.local.summary import data_files
+from flink_app.sql_files import output_files
 from udfs.errors import WebLogError
 
 SUMMARY_FILE = "summary.json"
+RUN_FILE = "run.json"
+REPORT_FILE = "report.html"
+_LOG_FILE = "job.log"
 _WORK_DIRECTORY = ".work"
 _LOCK_FILE = ".lock"
-_LOG_FILE = "job.log"
 
 
 class OutputError(WebLogError):
@@ -35,10 +39,11 @@ def reserved(output: Path) -> Iterator[Path]:
     Raises:
         OutputError: It holds files that no run made, is in use, or cannot be written.
     """
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        _refuse_foreign_files(output)
-        with (output / _LOCK_FILE).open("wb") as lock:
+    with ExitStack() as stack:
+        with writing(output):
+            output.mkdir(parents=True, exist_ok=True)
+            _refuse_foreign_files(output)
+            lock = stack.enter_context((output / _LOCK_FILE).open("wb"))
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -46,9 +51,20 @@ def reserved(output: Path) -> Iterator[Path]:
             work = output / _WORK_DIRECTORY
             shutil.rmtree(work, ignore_errors=True)
             (work / "results").mkdir(parents=True)
-            yield work
+        yield work
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Tells what goes wrong in the block as what it is: a folder that cannot be written.
+
+    Raises:
+        OutputError: The disk is full, or some such thing.
+    """
+    try:
+        yield
     except OSError as error:
-        raise OutputError(f"cannot write to {output}: {error.strerror or error}") from error
+        raise OutputError(f"cannot write to {folder}: {error.strerror or error}") from error
 
 
 def publish(output: Path, work: Path, names: list[str], extras: Sequence[Path] = ()) -> None:
@@ -61,10 +77,12 @@ def publish(output: Path, work: Path, names: list[str], extras: Sequence[Path] =
             empty folder.
         extras: More files to lie beside the outputs.
     """
+    made = _made_by_runs(output)
     # The mark of a complete run goes first and comes back last.
     (output / SUMMARY_FILE).unlink(missing_ok=True)
     for entry in _visible(output):
-        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        if entry.name in made:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     for name in names:
         written = work / "results" / name
         target = output / name
@@ -80,10 +98,24 @@ def publish(output: Path, work: Path, names: list[str], extras: Sequence[Path] =
 
 
 def _refuse_foreign_files(output: Path) -> None:
-    if _visible(output) and not (output / _LOCK_FILE).exists():
+    # Where no run has been, a folder named as an output is somebody's too.
+    made = _made_by_runs(output) if (output / _LOCK_FILE).exists() else frozenset()
+    foreign = sorted(entry.name for entry in _visible(output) if entry.name not in made)
+    if foreign:
         raise OutputError(
-            f"{output} is not empty and was not made by a run: name an empty folder with --out"
+            f"{output} holds what was not made by a run ({foreign[0]}): "
+            "name an empty folder with --out"
         )
+
+
+def _made_by_runs(output: Path) -> frozenset[str]:
+    """Names of what runs put into an output folder, also of outputs that are off by now."""
+    try:
+        former = json.loads((output / SUMMARY_FILE).read_bytes())["outputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        former = ()
+    files = (SUMMARY_FILE, RUN_FILE, REPORT_FILE, _LOG_FILE)
+    return frozenset((*files, *former, *(output.name for output in output_files())))
 
 
 def _visible(output: Path) -> list[Path]:

@@ -288,8 +288,8 @@ def test_a_second_run_replaces_the_first(result: Result) -> None:
     # Two workers and the other execution mode, into the same folder: the same results.
     before = sorted(result.lines("enriched"))
     aggregates = sorted(result.lines("traffic_per_country"))
-    stale = result.output / "stale_output"
-    stale.mkdir()
+    stale = result.output / "sessions" / "part-99999.jsonl"
+    stale.touch()
     again = run_job(
         result.output, "--parallelism", "2", "--set", "weblog.job:execution.mode=thread"
     )

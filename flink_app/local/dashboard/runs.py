@@ -14,10 +14,9 @@ from flink_app.local.dashboard.journal import (
     FAILED,
     FINISHED,
     INTERRUPTED,
-    RUN_FILE,
     RUNNING,
 )
-from flink_app.local.results import SUMMARY_FILE
+from flink_app.local.results import RUN_FILE, SUMMARY_FILE
 
 NONE = "none"
 LOST = "lost"
