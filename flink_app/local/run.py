@@ -10,6 +10,7 @@ the run before in the output folder.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -40,6 +41,8 @@ SAMPLE_LOG = Path(__file__).with_name("data") / "access_log.gz"
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+# What a shell gives for a program that ended by SIGPIPE.
+EXIT_UNHEARD = 141
 
 # Outputs that the accounts of a run are made from; a local run always writes them.
 _ACCOUNTED_OUTPUTS = ("enriched", "filtered", "dead_letters", "late")
@@ -54,9 +57,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     screen = console.Console(sys.stdout)
-    if options.open and not options.kinesis:
-        return run_beside(options.out, lambda: _run_command(options, screen))
-    return _run_command(options, screen)
+    try:
+        if options.open and not options.kinesis:
+            return run_beside(options.out, lambda: _run_command(options, screen))
+        return _run_command(options, screen)
+    except BrokenPipeError:
+        # As after `| head`. Python flushes once more at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_UNHEARD
+    except OSError as error:
+        screen.error(str(error))
+        return EXIT_FAILED
 
 
 def _run_command(options: argparse.Namespace, screen: console.Console) -> int:
@@ -108,10 +119,12 @@ def run(options: argparse.Namespace, screen: console.Console) -> RunSummary:
                 f"{summary.lines_in} lines in, but {summary.accounted_for} accounted for; "
                 f"the outputs are left in {work}"
             )
-        (work / "results" / results.SUMMARY_FILE).write_text(summary.to_json(), encoding="utf-8")
         journal.finished()
-        report = write_report(work / "results", journal, summary, output)
-        results.publish(output, work, names, (report, journal.path))
+        with results.writing(output):
+            accounts = work / "results" / results.SUMMARY_FILE
+            accounts.write_text(summary.to_json(), encoding="utf-8")
+            report = write_report(work / "results", journal, summary, output)
+            results.publish(output, work, names, (report, journal.path))
     return summary
 
 

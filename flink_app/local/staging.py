@@ -15,8 +15,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, cast
 
+from flink_app.local.results import writing
 from udfs.errors import ValidationError, WebLogError
 from udfs.timestamps import read_timestamp
 
@@ -58,40 +59,43 @@ def stage(inputs: Sequence[str], directory: Path) -> StagedInput:
 
     Raises:
         InputError: An input is missing, unreadable or a broken gzip file.
+        OutputError: `directory` cannot be written.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    target = directory / "access_log.gz"
     sources = _in_order_of_time(_files(inputs))
+    target = directory / "access_log.gz"
     lines = size = 0
-    # Level 1: the file is read once and thrown away.
-    with gzip.open(target, "wb", compresslevel=1) as output:
-        for source in sources:
-            source_lines, source_bytes = _copy_lines(source, cast("BinaryIO", output))
-            lines += source_lines
-            size += source_bytes
+    with writing(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        # Level 1: the file is read once and thrown away.
+        with gzip.open(target, "wb", compresslevel=1) as output:
+            for source in sources:
+                for chunk in _chunks(source):
+                    output.write(chunk)
+                    lines += chunk.count(b"\n")
+                    size += len(chunk)
     return StagedInput(target, lines, size, tuple(sources))
 
 
 def _files(inputs: Sequence[str]) -> list[str]:
     files: list[str] = []
     for item in inputs:
-        path = Path(item)
-        if item == STANDARD_INPUT:
-            files.append(item)
-        elif path.is_dir():
-            found = sorted(
-                str(child)
-                for child in path.iterdir()
-                if child.is_file() and not child.name.startswith(".")
-            )
-            if not found:
-                raise InputError(f"no log files in folder {item}")
-            files.extend(found)
-        elif path.exists():
-            files.append(item)
-        else:
-            raise InputError(f"no such file or folder: {item}")
+        with _reading(item):
+            files += [item] if item == STANDARD_INPUT else _found(item)
     return files
+
+
+def _found(item: str) -> list[str]:
+    path = Path(item)
+    if not path.is_dir():
+        if not path.exists():
+            raise InputError(f"no such file or folder: {item}")
+        return [item]
+    found = sorted(
+        str(child) for child in path.iterdir() if child.is_file() and not child.name.startswith(".")
+    )
+    if not found:
+        raise InputError(f"no log files in folder {item}")
+    return found
 
 
 def _in_order_of_time(files: list[str]) -> list[str]:
@@ -116,30 +120,31 @@ def _first_time(file: str) -> int | None:
     return None
 
 
-def _copy_lines(file: str, output: BinaryIO) -> tuple[int, int]:
-    lines = size = 0
+def _chunks(file: str) -> Iterator[bytes]:
     last = b"\n"
     with _opened(file) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
-            output.write(chunk)
-            lines += chunk.count(b"\n")
-            size += len(chunk)
+            yield chunk
             last = chunk[-1:]
     if last != b"\n":
         # The next file must not continue this one's last line.
-        output.write(b"\n")
-        lines += 1
-    return lines, size
+        yield b"\n"
 
 
 @contextmanager
 def _opened(file: str) -> Iterator[IO[bytes]]:
-    try:
+    with _reading(file):
         if file == STANDARD_INPUT:
             yield _decompressed(sys.stdin.buffer)
         else:
             with Path(file).open("rb") as stream:
                 yield _decompressed(stream)
+
+
+@contextmanager
+def _reading(file: str) -> Iterator[None]:
+    try:
+        yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"broken gzip file {file}: {error}") from error
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import urllib.request
 import webbrowser
@@ -63,6 +64,16 @@ def test_a_work_folder_that_is_gone_is_no_error(work: Path) -> None:
     work.rmdir()
     kept.__exit__(ValueError, ValueError("late"), None)
     assert not work.exists()
+
+
+def test_names_that_are_not_utf_8_are_shown_escaped(work: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.log")
+    kept = RunJournal(work, [], None).__enter__()
+    kept.input(StagedInput(Path("x.gz"), 1, 1, (name,)))
+    kept.__exit__(ValueError, ValueError(f"cannot read {name}"), None)
+    written = read(work)
+    assert written["sources"] == ["caf\\u{dce9}.log"]
+    assert written["message"] == "cannot read caf\\u{dce9}.log"
 
 
 def test_the_file_stays_small(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from flink_app.local.staging import StagedInput, stage
+import pytest
+
+from flink_app.local.results import OutputError
+from flink_app.local.staging import InputError, StagedInput, stage
 from tests.job.running import log_line
 
 
@@ -54,3 +57,39 @@ def test_files_are_put_in_the_order_of_time(tmp_path: Path) -> None:
     later.write_text(lines_of(18, 3))
     first.write_text(lines_of(16, 3))
     assert text_of(stage([str(tmp_path)], tmp_path / "work")) == lines_of(16, 3) + lines_of(18, 3)
+
+
+def test_a_last_line_without_its_end_gets_one(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_bytes(b"a\nb")
+    staged = stage([str(log), str(log)], tmp_path / "work")
+    assert text_of(staged) == "a\nb\na\nb\n"
+    assert (staged.lines, staged.uncompressed_bytes) == (4, 8)
+
+
+def test_a_name_that_is_too_long_is_the_inputs_fault(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^cannot read x+: File name too long$"):
+        stage(["x" * 300], tmp_path / "work")
+
+
+def test_a_folder_that_cannot_be_listed_is_the_inputs_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_: Path) -> Iterator[Path]:
+        raise PermissionError(13, "Permission denied")
+
+    # Root, whom no folder is closed to, runs this test too.
+    monkeypatch.setattr(Path, "iterdir", denied)
+    with pytest.raises(InputError, match=f"^cannot read {tmp_path}: Permission denied$"):
+        stage([str(tmp_path)], tmp_path / "work")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+def test_a_full_disk_is_not_the_inputs_fault(tmp_path: Path) -> None:
+    log, work = tmp_path / "a.log", tmp_path / "work"
+    # More than any buffer takes: the disk is full while the input is being read.
+    log.write_bytes(os.urandom(3_000_000))
+    work.mkdir()
+    (work / "access_log.gz").symlink_to("/dev/full")
+    with pytest.raises(OutputError, match=f"^cannot write to {work}: No space left on device$"):
+        stage([str(log)], work)

@@ -17,10 +17,10 @@ from typing import Any, Self
 
 import orjson
 
+from flink_app.local.dashboard.text import shown
 from flink_app.local.progress import JobProgress
+from flink_app.local.results import RUN_FILE, writing
 from flink_app.local.staging import StagedInput
-
-RUN_FILE = "run.json"
 
 PREPARING = "preparing"
 RUNNING = "running"
@@ -32,6 +32,7 @@ INTERRUPTED = "interrupted"
 _SECONDS_BETWEEN_WRITES = 1.0
 _MOST_SAMPLES = 600
 _MOST_SOURCES = 20
+_TEXT_LENGTH = 1000
 
 
 class RunJournal:
@@ -78,7 +79,9 @@ class RunJournal:
         if error is None or not self.path.parent.exists():
             return
         stopped = isinstance(error, KeyboardInterrupt)
-        self._set(phase=INTERRUPTED if stopped else FAILED, message=str(error) or None)
+        self._set(
+            phase=INTERRUPTED if stopped else FAILED, message=shown(error, _TEXT_LENGTH) or None
+        )
 
     @property
     def document(self) -> dict[str, Any]:
@@ -88,7 +91,8 @@ class RunJournal:
     def input(self, staged: StagedInput) -> None:
         """Notes what the job is given."""
         self._set(
-            sources=list(staged.sources[:_MOST_SOURCES]),
+            # A file's name need not be UTF-8, JSON has to be.
+            sources=[shown(source, _TEXT_LENGTH) for source in staged.sources[:_MOST_SOURCES]],
             source_count=len(staged.sources),
             lines_total=staged.lines,
         )
@@ -128,5 +132,6 @@ class RunJournal:
     def _write(self) -> None:
         self._written = time.monotonic()
         temporary = self.path.with_suffix(".new")
-        temporary.write_bytes(orjson.dumps(self._document))
-        temporary.replace(self.path)
+        with writing(self.path.parent):
+            temporary.write_bytes(orjson.dumps(self._document))
+            temporary.replace(self.path)
