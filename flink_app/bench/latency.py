@@ -69,7 +69,10 @@ def _measure(setup: Setup, mode: str, folder: Path) -> Metrics:
         )
         with RunningJob(options, write_properties(properties, folder), YARDSTICK_MAIN) as job:
             writer = threading.Thread(
-                target=_write, args=(server, lines, setup.latency_rate, setup.latency_seconds)
+                target=_write,
+                args=(server, lines, setup.latency_rate, setup.latency_seconds),
+                # An interrupted measurement does not wait for a job that never connects.
+                daemon=True,
             )
             writer.start()
             while job.running:

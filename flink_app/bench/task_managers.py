@@ -100,10 +100,15 @@ class TaskManagers(RunningJob):
 
     def stop(self) -> None:
         """Ends every process."""
-        for signal_number in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                os.killpg(self.pid, signal_number)
-            self.wait(_STOP_SECONDS)
+        try:
+            self._end_all(signal.SIGTERM)
+        finally:
+            self._end_all(signal.SIGKILL)
+
+    def _end_all(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+        self.wait(_STOP_SECONDS)
 
     def check(self) -> None:
         """Looks at how the job ended.

@@ -15,6 +15,8 @@ from flink_app.local.progress import JobProgress, RestClient
 from udfs.errors import WebLogError
 
 _STOP_SECONDS = 10
+# A runner that is terminated, or whose terminal goes away, must not leave the JVM behind.
+_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 _SCRIPT_ENDED = "org.apache.flink.client.program.ProgramAbortException"
 
 
@@ -51,9 +53,16 @@ class RunningJob:
         self._failure: str | None = None
 
     def __enter__(self) -> Self:
-        # A terminated runner must not leave the JVM behind.
-        self._former = signal.signal(signal.SIGTERM, _interrupt)
-        self._process = self._start()
+        self._former = {number: signal.getsignal(number) for number in _ENDING_SIGNALS}
+        for number, handler in self._former.items():
+            # Ignored by whoever started the runner, as nohup does.
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, _interrupt)
+        try:
+            self._process = self._start()
+        except BaseException:
+            self._restore_handlers()
+            raise
         return self
 
     def __exit__(
@@ -62,8 +71,10 @@ class RunningJob:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        signal.signal(signal.SIGTERM, self._former)
-        self.stop()
+        try:
+            self.stop()
+        finally:
+            self._restore_handlers()
 
     @property
     def pid(self) -> int:
@@ -90,15 +101,19 @@ class RunningJob:
             return
 
     def stop(self) -> None:
-        """Ends the job and every process it started; does nothing when they have ended."""
-        if not self.running:
-            return
-        self._rest.cancel()
-        self.wait(_STOP_SECONDS)
-        for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        """Ends the job and every process it started; does nothing when they have ended.
+
+        An interrupt meanwhile, of a user who has waited long enough, ends them at once.
+        """
+        try:
+            if self.running and self._rest.cancel():
+                self.wait(_STOP_SECONDS)
             if self._process.poll() is None:
-                # The JVM, main.py and the Python workers share a process group of their own.
-                os.killpg(self._process.pid, signal_number)
+                self._signal(signal.SIGTERM)
+                self.wait(_STOP_SECONDS)
+        finally:
+            if self._process.poll() is None:
+                self._signal(signal.SIGKILL)
                 self.wait(_STOP_SECONDS)
 
     def check(self) -> None:
@@ -110,6 +125,14 @@ class RunningJob:
         status = self._process.poll()
         if status != 0:
             raise self._error(status)
+
+    def _signal(self, number: signal.Signals) -> None:
+        # The JVM, main.py and the Python workers share a process group of their own.
+        os.killpg(self.pid, number)
+
+    def _restore_handlers(self) -> None:
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
 
     def _start(self) -> Popen[bytes]:
         return cluster.start(self._options, self._properties_file, self._main)

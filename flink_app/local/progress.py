@@ -58,17 +58,22 @@ class RestClient:
             # Not up yet, or already gone: the process's end tells the outcome.
             return None
 
-    def cancel(self) -> None:
-        """Asks Flink to cancel the job; does nothing when it cannot be reached."""
+    def cancel(self) -> bool:
+        """Asks Flink to cancel the job.
+
+        Returns:
+            Whether it was asked: there need not be a job yet, or Flink any more.
+        """
         if self._job is None:
-            return
+            return False
         request = urllib.request.Request(  # noqa: S310 - loopback http only
             f"{self._base}/jobs/{self._job}?mode=cancel", method="PATCH"
         )
         try:
             urllib.request.urlopen(request, timeout=_TIMEOUT_S).close()  # noqa: S310
         except (urllib.error.URLError, TimeoutError, ConnectionError):
-            return
+            return False
+        return True
 
     def _lines_read(self, vertices: list[dict[str, Any]]) -> int | None:
         source = next((v for v in vertices if _SOURCE_PREFIX in v["name"]), None)
