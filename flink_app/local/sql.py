@@ -114,7 +114,14 @@ def _run_client(chosen: argparse.Namespace, directory: Path) -> int:
     cluster_options.log_file.parent.mkdir()
     command = _command(cluster_options, prepared, chosen.file)
     environment = cluster.environment(cluster_options, properties_file)
-    return subprocess.run(command, env=environment, check=False).returncode
+    with subprocess.Popen(command, env=environment) as client:
+        while True:
+            try:
+                return client.wait()
+            except KeyboardInterrupt:
+                # The client has heard it too, and cancels a query. Killed, it would leave the
+                # terminal without echo.
+                continue
 
 
 def _command(
