@@ -246,9 +246,10 @@ def _watch(
 
 def _metrics(watched: Watched, records: int) -> Metrics:
     first = watched.first or watched.ended
+    rate = steady_rate(watched.readings, records)
     return {
-        "records_per_s": steady_rate(watched.readings, records)
-        or records / (watched.ended - watched.started),
+        # Not of the whole time instead: that is mostly start-up where a job is so short.
+        **({} if rate is None else {"records_per_s": rate}),
         "startup_s": first - watched.started,
         "total_s": watched.ended - watched.started,
         **cpu_per_record(watched.cpu, records),

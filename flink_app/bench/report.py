@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from flink_app.bench.figures import FIGURES
 from flink_app.bench.machine import Machine
 from flink_app.bench.setup import Setup
-from flink_app.bench.targets import Verdict, verdicts
+from flink_app.bench.targets import RATE, Verdict, verdicts, without_verdict
 
 SCHEMA = "weblog.bench/1"
-_RATE = "records_per_s"
+# What every job has, even if it was too short for a rate.
+_TOTAL = "total_s"
 _WIDTH = 46
 
 
@@ -54,7 +55,7 @@ class Run:
                 name: {
                     "title": _TITLES.get(name, name),
                     "rounds": rounds,
-                    "median": {key: _spread(rounds, key).median for key in _common(rounds)},
+                    "median": {key: _spread(rounds, key).median for key in _keys(rounds)},
                 }
                 for name, rounds in self.results.items()
             },
@@ -72,6 +73,7 @@ class Run:
                 }
                 for verdict in verdicts(self.results)
             ],
+            "no_verdict": [target.title for target in without_verdict(self.results)],
         }
         return json.dumps(document, indent=2) + "\n"
 
@@ -87,7 +89,11 @@ class Run:
             f"{read.bytes / max(read.records, 1):.0f} bytes each, sha256 {read.sha256[:16]}; "
             f"rounds: {self.rounds}; median (min..max)"
         )
-        rates = {name: rounds for name, rounds in self.results.items() if _RATE in rounds[0]}
+        rates = {
+            name: rounds
+            for name, rounds in self.results.items()
+            if {RATE, _TOTAL}.intersection(_keys(rounds))
+        }
         if rates:
             yield ""
             yield f"{'Records/s, steady state':{_WIDTH}}{'records/s':>30}{'us':>7}  more"
@@ -101,6 +107,8 @@ class Run:
             yield ""
             yield f"{'Targets':{_WIDTH + 16}}{'measured':>30}{'target':>14}"
             yield from map(_verdict_line, found)
+        for target in without_verdict(self.results):
+            yield f"no verdict: {target.title}: a job was too short for a steady state"
         for name, reason in self.skipped.items():
             yield f"skipped: {name}: {reason}"
         for name, reason in self.failures.items():
@@ -132,13 +140,13 @@ class _Spread:
 
 
 def _spread(rounds: Sequence[Mapping[str, float]], key: str) -> _Spread:
-    values = [one[key] for one in rounds]
+    values = [one[key] for one in rounds if key in one]
     return _Spread(statistics.median(values), min(values), max(values))
 
 
-def _common(rounds: Sequence[Mapping[str, float]]) -> list[str]:
-    """The names of the values that all rounds have."""
-    return [key for key in rounds[0] if all(key in one for one in rounds)]
+def _keys(rounds: Sequence[Mapping[str, float]]) -> list[str]:
+    """The names of the values; a round may be too short for some of them."""
+    return list(dict.fromkeys(key for one in rounds for key in one))
 
 
 def _number(value: float) -> str:
@@ -151,19 +159,22 @@ def _readable(key: str) -> str:
 
 
 def _rate_line(name: str, rounds: Sequence[Mapping[str, float]]) -> str:
-    rate = _spread(rounds, _RATE)
     more = ", ".join(
         f"{_readable(key)} {_number(_spread(rounds, key).median)}"
-        for key in _common(rounds)
-        if key != _RATE
+        for key in _keys(rounds)
+        if key != RATE
     )
-    return f"{_TITLES.get(name, name):{_WIDTH}}{rate:>30}{1e6 / rate.median:7.1f}  {more}"
+    title = f"{_TITLES.get(name, name):{_WIDTH}}"
+    if RATE not in _keys(rounds):
+        return f"{title}{'too short to tell':>30}{'':7}  {more}"
+    rate = _spread(rounds, RATE)
+    return f"{title}{rate:>30}{1e6 / rate.median:7.1f}  {more}"
 
 
 def _value_lines(name: str, rounds: Sequence[Mapping[str, float]]) -> Iterator[str]:
     yield ""
     yield _TITLES.get(name, name)
-    for key in _common(rounds):
+    for key in _keys(rounds):
         yield f"  {_readable(key):{_WIDTH - 2}}{_spread(rounds, key):>30}"
 
 

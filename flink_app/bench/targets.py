@@ -18,8 +18,9 @@ type Rounds = Sequence[Mapping[str, float]]
 """One figure's values, round by round."""
 type Results = Mapping[str, Rounds]
 """All figures' rounds by the figure's name."""
-type Round = Mapping[str, Mapping[str, float]]
-"""The values of one round by the figure's name."""
+
+RATE = "records_per_s"
+"""The value that most targets are made of; a job too short for a steady state has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +30,20 @@ class Target:
     Attributes:
         title: What is asked for.
         needs: The figures it is made of.
-        value: Gives the number of one round.
+        value: Gives the number of one round from those of the figures.
         limit: The number that it must reach, or must not exceed.
         unit: Of the number: `x` for a ratio.
         at_most: Whether the limit is the largest allowed.
+        of: The figures' value that it is made of.
     """
 
     title: str
     needs: tuple[str, ...]
-    value: Callable[[Round], float]
+    value: Callable[..., float]
     limit: float
     unit: str = "x"
     at_most: bool = False
+    of: str = RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,38 +71,44 @@ def verdicts(results: Results) -> list[Verdict]:
     """
     found = []
     for target in TARGETS:
-        if not all(results.get(name) for name in target.needs):
-            continue
-        count = min(len(results[name]) for name in target.needs)
         values = [
-            target.value({name: results[name][number] for name in target.needs})
-            for number in range(count)
+            target.value(*(one[target.of] for one in round_))
+            for round_ in _rounds(target, results)
+            if all(target.of in one for one in round_)
         ]
-        found.append(Verdict(target, statistics.median(values), min(values), max(values)))
+        if values:
+            found.append(Verdict(target, statistics.median(values), min(values), max(values)))
     return found
 
 
-def _rate(name: str) -> Callable[[Round], float]:
-    return lambda round_: round_[name]["records_per_s"]
+def without_verdict(results: Results) -> list[Target]:
+    """The targets whose figures are all there, but in no round with the value that it takes."""
+    judged = [verdict.target for verdict in verdicts(results)]
+    return [one for one in TARGETS if _rounds(one, results) and one not in judged]
+
+
+def _rounds(target: Target, results: Results) -> list[Sequence[Mapping[str, float]]]:
+    return list(zip(*(results.get(name, ()) for name in target.needs), strict=False))
+
+
+def _same(number: float) -> float:
+    return number
 
 
 def _ratio(title: str, over: str, under: str, limit: float) -> Target:
-    return Target(
-        title, (over, under), lambda round_: _rate(over)(round_) / _rate(under)(round_), limit
-    )
+    return Target(title, (over, under), lambda first, second: first / second, limit)
 
 
 def _value(title: str, figure: str, name: str, limit: float, unit: str) -> Target:
-    return Target(title, (figure,), lambda round_: round_[figure][name], limit, unit, at_most=True)
+    return Target(title, (figure,), _same, limit, unit, at_most=True, of=name)
 
 
 _LOOP2 = "loop.core2"
 
 
 def _share_of_parts(title: str, job: str, identity: str) -> Target:
-    def value(round_: Round) -> float:
-        allowed = 1 / (1 / _rate(identity)(round_) + 1 / _rate(_LOOP2)(round_))
-        return _rate(job)(round_) / allowed
+    def value(whole: float, border: float, core: float) -> float:
+        return whole * (1 / border + 1 / core)
 
     return Target(title, (job, identity, _LOOP2), value, 0.75)
 
@@ -118,7 +127,7 @@ TARGETS: tuple[Target, ...] = (
             Target(
                 f"core, warm, in one process ({log} log)",
                 (f"core.whole.{log}",),
-                _rate(f"core.whole.{log}"),
+                _same,
                 100_000,
                 "records/s",
             ),
@@ -182,17 +191,19 @@ TARGETS: tuple[Target, ...] = (
     Target(
         "look-ups of 200 ms, usual mix of hosts, one subtask",
         ("lookups",),
-        lambda round_: round_["lookups"][LOOKUP_CAPACITY],
+        _same,
         LOOKUP_RATE,
         "records/s",
+        of=LOOKUP_CAPACITY,
     ),
     # A bundle comes each second: one that takes longer makes the next wait.
     _value("their longest bundle at 500 records/s", "lookups", LOOKUP_LONGEST, 1000, "ms"),
     Target(
         "Lambda, 1000 records, caches empty, against 30 s",
         ("lambda",),
-        lambda round_: round_["lambda"][DESIGN_FACTOR],
+        _same,
         10,
+        of=DESIGN_FACTOR,
     ),
     _value("latency, process, p99", "latency.process", "p99_ms", 1500, "ms"),
     _value("latency, thread, p99", "latency.thread", "p99_ms", 300, "ms"),

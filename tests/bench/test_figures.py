@@ -39,7 +39,8 @@ def test_slow_lookups(setup_file: Path) -> None:
 @pytest.mark.slow
 def test_the_naive_job_in_task_managers_of_their_own(setup_file: Path) -> None:
     values = measure_in_own_process("yardstick.naive.thread.managers", setup_file)
-    assert values["records_per_s"] > 0
+    # Four hundred lines are through before there is a steady state.
+    assert "records_per_s" not in values
     assert 0 < values["startup_s"] <= values["total_s"]
 
 
