@@ -12,9 +12,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 
 from flink_app.bench.city_database import FULL_DEPTH
 from flink_app.bench.figures import FIGURES, Figure, chosen
@@ -36,6 +38,8 @@ _SEED = 7
 _RECORDS, _ROUNDS, _LATENCY_S = 3_000_000, 2, 20.0
 _QUICK_RECORDS, _QUICK_ROUNDS, _QUICK_LATENCY_S, _QUICK_DEPTH = 60_000, 1, 5.0, 16
 _DEPTH = FULL_DEPTH
+# Longer than the stopping of a job takes at most.
+_END_S = 30.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     description, _, _ = (__doc__ or "").partition("\n")
     parser = argparse.ArgumentParser(prog="./build.sh bench", description=description)
-    parser.add_argument("--quick", action="store_true", help="small sizes, one round: a try")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="small sizes, one round: a try; jobs are too short for a steady state, so they get "
+        "start-up and total times but no rate",
+    )
     parser.add_argument("--list", action="store_true", help="name the figures and end")
     parser.add_argument(
         "--figures", default="", metavar="A,B", help="these alone; core, job.*.process, ..."
@@ -95,17 +104,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> Run:
     figures = _figures(options.figures)
-    records = options.records or (_QUICK_RECORDS if options.quick else _RECORDS)
-    rounds = options.rounds or (_QUICK_ROUNDS if options.quick else _ROUNDS)
-    memory_records = options.memory_records or records
-    for name, value in (("records", records), ("rounds", rounds), ("memory-records", records)):
-        if value < 1:
-            raise ConfigurationError(f"--{name}", None, str(value), "at least 1")
+    records = _number(options, "records", _QUICK_RECORDS if options.quick else _RECORDS)
+    rounds = _number(options, "rounds", _QUICK_ROUNDS if options.quick else _ROUNDS)
+    memory_records = _number(options, "memory-records", records)
+    out = options.out or _RESULTS / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
+    if out.is_dir():
+        raise ConfigurationError("--out", None, str(out), "a file, not a folder")
+    with _writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=out.parent.resolve(), prefix=".work-"))
     machine = describe_machine()
     print("\n".join(machine_lines(machine)))
-    out = options.out or _RESULTS / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=out.parent.resolve(), prefix=".work-"))
     try:
         print(f"making the input: {records:,} records", flush=True)
         setup = prepare(
@@ -123,11 +132,30 @@ def _run(options: argparse.Namespace) -> Run:
         _measure_all(run, figures, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    out.write_text(run.to_json(), encoding="utf-8")
+    # The table first: what took hours is seen even if the file cannot be written.
     print()
-    print(run.to_text(), end="")
+    print(run.to_text(), end="", flush=True)
+    with _writing(out):
+        out.write_text(run.to_json(), encoding="utf-8")
     print(f"\n{out}")
     return run
+
+
+def _number(options: argparse.Namespace, name: str, default: int) -> int:
+    given = getattr(options, name.replace("-", "_"))
+    value: int = default if given is None else given
+    if value < 1:
+        raise ConfigurationError(f"--{name}", None, str(value), "at least 1")
+    return value
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigurationError("--out", None, str(out), f"a file to write ({reason})") from error
 
 
 def _figures(names: str) -> list[Figure]:
@@ -176,18 +204,38 @@ def measure_in_own_process(name: str, setup_file: Path) -> dict[str, float]:
         SkippedError: What it needs is not there.
         WebLogError: It failed; the message is the last line that it printed.
     """
-    ended = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-m", "flink_app.bench.one", name, str(setup_file)],
         cwd=PROJECT_DIRECTORY,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-    )
-    if ended.returncode:
-        reason = ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"]
-        raise (SkippedError if ended.returncode == EXIT_SKIPPED else WebLogError)(reason[-1])
-    values: dict[str, float] = json.loads(ended.stdout.strip().splitlines()[-1])
+    ) as measuring:
+        try:
+            printed, errors = measuring.communicate()
+        except KeyboardInterrupt:
+            _let_end(measuring)
+            raise
+    if measuring.returncode:
+        reason = errors.strip().splitlines() or [f"exit status {measuring.returncode}"]
+        skipped = measuring.returncode == EXIT_SKIPPED
+        raise (SkippedError if skipped else WebLogError)(reason[-1])
+    values: dict[str, float] = json.loads(printed.strip().splitlines()[-1])
     return values
+
+
+def _let_end(measuring: subprocess.Popen[str]) -> None:
+    # It has heard Ctrl-C too and stops its job, which is in a process group of its own: killed
+    # meanwhile, it would leave that behind.
+    deadline = monotonic() + _END_S
+    while True:
+        try:
+            measuring.communicate(timeout=max(0.0, deadline - monotonic()))
+        except KeyboardInterrupt:
+            continue
+        except subprocess.TimeoutExpired:
+            measuring.kill()
+        return
 
 
 if __name__ == "__main__":

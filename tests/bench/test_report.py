@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +18,14 @@ from flink_app.bench import __main__ as bench
 from flink_app.bench import kinesis
 from flink_app.bench.__main__ import EXIT_BAD_INPUT, main
 from flink_app.bench.figures import FIGURES, chosen
-from flink_app.bench.jobs import Reading, steady_rate
+from flink_app.bench.jobs import Reading, Watched, _metrics, steady_rate
 from flink_app.bench.machine import Machine
 from flink_app.bench.report import Run
 from flink_app.bench.setup import Setup
 from flink_app.bench.skipped import SkippedError
-from flink_app.bench.targets import TARGETS, verdicts
+from flink_app.bench.targets import TARGETS, verdicts, without_verdict
+from tests.interrupts import hearing_interrupts
+from tests.job.running import ROOT
 from udfs.errors import ConfigurationError
 
 MACHINE = Machine("A processor", 2, 8.0, "Linux", "3.12.1", "openjdk 17", "2.2.0", load=0.1)
@@ -74,6 +82,46 @@ def test_targets_without_their_figures_are_left_out() -> None:
     assert verdicts({"loop.core2": _rounds(1)}) == []
 
 
+SHORT = [{"startup_s": 9.0, "total_s": 10.0}]
+
+
+def test_a_job_too_short_for_a_rate_has_no_verdict() -> None:
+    results = {"job.full.process": SHORT, "job.enrich.process.files": _rounds(50_000)}
+    assert verdicts(results) == []
+    (target,) = without_verdict(results)
+    assert target.needs == ("job.full.process", "job.enrich.process.files")
+
+
+def test_a_verdict_is_made_of_the_rounds_that_have_a_rate() -> None:
+    results = {
+        "job.full.process": [*SHORT, *_rounds(40_000)],
+        "job.enrich.process.files": _rounds(10_000, 50_000),
+    }
+    (verdict,) = verdicts(results)
+    assert verdict.median == pytest.approx(0.8)
+    assert without_verdict(results) == []
+
+
+def test_the_rate_is_of_the_steady_state_or_not_given() -> None:
+    watched = Watched(started=0.0, first=8.0, ended=10.0)
+    watched.readings = [Reading(8.0, 10), Reading(9.0, 60)]
+    assert _metrics(watched, 100) == {"startup_s": 8.0, "total_s": 10.0}
+    watched.readings += [Reading(9.0 + second / 10, 60 + second) for second in range(1, 9)]
+    assert _metrics(watched, 100)["records_per_s"] == pytest.approx(10)
+
+
+def test_the_report_says_what_was_too_short(setup: Setup) -> None:
+    run = Run(MACHINE, setup, rounds=1)
+    run.results = {"job.full.process": SHORT, "job.enrich.process.files": SHORT}
+    text = run.to_text()
+    assert re.search("all outputs to files, process +too short to tell .*total .s. 10", text)
+    assert "no verdict: all outputs / enrichment only, both to files, process: a job was" in text
+    document = json.loads(run.to_json())
+    assert document["targets"] == []
+    assert document["no_verdict"] == ["all outputs / enrichment only, both to files, process"]
+    assert document["figures"]["job.full.process"]["median"] == SHORT[0]
+
+
 def test_every_target_is_made_of_figures_that_there_are() -> None:
     names = {figure.name for figure in FIGURES}
     assert len(names) == len(FIGURES)
@@ -95,6 +143,89 @@ def test_an_unknown_figure_is_one_clear_line(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err == (
         "error: --figures = 'speed': expected names that --list shows\n"
     )
+
+
+@pytest.mark.parametrize("name", ["records", "rounds", "memory-records"])
+def test_none_at_all_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--figures", "loop", f"--{name}", "0"]) == EXIT_BAD_INPUT
+    assert capsys.readouterr().err == f"error: --{name} = '0': expected at least 1\n"
+
+
+def test_a_folder_as_the_file_is_refused_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--figures", "loop", "--out", str(tmp_path)]) == EXIT_BAD_INPUT
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    assert f"--out = '{tmp_path}'" in printed.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_table_is_shown_even_if_the_file_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "results.json"
+
+    def measure(_: str, __: Path) -> dict[str, float]:
+        # What lies there now cannot be written over.
+        out.mkdir(exist_ok=True)
+        return {"records_per_s": 1234.0}
+
+    monkeypatch.setattr(bench, "measure_in_own_process", measure)
+    arguments = ["--quick", "--records", "100", "--figures", "loop.core", "--out", str(out)]
+    assert main(arguments) == EXIT_BAD_INPUT
+    printed = capsys.readouterr()
+    assert "1,234 (1,234..1,234)" in printed.out
+    assert printed.err.startswith(f"error: --out = '{out}': expected a file to write")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["results.json"]
+
+
+FIGURE = """#!{python}
+import signal, sys, time
+from pathlib import Path
+def stop(*_):
+    print("stopping", file=sys.stderr)
+    time.sleep(1)  # as the stopping of a job takes its time
+    Path("stopped").touch()
+    sys.exit(130)
+signal.signal(signal.SIGINT, stop)
+Path("measuring").touch()
+while True:
+    time.sleep(0.1)
+"""
+MEASURE = """
+import sys
+from pathlib import Path
+from flink_app.bench import __main__ as bench
+bench.PROJECT_DIRECTORY = Path()
+sys.executable = str(Path("figure").resolve())
+bench.measure_in_own_process("job", Path("setup.json"))
+"""
+
+
+def test_an_interrupted_figure_may_stop_its_job(tmp_path: Path) -> None:
+    figure = tmp_path / "figure"
+    figure.write_text(FIGURE.format(python=sys.executable))
+    figure.chmod(0o755)
+    with (
+        hearing_interrupts(),
+        subprocess.Popen(
+            [sys.executable, "-c", MEASURE],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as measuring,
+    ):
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "measuring").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        # As a terminal sends it: to both.
+        os.killpg(measuring.pid, signal.SIGINT)
+        _, errors = measuring.communicate(timeout=60)
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert (tmp_path / "stopped").exists()
 
 
 def test_the_report_shows_medians_spread_verdicts_and_failures(setup: Setup) -> None:
