@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 from flink_app.local.dashboard.runs import find_run
 from flink_app.local.dashboard.server import Server, serving
 from flink_app.local.dashboard.snapshot import finished_snapshot
+from flink_app.local.geoip_countries import country_names
 from flink_app.local.report import render
 from tests.dashboard.conftest import Watched
 from tests.dashboard.support import (
@@ -246,6 +247,36 @@ class TestLive:
         expect(opened.locator("summary")).to_contain_text("2 lines")
         expect(opened).to_have_attribute("open", "")
         expect(live.locator('details[data-reason="parse/a"]')).not_to_have_attribute("open", "")
+        expect(opened.locator("summary")).to_be_focused()
+
+    def test_a_table_stays_focused_and_where_it_was_scrolled(
+        self, results: Path, live: Page
+    ) -> None:
+        names = sorted(country_names().values())[:60]
+        rows = [country(1, name, 5) for name in names]
+        write_rows(results, "traffic_per_country", rows, IN_PROGRESS)
+        table = live.locator("#countries .scroll")
+        expect(table.locator("tbody tr")).to_have_count(60)
+        table.focus()
+        table.evaluate("(box) => { box.scrollTop = 300 }")
+        # The last becomes the first, and one is added.
+        more = [country(2, names[-1], 7), country(2, None, 1)]
+        write_rows(results, "traffic_per_country", more, IN_PROGRESS)
+        expect(table.locator("tbody tr")).to_have_count(61)
+        expect(table.locator("tbody tr").first).to_have_text(f"{names[-1]}12120 B")
+        expect(table).to_be_focused()
+        assert table.evaluate("(box) => box.scrollTop") == 300
+
+    def test_reasons_that_change_places_keep_what_the_reader_opened(
+        self, results: Path, live: Page
+    ) -> None:
+        opened = live.locator('details[data-reason="parse/b"]')
+        opened.locator("summary").focus()
+        live.keyboard.press("Enter")
+        write_rows(results, "dead_letters", [letter("b"), letter("0")], IN_PROGRESS)
+        expect(live.locator("#letters summary")).to_have_count(3)
+        expect(live.locator("#letters details").first).to_have_attribute("data-reason", "parse/b")
+        expect(opened).to_have_attribute("open", "")
         expect(opened.locator("summary")).to_be_focused()
 
     def test_updates_can_be_paused(self, results: Path, live: Page) -> None:

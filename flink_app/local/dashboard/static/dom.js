@@ -21,16 +21,25 @@
   const svg = (tag, attributes, ...children) =>
     fill(document.createElementNS(SVG, tag), attributes, children);
 
-  /** Replaces what a node holds, unless it would be the same. */
+  /**
+   * Makes what a node holds equal to the children. Elements that stay what they are are kept:
+   * what the reader has focused, scrolled or selected there stays as it is too.
+   */
   const replace = (node, ...children) => {
-    const fresh = document.createElement("div");
-    fresh.append(...children.flat().filter((child) => child !== null && child !== undefined));
-    const same =
-      node.childNodes.length === fresh.childNodes.length &&
-      [...fresh.childNodes].every((child, index) => child.isEqualNode(node.childNodes[index]));
-    if (!same) node.replaceChildren(...fresh.childNodes);
-    return !same;
+    const fresh = children.flat().filter((child) => child !== null && child !== undefined);
+    fresh.forEach((child, index) => {
+      const former = node.childNodes[index];
+      if (!former) node.append(child);
+      else if (!former.isEqualNode(child)) {
+        if (sameTag(former, child)) replace(former, ...child.childNodes);
+        else former.replaceWith(child);
+      }
+    });
+    while (node.childNodes.length > fresh.length) node.lastChild.remove();
   };
+
+  const sameTag = (one, other) =>
+    one.nodeType === Node.ELEMENT_NODE && one.cloneNode(false).isEqualNode(other.cloneNode(false));
 
   const setText = (node, text) => {
     if (node.textContent !== text) node.textContent = text;

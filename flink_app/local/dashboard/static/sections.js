@@ -250,7 +250,7 @@
     const focused = place.contains(document.activeElement)
       ? document.activeElement.closest("details")?.dataset.reason : null;
     const first = place.querySelector("details") === null;
-    const changed = replace(place, rows.map((row, index) => {
+    replace(place, rows.map((row, index) => {
       const details = element("details", { class: "letter", "data-reason": row.reason },
         element("summary", null,
           element("bdi", { class: "reason" }, row.reason),
@@ -264,7 +264,8 @@
       if (open.has(row.reason) || (first && index === 0)) details.setAttribute("open", "");
       return details;
     }), others ? element("p", { class: "hint" }, `${format.plural(others, "line", "lines")} more for other reasons.`) : null);
-    if (changed && focused !== null) {
+    // Where reasons have changed places.
+    if (focused !== null && !place.contains(document.activeElement)) {
       [...place.querySelectorAll("details")].find((one) => one.dataset.reason === focused)
         ?.querySelector("summary").focus();
     }
