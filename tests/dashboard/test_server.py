@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -147,3 +150,34 @@ def test_a_wrong_port_is_refused(port: str, capsys: pytest.CaptureFixture[str]) 
 
 def test_it_listens_on_the_loopback_address_alone(server: Server) -> None:
     assert server.server_address[0] == "127.0.0.1"
+
+
+def test_a_tab_that_is_closed_amid_an_answer_is_no_news(
+    server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handled = threading.Event()
+    handle_error = Server.handle_error
+
+    def noted(self: Server, request: socket.socket, address: object) -> None:
+        handle_error(self, request, address)
+        handled.set()
+
+    monkeypatch.setattr(Server, "handle_error", noted)
+    with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
+        # Closing resets the connection.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall(b"GET / HTTP/1.1\r\n")
+    assert handled.wait(10)
+    assert capsys.readouterr().err == ""
+
+
+def test_other_errors_of_a_request_are_told(
+    server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: int | None) -> bytes:
+        raise ValueError("a fault of ours")
+
+    monkeypatch.setattr(server.snapshots, "latest", broken)
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask(server, "/snapshot.json")
+    assert "a fault of ours" in capsys.readouterr().err

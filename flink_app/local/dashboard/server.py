@@ -9,6 +9,7 @@ rebinding.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import webbrowser
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socket import socket
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
@@ -124,6 +126,11 @@ class Server(ThreadingHTTPServer):
         self.hosts = frozenset(f"{name}:{self.server_port}" for name in (ADDRESS, "localhost")) | (
             frozenset({ADDRESS, "localhost"}) if self.server_port == 80 else frozenset()
         )
+
+    def handle_error(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
+        """Says nothing of a tab that was closed amid an answer: the terminal belongs to the run."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:
