@@ -48,16 +48,13 @@ class Totals:
         for column, number in enumerate(numbers):
             sums[column] += number
 
-    def largest(self, count: int) -> tuple[list[tuple[Key, list[int]]], list[int], int]:
-        """The largest keys with their sums, the sum of all others, and how many those are.
-
-        The last is the number of keys still known; with `others` there were more.
-        """
+    def largest(self, count: int) -> tuple[list[tuple[Key, list[int]]], list[int]]:
+        """The largest keys with their sums, and the sum of all others."""
         ranked = self._ranked()
         rest = list(self.others)
         for _, sums in ranked[count:]:
             rest = [a + b for a, b in zip(rest, sums, strict=True)]
-        return ranked[:count], rest, max(0, len(ranked) - count)
+        return ranked[:count], rest
 
     def total(self) -> list[int]:
         """The sum of everything that was added."""
@@ -65,9 +62,6 @@ class Totals:
         for sums in self._sums.values():
             result = [a + b for a, b in zip(result, sums, strict=True)]
         return result
-
-    def __len__(self) -> int:
-        return len(self._sums)
 
     def _ranked(self) -> list[tuple[Key, list[int]]]:
         return sorted(

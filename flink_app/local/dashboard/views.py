@@ -46,29 +46,20 @@ class Overview:
     def __init__(self) -> None:
         self._time = TimeTotals(len(_OVERVIEW))
         self._totals = dict.fromkeys(_OVERVIEW, 0)
-        self._first: str | None = None
-        self._last: str | None = None
 
     def add(self, row: Row) -> None:
         """Takes a window."""
-        start, end = row["window_start"], row["window_end"]
-        begin = _seconds(start)
+        begin = _seconds(row["window_start"])
         numbers = [row[name] for name in _OVERVIEW]
-        self._time.add(begin, _seconds(end) - begin, numbers)
+        self._time.add(begin, _seconds(row["window_end"]) - begin, numbers)
         for name, number in zip(_OVERVIEW, numbers, strict=True):
             self._totals[name] += number
-        if self._first is None or start < self._first:
-            self._first = start
-        if self._last is None or end > self._last:
-            self._last = end
 
     def document(self) -> dict[str, Any]:
         """Totals, and a series of at most 120 steps."""
         series = self._time.series(_STEPS_SHOWN)
         return {
             "totals": self._totals,
-            "first": self._first,
-            "last": self._last,
             "step": series.step,
             "starts": series.starts,
             "outside": series.outside,
@@ -88,9 +79,8 @@ class PageErrors:
 
     def document(self) -> dict[str, Any]:
         """The pages with most errors, and what the others have together."""
-        pages, rest, more = self._pages.largest(_PAGES_SHOWN)
-        shown_pages = [(page, sums) for page, sums in pages if sums[1] + sums[2]]
-        requests, client, server = self._pages.total()
+        pages, rest = self._pages.largest(_PAGES_SHOWN)
+        _, client, server = self._pages.total()
         return {
             "rows": [
                 {
@@ -99,13 +89,11 @@ class PageErrors:
                     "client_errors": sums[1],
                     "server_errors": sums[2],
                 }
-                for page, sums in shown_pages
+                for page, sums in pages
+                if sums[1] + sums[2]
             ],
             "errors": client + server,
-            "requests": requests,
             "errors_of_others": rest[1] + rest[2],
-            "cut": bool(rest[1] + rest[2]),
-            "known": len(shown_pages) + more,
         }
 
 
@@ -122,7 +110,7 @@ class Countries:
 
     def document(self) -> dict[str, Any]:
         """All countries; the world has fewer than are kept."""
-        countries, _, _ = self._countries.largest(300)
+        countries, _ = self._countries.largest(300)
         return {
             "rows": [
                 {
@@ -186,7 +174,7 @@ class DeadLetters:
 
     def document(self) -> dict[str, Any]:
         """Reasons, most frequent first."""
-        reasons, rest, _ = self._counts.largest(_REASONS_KEPT)
+        reasons, rest = self._counts.largest(_REASONS_KEPT)
         return {
             "count": self._counts.total()[0],
             "others": rest[0],
@@ -209,7 +197,7 @@ class Filtered:
 
     def document(self) -> dict[str, Any]:
         """Reasons, most frequent first."""
-        reasons, rest, _ = self._counts.largest(_REASONS_KEPT)
+        reasons, rest = self._counts.largest(_REASONS_KEPT)
         return {
             "count": self._counts.total()[0],
             "others": rest[0],
@@ -255,13 +243,13 @@ class Alerts:
 
 
 def _named(totals: Totals) -> dict[str, Any]:
-    largest, rest, more = totals.largest(_NAMES_SHOWN)
+    largest, rest = totals.largest(_NAMES_SHOWN)
     return {
         "rows": [
             {"name": _name(name), "requests": sums[0], "bytes_sent": sums[1]}
             for name, sums in largest
         ],
-        "others": {"requests": rest[0], "bytes_sent": rest[1], "names": more},
+        "others": {"requests": rest[0], "bytes_sent": rest[1]},
     }
 
 
