@@ -13,6 +13,9 @@ from flink_app.settings_reference import tables
 from tests.job.running import ROOT, run_job
 
 README = (ROOT / "README.md").read_text("utf-8")
+SAMPLE_RUN = README.partition("<!-- run -->\n```text\n")[2].partition("```\n")[0]
+# What is another every time.
+CHANGING = ("days ago", "with start-up")
 QUERIES = re.findall(r"```sql\n(.*?)```\n```text\n(.*?)```\n", README, re.DOTALL)
 
 
@@ -28,10 +31,17 @@ def test_named_files_exist(path: str) -> None:
 
 @pytest.mark.minicluster
 @pytest.mark.slow
-def test_queries_give_the_results_shown(tmp_path: Path) -> None:
+def test_the_sample_run_and_the_queries_give_the_results_shown(tmp_path: Path) -> None:
     assert len(QUERIES) == 3
     results = run_job(tmp_path / "out")
     assert results.status == 0, results.errors
+    printed = iter(results.printed.replace(f"{ROOT}/", "").splitlines())
+    shown = [line for line in SAMPLE_RUN.splitlines() if not line.endswith(CHANGING)]
+    assert len(shown) > 15
+    for line in shown:
+        # It is shortened, so lines between these may be left out.
+        assert line in printed, line
+
     script = tmp_path / "queries.sql"
     script.write_text("".join(query for query, _ in QUERIES))
     command = [sys.executable, "-m", "flink_app.local.sql", "--out", str(results.output)]
