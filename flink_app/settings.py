@@ -77,8 +77,8 @@ class WindowSettings(Group, name="weblog.windows"):
     idle_timeout: timedelta = setting(
         "idle.timeout",
         duration("1 s", "1 h"),
-        # Longer than a throttled shard is retried (35 s): what a subtask has held back is late
-        # when it comes back from silence.
+        # Longer than a throttled shard is retried (35 s): lines of a subtask that comes back
+        # from silence may be behind the windows.
         "1 min",
         "Silence after which a subtask no longer holds back the windows.",
     )

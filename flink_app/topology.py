@@ -1,7 +1,7 @@
 """The job as named steps: source, enrichment, event time, outputs.
 
-    raw_log -> enrich() -> outcomes -> timed_outcomes  -> records (enriched, filtered, ...)
-                                    -> shared_outcomes -> late, windowed aggregates, alerts
+    raw_log -> enrich() -> outcomes -> timed_outcomes -> records (enriched, late, ...)
+                                                      -> windowed aggregates, alerts
 
 Everything ends in one statement set, so the source is read once and each record crosses
 into Python once, however many outputs there are.
@@ -36,7 +36,6 @@ def build(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
     _declare(t_env, "source.sql", {"source": options(settings.source.options())})
     _declare(t_env, "outcomes.sql", parameters)
     _assign_event_time(t_env, settings)
-    _share_watermark(t_env)
     _declare(t_env, "events.sql", parameters)
     statement_set = t_env.create_statement_set()
     for output in planned_outputs(settings):
@@ -85,51 +84,25 @@ def _assign_event_time(t_env: StreamTableEnvironment, settings: JobSettings) -> 
     there. It also pins the plan above it: whatever the outputs ask for, the planner
     cannot push it down and split the one enrichment into several.
 
-    The watermark follows progress_time, not event_time: a line with a wrong date has its
-    own event_time, but does not move the stream's progress (udfs/progress.py).
-    """
-    delay = interval(settings.windows.out_of_orderness)
-    _declare_stream(t_env, "timed_outcomes", "outcomes", f"progress_time - {delay}")
-
-
-def _share_watermark(t_env: StreamTableEnvironment) -> None:
-    """Registers `shared_outcomes`: the same rows, dealt out to all subtasks.
-
-    So each subtask has the watermark of all, and no window is ahead of the one that a line
-    is judged by. By its own alone a subtask that comes back from silence would call old
-    lines timely, and the windows, gone on with the others, would drop them unseen.
-    """
-    _declare_stream(
-        t_env, "shared_outcomes", "timed_outcomes", "SOURCE_WATERMARK()", rebalance=True
-    )
-
-
-def _declare_stream(
-    t_env: StreamTableEnvironment,
-    name: str,
-    source: str,
-    watermark: str,
-    *,
-    rebalance: bool = False,
-) -> None:
-    """Registers a view of a view's rows, sent through a DataStream, with a watermark.
-
     The trip is made by way of Java: Python's `to_data_stream` would turn each row, long JSON
     included, into objects of Flink's external types and back. Flink's internal rows (RowData)
     pass unchanged, which saves about a tenth of the JVM's time.
+
+    The watermark follows progress_time, not event_time: a line with a wrong date has its
+    own event_time, but does not move the stream's progress (udfs/progress.py).
     """
-    columns = t_env.from_path("outcomes").get_resolved_schema()
+    outcomes = t_env.from_path("outcomes")
+    delay = interval(settings.windows.out_of_orderness)
     schema = (
         Schema.new_builder()
-        .from_resolved_schema(columns)
-        .watermark("event_time", watermark)
+        .from_resolved_schema(outcomes.get_resolved_schema())
+        .watermark("event_time", f"progress_time - {delay}")
         .build()
     )
     internal = get_gateway().jvm.java.lang.Class.forName("org.apache.flink.table.data.RowData")
-    row = columns._j_resolved_schema.toPhysicalRowDataType().bridgedTo(internal)  # noqa: SLF001
-    table, java = t_env.from_path(source)._j_table, t_env._j_tenv  # noqa: SLF001
-    stream = java.toDataStream(table, row)
-    java.createTemporaryView(name, stream.rebalance() if rebalance else stream, schema._j_schema)  # noqa: SLF001
+    table, java = outcomes._j_table, t_env._j_tenv  # noqa: SLF001
+    row = table.getResolvedSchema().toPhysicalRowDataType().bridgedTo(internal)
+    java.createTemporaryView("timed_outcomes", java.toDataStream(table, row), schema._j_schema)  # noqa: SLF001
 
 
 def _add_output(

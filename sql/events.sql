@@ -1,23 +1,23 @@
--- Views over `timed_outcomes`: the rows of `outcomes` once event_time is a rowtime
--- attribute with its watermark; and over `shared_outcomes`: the same rows dealt out to all
--- subtasks, with the watermark of all (flink_app/topology.py).
+-- Views over `timed_outcomes`: the rows of `outcomes` once event_time is a
+-- rowtime attribute with its watermark (flink_app/topology.py).
 
 CREATE TEMPORARY VIEW enriched_events AS
 SELECT * FROM timed_outcomes WHERE kind = 'E';
 
 -- Late: the smallest window of the event had closed before the event came. It is
 -- decided here, once, so that every window query sees the same events and what
--- they leave out is in `late_events`: no window is ahead of the watermark that this
--- compares with, so the windows themselves drop nothing unseen.
+-- they leave out is in `late_events`: the windows themselves drop nothing unseen.
+-- (Downstream of a shuffle the watermark is the slowest subtask's, never ahead of
+-- the one that this view compares with.)
 CREATE TEMPORARY VIEW late_events AS
-SELECT * FROM shared_outcomes
-WHERE kind = 'E' AND window_last_instant <= CURRENT_WATERMARK(event_time);
+SELECT * FROM enriched_events
+WHERE window_last_instant <= CURRENT_WATERMARK(event_time);
 
 -- Lines of every kind, for what is measured against all lines that came in. An attempt to
 -- break in is told by its issues.
 CREATE TEMPORARY VIEW timely_outcomes AS
 SELECT *, POSITION(${probe_prefix} IN issues) > 0 AS is_probe
-FROM shared_outcomes
+FROM timed_outcomes
 WHERE CURRENT_WATERMARK(event_time) IS NULL
    OR window_last_instant > CURRENT_WATERMARK(event_time);
 

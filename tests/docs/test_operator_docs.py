@@ -117,7 +117,7 @@ def test_the_drawing_is_of_the_code() -> None:
         name
         for file in SQL_DIRECTORY.rglob("*.sql")
         for name in re.findall(r"CREATE TEMPORARY (?:VIEW|TABLE) (\w+)", file.read_text("utf-8"))
-    } | {"timed_outcomes", "shared_outcomes"}  # made in flink_app/topology.py
+    } | {"timed_outcomes"}  # made in flink_app/topology.py
     drawn = set(re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", drawing))
     assert drawn <= declared, drawn - declared
     assert {"raw_log", "outcomes", "timed_outcomes", "timely_events", "late_events"} <= {

@@ -51,8 +51,7 @@ def test_one_source_and_one_python_operator_in_the_job(
     operators = plans["operators"]
     assert len([one for one in operators if "raw_log" in one]) == 1, operators
     assert len([one for one in operators if "Python" in one]) == 1, operators
-    # Of the records' outputs, and before the rows are dealt out for all others.
-    assert len([one for one in operators if "WatermarkAssigner" in one]) == 2, operators
+    assert len([one for one in operators if "WatermarkAssigner" in one]) == 1, operators
     # So it is the whole job that was looked at.
     outputs = JobSettings.load(properties).outputs.values()
     writers = [one for one in operators if "StreamingFileWriter" in one]
@@ -75,8 +74,7 @@ def test_an_event_is_split_once_for_all_columns(plans: dict[str, Any]) -> None:
 
 def test_all_outputs_share_one_scan(plans: dict[str, Any]) -> None:
     plan = plans["outputs"]
-    scans = re.findall(r"TableSourceScan\(table=\[\[\w+, \w+, (\w+)", plan)
-    assert sorted(scans) == ["shared_outcomes", "timed_outcomes"]
+    assert plan.count("TableSourceScan(") == 1
     assert "enrich(" not in plan
 
 
