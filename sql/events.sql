@@ -7,8 +7,10 @@ SELECT * FROM timed_outcomes WHERE kind = 'E';
 -- Late: the smallest window of the event had closed before the event came. It is
 -- decided here, once, so that every window query sees the same events and what
 -- they leave out is in `late_events`: the windows themselves drop nothing unseen.
--- (Downstream of a shuffle the watermark is the slowest subtask's, never ahead of
--- the one that this view compares with.)
+-- (Downstream of a shuffle the watermark is the slowest subtask's, so not ahead of the one
+-- that this view compares with. The exception is a subtask that comes back from silence, see
+-- docs/limits.md. To deal rows out to all subtasks first is no help: when all were silent, one
+-- that gets rows may itself count as silent yet.)
 CREATE TEMPORARY VIEW late_events AS
 SELECT * FROM enriched_events
 WHERE window_last_instant <= CURRENT_WATERMARK(event_time);
