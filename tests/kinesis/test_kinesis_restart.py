@@ -60,6 +60,8 @@ def test_a_killed_job_loses_nothing_and_its_duplicates_share_an_event_id(
     start = partial(started, properties=properties, jar=connector_jar, environment=ENVIRONMENT)
     try:
         with start(tmp_path / "first") as first:
+            # Not before it is up: on a busy machine all lines would be there by then.
+            first.wait_until(lambda: first.checkpoints() != [], "the first checkpoint")
             feeding.start()
             first.wait_until(lambda: written() > LINES // 10, "a tenth of the lines")
             before = len(first.checkpoints()) and first.checkpoints()[-1]
