@@ -124,8 +124,12 @@ class ReferenceFile:
         self.reloads = 0
 
     @classmethod
-    def open(cls, settings: ReferenceSettings) -> Self | None:
+    def open(cls, settings: ReferenceSettings, code: Path = _CODE_DIRECTORY) -> Self | None:
         """The file that the settings name, or None.
+
+        Args:
+            settings: what to open.
+            code: the folder of the code, from where a relative path is meant.
 
         Raises:
             ConfigurationError: it cannot be used.
@@ -134,7 +138,7 @@ class ReferenceFile:
             return None
         seconds = settings.check_interval.total_seconds()
         try:
-            return cls(_CODE_DIRECTORY / settings.file, settings.key, seconds)
+            return cls(code / settings.file, settings.key, seconds)
         except ReferenceFileError as error:
             expected = f"a readable CSV or JSON file ({error.problem})"
             raise settings.error("file", str(settings.file), expected) from error

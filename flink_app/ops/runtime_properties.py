@@ -14,7 +14,7 @@ from flink_app.settings import JobSettings
 from flink_app.sinks import SINK_GROUP_PREFIX
 from udfs.errors import ConfigurationError
 from udfs.privacy import rules_of
-from udfs.reference import ReferenceFile, ReferenceFileError, ReferenceSettings
+from udfs.reference import ReferenceFile, ReferenceSettings
 from udfs.settings import CoreSettings, GeoIpSettings
 
 _SOURCE_GROUP = "weblog.source"
@@ -115,11 +115,8 @@ def _check_reference(settings: ReferenceSettings, archive: zipfile.ZipFile) -> N
             "a path in the zip, such as data/pages.csv (./build.sh package --reference FILE)",
         )
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            ReferenceFile(Path(archive.extract(_entry(file), folder)), settings.key, 0)
-        except ReferenceFileError as error:
-            expected = f"a readable CSV or JSON file ({error.problem})"
-            raise settings.error("file", str(file), expected) from error
+        archive.extract(_entry(file), folder)
+        ReferenceFile.open(settings, Path(folder) / APPLICATION_DIRECTORY)
 
 
 def _entry(path: Path) -> str:
