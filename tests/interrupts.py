@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from tests.job.running import ROOT
 
 
 @contextmanager
@@ -18,3 +24,28 @@ def hearing_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, former)
+
+
+@contextmanager
+def in_a_terminal(program: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A Python program that runs in a folder and leads a group of processes, as in a terminal.
+
+    It hears SIGINT. When the block fails, the group is killed.
+    """
+    with (
+        hearing_interrupts(),
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            yield process
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -24,8 +23,7 @@ from flink_app.bench.report import Run
 from flink_app.bench.setup import Setup
 from flink_app.bench.skipped import SkippedError
 from flink_app.bench.targets import TARGETS, verdicts, without_verdict
-from tests.interrupts import hearing_interrupts
-from tests.job.running import ROOT
+from tests.interrupts import in_a_terminal
 from udfs.errors import ConfigurationError
 
 MACHINE = Machine("A processor", 2, 8.0, "Linux", "3.12.1", "openjdk 17", "2.2.0", load=0.1)
@@ -207,17 +205,7 @@ def test_an_interrupted_figure_may_stop_its_job(tmp_path: Path) -> None:
     figure = tmp_path / "figure"
     figure.write_text(FIGURE.format(python=sys.executable))
     figure.chmod(0o755)
-    with (
-        hearing_interrupts(),
-        subprocess.Popen(
-            [sys.executable, "-c", MEASURE],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as measuring,
-    ):
+    with in_a_terminal(MEASURE, tmp_path) as measuring:
         deadline = time.monotonic() + 60
         while not (tmp_path / "measuring").exists() and time.monotonic() < deadline:
             time.sleep(0.02)

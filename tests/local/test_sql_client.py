@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.interrupts import hearing_interrupts
-from tests.job.running import ROOT
+from tests.interrupts import in_a_terminal
 
 TIME_LIMIT_SECONDS = 60
 STATUS = 7
@@ -39,26 +36,11 @@ sys.exit(sql.main([]))
 
 def test_the_command_waits_for_a_client_that_is_interrupted(tmp_path: Path) -> None:
     (tmp_path / "client.py").write_text(CLIENT)
-    with (
-        hearing_interrupts(),
-        subprocess.Popen(
-            [sys.executable, "-c", COMMAND],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as command,
-    ):
+    with in_a_terminal(COMMAND, tmp_path) as command:
         assert command.stdout is not None
-        try:
-            for expected in ("ready", "cancelled 1"):
-                assert command.stdout.readline() == f"{expected}\n"
-                # As a terminal sends it: to all that run in it.
-                os.killpg(command.pid, signal.SIGINT)
-            _, errors = command.communicate(timeout=TIME_LIMIT_SECONDS)
-            assert (command.returncode, errors) == (STATUS, "")
-        except BaseException:
-            os.killpg(command.pid, signal.SIGKILL)
-            raise
+        for expected in ("ready", "cancelled 1"):
+            assert command.stdout.readline() == f"{expected}\n"
+            # As a terminal sends it: to all that run in it.
+            os.killpg(command.pid, signal.SIGINT)
+        _, errors = command.communicate(timeout=TIME_LIMIT_SECONDS)
+        assert (command.returncode, errors) == (STATUS, "")
