@@ -214,10 +214,10 @@ def text_list(*, lower: bool = False) -> Parser[tuple[str, ...]]:
     return Parser(read, "a comma-separated list")
 
 
-def pattern_list(regex: str, expectation: str) -> Parser[tuple[str, ...]]:
+def pattern_list(regex: str, expectation: str, *, lower: bool = False) -> Parser[tuple[str, ...]]:
     """Comma-separated texts that each match a regular expression as a whole."""
     compiled = re.compile(regex)
-    split = text_list()
+    split = text_list(lower=lower)
 
     def read(given: str) -> tuple[str, ...]:
         items = split.read(given)

@@ -36,6 +36,16 @@ type DeadLetterChoice = Literal["profile", "raw", "masked", "omitted"]
 _STATUSES = pattern_list(
     "[1-5][0-9][0-9]|[1-5]xx", "a comma-separated list of statuses such as 404 or 5xx"
 )
+# What no path and no host can match would be without effect, and nobody would notice.
+_PATHS = pattern_list("/[^?#]*", "a comma-separated list of paths such as /a/b, without a query")
+_PATH_PATTERNS = pattern_list(
+    r"[/*?\[].*", "a comma-separated list of patterns that begin with /, *, ? or ["
+)
+_HOSTS = pattern_list(
+    r"[^\s.:/?#@*\[\]]+(?:\.[^\s.:/?#@*\[\]]+)*|[0-9a-f.]*(?::[0-9a-f.]*){2,}",
+    "a comma-separated list of host names such as example.com",
+    lower=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,7 @@ class SiteSettings(Group, name="weblog.site"):
 
     internal_hosts: tuple[str, ...] = setting(
         "internal.hosts",
-        text_list(lower=True),
+        _HOSTS,
         "",
         "A referrer on one of these hosts, or below it, is internal.",
     )
@@ -135,7 +145,7 @@ class FilterSettings(Group, name="weblog.filters"):
 
     debug_path_prefixes: tuple[str, ...] = setting(
         "debug.path.prefixes",
-        text_list(),
+        _PATHS,
         "",
         "Requests of these paths and below them are debug traffic (debug_path).",
     )
@@ -171,14 +181,14 @@ class FilterSettings(Group, name="weblog.filters"):
     )
     include_paths: tuple[str, ...] = setting(
         "include.paths",
-        text_list(),
+        _PATH_PATTERNS,
         "",
         "Only paths that match one of these patterns (*, ?, [...]) are kept; empty: all "
         "(path_not_included).",
     )
     exclude_paths: tuple[str, ...] = setting(
         "exclude.paths",
-        text_list(),
+        _PATH_PATTERNS,
         "",
         "Paths that match one of these patterns are left out (path_excluded).",
     )

@@ -119,6 +119,10 @@ def test_bad_settings_are_told() -> None:
         ("exclude.statuses", "6xx"),
         ("include.statuses", "20"),
         ("exclude.bots", "1"),
+        ("debug.path.prefixes", "/debug, debug"),
+        ("debug.path.prefixes", "/a?debug=1"),
+        ("include.paths", "shop/*"),
+        ("exclude.paths", "https://example.com/a"),
     ]:
         with pytest.raises(ConfigurationError):
             enricher({"weblog.filters": {key: value}})

@@ -27,7 +27,7 @@ def test_each_group_is_read() -> None:
             "weblog.time": {"future.tolerance": "1 h"},
             "weblog.geoip": {"database.path": "city.mmdb", "cache.size": "5"},
             "weblog.useragent": {"cache.size": "6"},
-            "weblog.site": {"internal.hosts": "Example.com, example.org"},
+            "weblog.site": {"internal.hosts": "Example.com, localhost, 192.0.2.1, ::1"},
             "weblog.pipeline": {"stage": "basic"},
             "weblog.filters": {"debug.agents": "Probe, x", "exclude.statuses": "404, 5xx"},
             "weblog.privacy": {"profile": "strict", "agent": "keep"},
@@ -42,7 +42,7 @@ def test_each_group_is_read() -> None:
     assert loaded.geoip.database_path == Path("city.mmdb")
     assert loaded.geoip.cache_size == 5
     assert loaded.useragent.cache_size == 6
-    assert loaded.site.internal_hosts == ("example.com", "example.org")
+    assert loaded.site.internal_hosts == ("example.com", "localhost", "192.0.2.1", "::1")
     assert loaded.pipeline.stage == "basic"
     assert loaded.filters.debug_agents == ("probe", "x")
     assert loaded.filters.exclude_statuses == ("404", "5xx")
@@ -61,6 +61,9 @@ def test_each_group_is_read() -> None:
         ("weblog.time", "future.tolerance", "-1 s"),
         ("weblog.geoip", "database.max.age.days", "0"),
         ("weblog.useragent", "cache.size", "lots"),
+        ("weblog.site", "internal.hosts", "https://example.com"),
+        ("weblog.site", "internal.hosts", "example.com:8080"),
+        ("weblog.site", "internal.hosts", "*.example.com"),
         ("weblog.pipeline", "stage", "both"),
         ("weblog.filters", "exclude.statuses", "404;500"),
         ("weblog.privacy", "profile", "paranoid"),
