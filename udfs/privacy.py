@@ -77,13 +77,17 @@ PROFILES = {
 
 
 def rules_of(privacy: PrivacySettings, letters: DeadLetterSettings) -> Rules:
-    """The profile's rules with the settings that override it."""
+    """The profile's rules with the settings that override it.
+
+    Raises:
+        ConfigurationError: dead letters are to be masked and nothing is hidden.
+    """
     profile = PROFILES[privacy.profile]
 
     def chosen(setting: str, preset: str) -> Action:
         return cast("Action", preset if setting == "profile" else setting)
 
-    return Rules(
+    rules = Rules(
         client=chosen(privacy.client_address, profile.client),
         user=chosen(privacy.auth_user, profile.user),
         referer=chosen(privacy.referer, profile.referer),
@@ -92,6 +96,11 @@ def rules_of(privacy: PrivacySettings, letters: DeadLetterSettings) -> Rules:
         emails=chosen(privacy.emails, profile.emails),
         dead_letters=cast("LetterForm", chosen(letters.privacy, profile.dead_letters)),
     )
+    if rules.dead_letters == "masked" and not rules.hides_anything:
+        # Their lines would be called masked and show everything.
+        expected = "raw or omitted where weblog.privacy hides nothing"
+        raise letters.error("privacy", letters.privacy, expected)
+    return rules
 
 
 class Privacy:

@@ -395,6 +395,15 @@ def test_raw_and_omitted_letters() -> None:
     assert omitted["raw_privacy"] == "omitted"
 
 
+def test_letters_cannot_be_masked_where_nothing_is_hidden() -> None:
+    with pytest.raises(ConfigurationError, match="expected raw or omitted") as caught:
+        enricher({"weblog.deadletters": {"privacy": "masked"}})
+    assert (caught.value.group, caught.value.key) == ("weblog.deadletters", "privacy")
+    hiding = {"weblog.deadletters": {"privacy": "masked"}, "weblog.privacy": {"emails": "mask"}}
+    line = combined(timestamp=FUTURE, request="GET /bob@example.com HTTP/1.1")
+    assert '"GET /*** HTTP/1.1"' in json.loads(dead(enricher(hiding), line).json)["raw"]
+
+
 @pytest.mark.parametrize(
     ("line", "shown"),
     [
