@@ -24,6 +24,9 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.
 
 SALT = b"sixteen bytes or more"
 
+KPL_MAGIC = b"\xf3\x89\x9a\xc2"
+"""How a record begins that is one dead letter as a whole. Hypothesis finds it in the code."""
+
 LOG_HEAD = [
     "timestamp",
     "level",

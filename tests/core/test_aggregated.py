@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from tests.core.support import combined, dead, enriched, enricher
+from tests.core.support import KPL_MAGIC, combined, dead, enriched, enricher
 
 
 def varint(number: int) -> bytes:
@@ -28,7 +28,7 @@ def aggregated(*lines: str) -> bytes:
     body = member(1, b"a") + b"".join(
         member(3, b"\x08\x00" + member(3, line.encode())) for line in lines
     )
-    return b"\xf3\x89\x9a\xc2" + body + hashlib.md5(body).digest()  # noqa: S324 - the format's
+    return KPL_MAGIC + body + hashlib.md5(body).digest()  # noqa: S324 - the format's
 
 
 # Longer than a hundred bytes and a last one with breaks around it: a piece of the record between
