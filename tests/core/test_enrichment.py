@@ -19,8 +19,9 @@ from tests.core.support import (
 )
 from udfs.enrichment import Enricher, event_id
 from udfs.errors import ConfigurationError, DatabaseError
+from udfs.geo import GeoLocation
 from udfs.outcomes import DeadLettered, Enriched, Filtered
-from udfs.record import FIELDS
+from udfs.record import FIELDS, client_part
 from udfs.settings import CoreSettings
 
 CONTRACT = [
@@ -132,6 +133,12 @@ def test_a_place_without_a_city_has_a_country() -> None:
     record = body(enriched(GEO, combined(host="2001:218::1")))
     assert (record["city"], record["country"], record["country_code"]) == (None, "Japan", "JP")
     assert record["location"] == {"lat": 35.68536, "lon": 139.75309}
+
+
+@pytest.mark.parametrize(("latitude", "longitude"), [(51.5, None), (None, -0.1)])
+def test_half_a_location_is_none(latitude: float | None, longitude: float | None) -> None:
+    part = client_part("h", GeoLocation("London", None, None, latitude, longitude), ())
+    assert part.json_place == '"city":"London","country":null,"location":null,'
 
 
 def test_private_addresses_are_flagged_without_a_database() -> None:
@@ -410,3 +417,10 @@ def test_no_record_exceeds_what_a_sink_takes(stage: str) -> None:
             assert (outcome.letter.stage, outcome.letter.reason) == ("sink", "record_too_large")
     # Only the worst of all is too large, and it is so with all three texts.
     assert kinds == [DeadLettered if stage == "all" else Enriched, *[Enriched] * 4]
+
+
+def test_the_size_of_a_record_is_counted_in_bytes() -> None:
+    wide = enricher({"weblog.parser": {"max.line.bytes": "1048576"}})
+    # 400,000 bytes, each three times in the record.
+    line = combined(request=f"GET /{'é' * 200_000} HTTP/1.1")
+    assert dead(wide, line).letter.reason == "record_too_large"

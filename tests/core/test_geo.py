@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from flink_app.local import geoip_format
+from flink_app.local.geoip_format import encode_array, encode_map, encode_text
 from tests.core.support import CITY_DATABASE, DATA
 from udfs.errors import DatabaseError
 from udfs.geo import GeoDatabase, GeoLocation, is_reserved
@@ -167,6 +169,32 @@ def test_a_name_that_is_not_utf8_is_an_error_and_not_a_miss(tmp_path: Path) -> N
     database = GeoDatabase.open(damaged)
     try:
         with pytest.raises(DatabaseError, match="corrupt"):
+            database.lookup("81.2.69.142")
+        assert database.lookup("1.2.3.4") is None
+    finally:
+        database.close()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        encode_text("Paris"),
+        encode_array([]),
+        encode_map([(encode_text("city"), encode_text("Paris"))]),
+        encode_map([(encode_text("city"), encode_map([(encode_text("names"), encode_array([]))]))]),
+    ],
+    ids=["text", "list", "text for a map", "list for a map"],
+)
+def test_a_record_of_another_schema_is_an_error_and_not_a_miss(
+    tmp_path: Path, record: bytes
+) -> None:
+    path = tmp_path / "other.mmdb"
+    network = int(ipaddress.ip_address("81.2.69.0")), 120, 0
+    metadata = geoip_format.Metadata("Other-City", "made up", 1_761_646_530)
+    geoip_format.write(path, geoip_format.grow_tree([network]), record, metadata)
+    database = GeoDatabase.open(path)
+    try:
+        with pytest.raises(DatabaseError, match="not of the City schema"):
             database.lookup("81.2.69.142")
         assert database.lookup("1.2.3.4") is None
     finally:

@@ -46,6 +46,8 @@ def test_a_new_file_is_taken_and_what_was_kept_of_the_old_forgotten(
 ) -> None:
     assert (city(core, IN_TEST), city(core, IN_DEMO)) == ("London", None)
     assert not core.reload_geo()
+    before = core.geo
+    assert before is not None
 
     replace(file, DEMO_DATABASE.read_bytes())
     assert core.reload_geo()
@@ -53,6 +55,8 @@ def test_a_new_file_is_taken_and_what_was_kept_of_the_old_forgotten(
     assert (city(core, IN_TEST), city(core, IN_DEMO)) == (None, "Moscow")
     assert core.geo is not None
     assert "demo" in core.geo.database_type
+    # The old one is closed, or each would stay in memory.
+    assert before.lookup(IN_TEST) is None
     assert not core.reload_geo()
 
 

@@ -72,6 +72,8 @@ MASKER = TextMasker(NAMES, lambda _: MASK, lambda _: MASK)
         ("/a;token=ab%3Fcd?x=1&y=2", "/a;token=***&y=2"),
         ("/a?x=1;password=a?b&y=2", "/a?x=1;password=***&y=2"),
         ("/token=a?b&y=2", "/token=***&y=2"),
+        # One that holds what would be hidden by itself.
+        ("/a?token=x/bob@example.com/secret&y=2", "/a?token=***&y=2"),
         # E-mail addresses.
         ("/u/bob@example.com/x", "/u/***/x"),
         ("/u/bob%40example.com", "/u/***"),
@@ -176,10 +178,13 @@ def test_no_named_value_is_left(
         ("203.0.113.9", "/a?ip=203%2E0%2e113.9", "/a?ip=***"),
         ("203.0.113.9", "http://dsl-203-0-113-9.example.net/", "http://dsl-***.example.net/"),
         ("203.0.113.9", "9.113.0.203.in-addr.arpa", "***.in-addr.arpa"),
+        ("203.0.113.9", "http://9-113-0-203.example.net/", "http://***.example.net/"),
         ("203.0.113.9", "/a/203.0.113.8", "/a/203.0.113.8"),
         ("2001:db8::9", "/a?ip=2001:DB8:0:0::9", "/a?ip=***"),
         ("2001:db8::9", "http://[2001:0db8::9]:80/", "http://[***]:80/"),
         ("2001:db8::9", "/a?ip=2001%3Adb8%3A%3A9", "/a?ip=***"),
+        ("2001:db8::9", "/a?ip=2001:0db8::9:80", "/a?ip=***"),
+        ("2001:db8::9", "/for:2001:0db8::9", "/for***"),
         ("::ffff:203.0.113.9", "/a?ip=203.0.113.9", "/a?ip=***"),
         ("fe80::1%eth0", "/a?ip=fe80::1", "/a?ip=***"),
         ("Dsl1.Example.net", "/a?h=dsl1.example.NET", "/a?h=***"),

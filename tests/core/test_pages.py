@@ -184,6 +184,20 @@ def test_what_is_too_long_for_a_site_is_not_kept(referrer: str, site: str | None
     assert _kept_site.cache_info() != kept
 
 
+@pytest.mark.parametrize(
+    ("site", "kind"),
+    [
+        ("shop.example.co.uk", "internal"),
+        ("a.b.shop.example.co.uk", "internal"),
+        ("xshop.example.co.uk", "other"),
+        ("example.co.uk", "other"),
+    ],
+)
+def test_an_internal_host_may_have_many_labels(site: str, kind: str) -> None:
+    internal = frozenset({"shop.example.co.uk"})
+    assert describe_referrer(f"http://{site}/", internal).type == kind
+
+
 def test_without_internal_hosts_nothing_is_internal() -> None:
     assert describe_referrer("http://example.com/", frozenset()).type == "other"
 

@@ -97,6 +97,8 @@ def test_hashed_clients() -> None:
     assert first == digest[:32]
     assert record(hashing, host="2001:DB8:0::1")["host"] == first
     assert record(hashing, host="2001:db8::2")["host"] != first
+    name = record(hashing, host="DSL-7.example.net")["host"]
+    assert record(hashing, host="dsl-7.Example.net")["host"] == name != first
     other = enricher({"weblog.privacy": {"client.address": "hash"}}, salt=b"another salt of bytes")
     assert record(other, host="2001:db8::1")["host"] not in {first, "2001:db8::1"}
 
@@ -127,6 +129,12 @@ def test_a_client_is_hidden_wherever_the_line_repeats_it() -> None:
     assert body["webpage"] == "***"
     assert body["referer"] == "http://dsl-***.example.net/"
     assert body["agent"] == "probe from ***"
+
+
+@pytest.mark.parametrize("field", ["request", "referer", "agent"])
+def test_it_is_enough_that_one_field_repeats_the_client(field: str) -> None:
+    body = record(private(client_address="drop"), **{field: "to 81.2.69.142 and on"})
+    assert body[field] == "to *** and on"
 
 
 def test_addresses_of_others_and_versions_stay() -> None:
@@ -231,6 +239,13 @@ def test_whole_fields(action: str, referer: str | None, agent: str | None) -> No
     assert (absent["referer"], absent["agent"]) == ("-", "-")
 
 
+def test_versions_of_the_system_are_cut_with_those_of_the_agent() -> None:
+    agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_1_2 like Mac OS X) Version/17.1 Safari/604.1"
+    for action, version in (("keep", "17.1.2"), ("truncate", "17"), ("drop", "17")):
+        body = record(private(agent=action, emails="mask"), agent=agent)
+        assert (body["os"], body["os_version"]) == ("iOS", version)
+
+
 def test_hashed_fields() -> None:
     body = record(private(referer="hash", agent="hash"))
     assert len(body["referer"]) == len(body["agent"]) == 32
@@ -244,6 +259,12 @@ def test_a_crawlers_contact_stays_and_a_persons_address_does_not() -> None:
     assert record(strict, agent=person)["agent"] == FIREFOX.replace("rv:128.0", "***").replace(
         ".0", ""
     )
+
+
+def test_an_address_in_place_of_a_browsers_name_is_hidden_in_both_places() -> None:
+    agent = "bob@example.com/1.0 CFNetwork/1240.0.4 Darwin/20.6.0"
+    body = record(private(emails="mask"), agent=agent)
+    assert (body["agent"], body["browser"]) == (agent.replace("bob@example.com", "***"), "***")
 
 
 def test_contacts_of_crawlers_in_the_sample_all_stay() -> None:
@@ -287,6 +308,16 @@ def test_a_user_may_be_named_like_what_every_request_holds(
     assert f'"{shown}"' in failed["raw"]
 
 
+def test_the_name_that_identd_gives_is_hidden_as_well() -> None:
+    line = combined(request="GET /~alice/ HTTP/1.1").replace(" - - [", " alice - [")
+    shown = combined(request="GET /~***/ HTTP/1.1")
+    body = json.loads(enriched(private(auth_user="drop"), line).json)
+    assert body["request"] == json.loads(enriched(enricher(), shown).json)["request"]
+    late = "28/Oct/2025:10:15:30 +0000", FUTURE
+    failed = letter(line.replace(*late))
+    assert failed["raw"] == shown.replace(*late).replace("81.2.69.142", "81.2.69.0")
+
+
 @pytest.mark.parametrize("request_line", ["Alice /x HTTP/1.1", "GET /x HTTP/alice", "alice", "GET"])
 def test_a_user_is_hidden_in_requests_of_another_form(request_line: str) -> None:
     body = record(private(auth_user="drop"), user="alice", request=request_line)
@@ -314,6 +345,7 @@ def test_hiding_anything_needs_a_salt(settings: dict[str, str], salt: bytes | No
         enricher({"weblog.privacy": settings}, salt)
     assert caught.value.key == "salt.variable"
     assert "xxx" not in str(caught.value)
+    enriched(enricher({"weblog.privacy": settings}, b"x" * MINIMUM_SALT_BYTES), combined())
 
 
 def test_the_missing_secret_is_named() -> None:

@@ -165,6 +165,16 @@ def test_good_lines_go_on_from_where_the_clock_has_come_to() -> None:
     assert failing(stream, clock, lines=20, seconds=20)[-1] == 105_000 + 19_000
 
 
+def test_steps_that_the_clock_has_passed_do_not_move_it_back() -> None:
+    clock = Clock()
+    stream = StreamProgress(60, clock=clock)
+    for time in (5_000, 5_000, 5_000, 9_000, 9_000):
+        stream.observe(time)
+    failing(stream, clock, lines=100, seconds=100)
+    # The third of the steps that confirm each other.
+    assert stream.observe(200_000) == 104_000
+
+
 def test_without_any_time_half_a_minute_of_failures_makes_it_a_live_stream() -> None:
     clock = Clock()
     stream = StreamProgress(60, clock=clock)

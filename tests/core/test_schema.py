@@ -226,15 +226,16 @@ def test_the_check_of_user_agents_is_the_schemas(agent: UserAgent) -> None:
 class OddDatabase(GeoDatabase):
     """A database whose records are not what they should be."""
 
-    def __init__(self) -> None:
-        pass
+    def __init__(self, latitude: float) -> None:
+        self._latitude = latitude
 
     def lookup(self, host: str) -> GeoLocation | None:
-        return GeoLocation("London", "United Kingdom", "GB", 1000.0, 0.0)
+        return GeoLocation("London", "United Kingdom", "GB", self._latitude, 0.0)
 
 
-def test_a_violation_is_a_dead_letter() -> None:
-    using = Enricher(CoreSettings.load({}), OddDatabase(), lambda: NOW)
+@pytest.mark.parametrize("latitude", [1000.0, float("nan"), True])
+def test_a_violation_is_a_dead_letter(latitude: float) -> None:
+    using = Enricher(CoreSettings.load({}), OddDatabase(latitude), lambda: NOW)
     for _ in range(2):
         (outcome,) = using.process(combined().encode())
         assert isinstance(outcome, DeadLettered)

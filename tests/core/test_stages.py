@@ -176,6 +176,22 @@ def test_the_basic_record_hides_what_the_second_stage_does_not_need() -> None:
     assert "81.2.69.142" not in enriched(STAGES["strict"].advanced, text).json
 
 
+def first_stage(group: str, **settings: str) -> Enricher:
+    properties = {key.replace("_", "."): value for key, value in settings.items()}
+    return enricher({"weblog.pipeline": {"stage": "basic"}, group: properties})
+
+
+def test_the_first_stage_reads_user_agents_where_it_must() -> None:
+    without_bots = first_stage("weblog.filters", exclude_bots="true")
+    assert filtered(without_bots, combined(agent=BOT)).reason == "bot"
+    enriched(without_bots, combined())
+    # A crawler's contact stays, a person's address does not.
+    masking = first_stage("weblog.privacy", emails="mask")
+    agents = [f"{agent} bob@example.com" for agent in (BOT, FIREFOX)]
+    shown = [json.loads(enriched(masking, combined(agent=one)).json)["agent"] for one in agents]
+    assert shown == [agents[0], f"{FIREFOX} ***"]
+
+
 def test_the_second_stage_masks_what_the_first_did_not() -> None:
     line = combined(request="GET /bob@example.com?token=s3cret HTTP/1.1")
     text = enriched(STAGES["default"].basic, line).json
@@ -206,6 +222,7 @@ GOOD = json.loads(basic().json)
         ({"request": 5}, "parse", "not_a_basic_record"),
         ({"response": "999"}, "parse", "not_a_basic_record"),
         ({"bytes": 12}, "parse", "not_a_basic_record"),
+        ({"bytes": "9" * 19}, "parse", "not_a_basic_record"),
         ({"agent": ["x"]}, "parse", "not_a_basic_record"),
         ({"quality": None}, "parse", "not_a_basic_record"),
         ({"quality": {"issues": ["unheard_of"]}}, "parse", "not_a_basic_record"),

@@ -63,6 +63,13 @@ TRAVERSAL, SQL, SHELL, XSS = PROBES
         ("/a?q=<svg/onload=alert(1)>", XSS),
         ("/a?u=javascript:alert(1)", XSS),
         (r"/a?q=\x3cscript\x3e", XSS),
+        # Of ordinary characters alone.
+        ("/a?f=c:/boot.ini", TRAVERSAL),
+        ("/a?id=1+into+outfile+x", SQL),
+        ("/a?q=xp_cmdshell", SQL),
+        ("/a?x=1&&id", SHELL),
+        ("/a?x=/dev/tcp/192.0.2.1/80", SHELL),
+        ("/a?x=curl+http://h/x", SHELL),
     ],
 )
 def test_probes_are_flagged_and_never_dropped(target: str, code: str) -> None:

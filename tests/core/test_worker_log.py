@@ -124,6 +124,7 @@ def test_chores_run_when_they_are_due() -> None:
     assert upkeep.due == float("inf")
     upkeep.add(60, lambda: done.append("log"), now=100)
     upkeep.add(25, lambda: done.append("look"), now=100)
+    upkeep.add(950, lambda: done.append("rest"), now=100)
     assert upkeep.due == 125
     upkeep.run(130)
     assert done == ["look"]

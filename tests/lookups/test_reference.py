@@ -44,6 +44,11 @@ def test_csv(file: Path) -> None:
     assert len(data) == 2
 
 
+def test_csv_as_spreadsheets_write_it(file: Path) -> None:
+    file.write_text(CSV, encoding="utf-8-sig", newline="\r\n")
+    assert ReferenceFile(file, "webpage", 10).get("index") == '{"owner":"web","campaign":""}'
+
+
 @pytest.mark.parametrize(
     "document",
     [
