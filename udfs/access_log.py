@@ -101,7 +101,8 @@ def _problem(line: str, any_result: re.Pattern[str]) -> ValidationError:
         status = LogLine._make(match.groups()).status
         if re.fullmatch(_STATUS, status) is None:
             return ValidationError("parse", "bad_status", "the status is not a number 100 to 599")
-        return ValidationError("parse", "bad_size", "the size is neither '-' nor a number")
+        expected = "neither '-' nor a number of at most 18 digits"
+        return ValidationError("parse", "bad_size", f"the size is {expected}")
     if _ESCAPED.sub("", line).count('"') % 2:
         return ValidationError("parse", "unterminated_quote", "a quoted field is not closed")
     return ValidationError("parse", "malformed_line", "the line is not of the configured format")
