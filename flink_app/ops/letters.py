@@ -24,6 +24,10 @@ from udfs.errors import ValidationError, WebLogError
 FIREHOSE = "firehose"
 """Stage of a line that Firehose kept: it was never taken apart, so it failed at none."""
 
+_WHOLE_RECORDS = {
+    KPL_AGGREGATED: "aggregated by the KPL (its lines have to be sent one by one)",
+    TOO_MANY_LINES: "a record of too many lines (they have to be sent in smaller ones)",
+}
 _GZIP_MAGIC = b"\x1f\x8b"
 _RECEIVE_BATCH = 10
 _HIDDEN_SECONDS = 600
@@ -64,10 +68,11 @@ class Letter:
             return "given up after the last attempt"
         if self.raw is None:
             return "without the line (omitted for privacy)"
-        if self.reason == KPL_AGGREGATED:
-            return "aggregated by the KPL (its lines have to be sent one by one)"
-        if self.reason == TOO_MANY_LINES:
-            return "a record of too many lines (they have to be sent in smaller ones)"
+        if self.reason in _WHOLE_RECORDS:
+            return _WHOLE_RECORDS[self.reason]
+        if self.raw.startswith(_GZIP_MAGIC):
+            # What an envelope holds is taken for one line, and not unpacked.
+            return "a compressed record (its lines have to be sent unpacked)"
         if self.whole_bytes is not None:
             return "without the end of the line (cut by weblog.deadletters: max.bytes)"
         return None

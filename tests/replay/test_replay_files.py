@@ -14,6 +14,7 @@ import pytest
 
 from flink_app.ops import replay as command
 from tests.core.support import ROOT, combined, dead, enriched, enricher
+from udfs.dead_letter import DeadLetter
 from udfs.replay import Replayed, envelope, read_envelope
 
 GOOD = combined()
@@ -219,6 +220,19 @@ def test_a_record_of_too_many_lines_is_not_sent_again(run: Run, tmp_path: Path) 
     source.write_text(letter(b"\n" * 100_001) + "\n")
     _, out, _ = run(source, "--send", target)
     assert "1  not to be sent: a record of too many lines" in out
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("damage", ["corrupt_gzip", "gzip_too_large"])
+def test_a_compressed_record_is_not_sent_again(run: Run, tmp_path: Path, damage: str) -> None:
+    packed = gzip.compress(b"\n".join([GOOD.encode()] * 3))
+    if damage == "corrupt_gzip":
+        packed = packed[:-9] + b"\n"
+    source, target = tmp_path / "letters.jsonl", tmp_path / "again.jsonl"
+    source.write_text(DeadLetter("decode", damage, "", packed).to_json("", 250_000) + "\n")
+    _, out, _ = run(source, "--send", target)
+    assert f"decode/{damage}" in out
+    assert "1  not to be sent: a compressed record" in out
     assert not target.exists()
 
 
