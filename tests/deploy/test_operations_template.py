@@ -43,6 +43,7 @@ DOCUMENTED = {
     },
     "AWS/KinesisAnalytics": {
         "backPressuredTimeMsPerSecond",
+        "containerCPUUtilization",
         "containerMemoryUtilization",
         "cpuUtilization",
         "failingTime",

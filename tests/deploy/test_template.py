@@ -55,7 +55,7 @@ ALARMED_METRICS = {
     "restartingTime": 60_000,
     "failingTime": 60_000,
     "heapMemoryUtilization": 90,
-    "cpuUtilization": 80,
+    "containerCPUUtilization": 80,
     "containerMemoryUtilization": 85,
     "backPressuredTimeMsPerSecond": 500,
     "threadsCount": None,
