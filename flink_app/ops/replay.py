@@ -263,10 +263,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _at_least_0(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError(text)
-    return value
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
 
 
 if __name__ == "__main__":

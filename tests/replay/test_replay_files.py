@@ -279,6 +279,15 @@ def test_mistakes_are_told_in_one_line(
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("given", ["-1", "many", "1.5"])
+def test_a_wrong_limit_is_told_in_words(
+    letters: Path, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command.main([str(letters), f"--limit={given}"])
+    assert f"{given!r} is not a whole number of at least 0" in capsys.readouterr().err
+
+
 def test_envelopes_keep_their_attempt_until_they_are_sent(run: Run, tmp_path: Path) -> None:
     source, target = tmp_path / "draft.jsonl", tmp_path / "again.jsonl"
     source.write_bytes(envelope(b"line", 4) + b"\n")
