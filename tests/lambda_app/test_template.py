@@ -299,6 +299,25 @@ def test_the_duration_that_alarms_is_the_timeout_minus_the_reserve(
     assert alarm["Metrics"][0]["Expression"] == "duration / 1000 - (100 - 30)"
 
 
+@pytest.mark.parametrize(
+    ("batch_seconds", "age", "rings"),
+    [("0", 61_000, True), ("60", 61_000, False), ("60", 121_000, True), ("300", 301_000, False)],
+)
+def test_collecting_a_batch_is_not_being_behind(
+    template: Mapping[str, Any], batch_seconds: str, age: int, rings: bool
+) -> None:
+    given = CONSUMER | {"BatchSeconds": batch_seconds}
+    mapping = only(template, given, "AWS::Lambda::EventSourceMapping")
+    (alarm,) = [
+        one
+        for one in made(template, given, "AWS::CloudWatch::Alarm")
+        if one["AlarmName"].endswith("-iterator-age")
+    ]
+    (expression,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
+    assert mapping["MaximumBatchingWindowInSeconds"] == batch_seconds
+    assert (eval(expression, {}, {"age": age}) > alarm["Threshold"]) is rings  # noqa: S307
+
+
 def test_metrics_of_alarms_are_written_by_the_function() -> None:
     line = json.loads(
         invocation_line(
