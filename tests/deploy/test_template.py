@@ -429,6 +429,18 @@ def test_pipes_move_what_the_job_wrote(template: Mapping[str, Any]) -> None:
         assert not without.is_made(f"{pipe}Role")
 
 
+def test_a_pipe_that_is_the_only_way_is_watched(template: Mapping[str, Any]) -> None:
+    resolve = Resolver(template, PARAMETERS | {"AlertTopicArn": TOPIC})
+    watched = {
+        resolve(one["Dimensions"])[0]["Value"]: resolve.is_made(name)
+        for name, one in metric_stats(template)
+        if one["MetricName"] == "ExecutionFailed"
+    }
+    # What goes to the topic of dead letters is in the queue too.
+    assert watched == {"DeadLetterPipe": True, "AlertPipe": True}
+    assert not Resolver(template, PARAMETERS).is_made("AlertPipeAlarm")
+
+
 def test_the_key_says_whom_its_policy_must_admit_for_the_application(
     template: Mapping[str, Any],
 ) -> None:
