@@ -221,6 +221,18 @@ def runbook_headings() -> list[str]:
     return re.findall(r"^### .*$", RUNBOOK.read_text("utf-8"), re.MULTILINE)
 
 
+def test_data_outlives_a_stack_but_not_one_that_could_not_be_made() -> None:
+    # What a failed first try left there would be in the way of the second.
+    kept: set[str] = set()
+    for path in ALL_TEMPLATES:
+        for one in loaded(path)["Resources"].values():
+            if "DeletionPolicy" in one:
+                kept.add(one["Type"])
+                assert one["DeletionPolicy"] == "RetainExceptOnCreate"
+                assert one["UpdateReplacePolicy"] == "Retain"
+    assert {"AWS::Kinesis::Stream", "AWS::SQS::Queue", "AWS::S3::Bucket"} <= kept
+
+
 def test_alarms_go_to_the_topic_both_ways() -> None:
     for name, alarm in alarms(TEMPLATE, AlarmTopicArn=TOPIC).items():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [TOPIC], name
