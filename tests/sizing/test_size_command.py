@@ -140,9 +140,22 @@ def test_other_prices(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert document["prices"]["shard_hour"] == float(US_EAST_1.shard_hour)
 
 
-def test_too_few_shards_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    document = run(capsys, "--rate", "500", "--micros", "6000", "--shards", "2")
-    assert "nothing to do" in document["sections"][0]["notes"][0]
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--rate", "500", "--micros", "6000", "--shards", "2"], ["nothing to do"]),
+        (["--rate", "5000", "--micros", "60", "--shards", "4"], ["than the 5 that take"]),
+        (["--rate", "500", "--micros", "60", "--peak", "3", "--shards", "1"], ["than the 2 that"]),
+        (["--rate", "500", "--micros", "60", "--shards", "1"], []),
+    ],
+)
+def test_too_few_shards_are_told(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], told: list[str]
+) -> None:
+    notes = run(capsys, *arguments)["sections"][0]["notes"]
+    assert len(notes) == len(told)
+    for note, text in zip(notes, told, strict=True):
+        assert text in note
 
 
 @pytest.mark.parametrize(

@@ -69,10 +69,18 @@ def input_section(case: Case) -> Section:
         arithmetic = "as given"
     shards = Row("input shards", arithmetic, Fraction(model.input_shards(load, job)), "shards")
     costs = model.input_costs(load, job, case.prices)
-    words: tuple[str, ...] = ()
-    if job.input_shards is not None and job.input_shards < model.kpus(load, job):
-        words = ("Fewer shards than KPUs: subtasks without a shard have nothing to do.",)
-    return Section("Input (the same for both)", (shards, *bill(costs)), words)
+    return Section("Input (the same for both)", (shards, *bill(costs)), tuple(_shortage(case)))
+
+
+def _shortage(case: Case) -> Iterator[str]:
+    load, given = case.workload, case.job.input_shards
+    if given is None:
+        return
+    needed = model.shards(load, load.record_bytes)
+    if given < needed:
+        yield f"Fewer shards than the {needed} that take the peak: producers are throttled."
+    if given < model.kpus(load, case.job):
+        yield "Fewer shards than KPUs: subtasks without a shard have nothing to do."
 
 
 def job_section(case: Case) -> Section:
