@@ -134,7 +134,9 @@ def read_kept_record(text: str | bytes) -> list[Letter] | None:
     except (ValueError, RecursionError):
         return None
     match body:
-        case {"rawData": str(raw), "errorCode": code, "lambdaArn": _}:
+        # The service writes lambdaARN, its documentation lambdaArn. What has neither is what a
+        # function returned or a conversion refused.
+        case {"rawData": str(raw), "errorCode": code} if body.keys() & {"lambdaARN", "lambdaArn"}:
             try:
                 data = _bytes_of(raw, "base64")
                 if data.startswith(_GZIP_MAGIC):

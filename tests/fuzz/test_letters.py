@@ -29,7 +29,7 @@ _LETTERS = st.fixed_dictionaries(
         "raw_bytes": _SCALARS,
         "rawData": st.just("H4sI") | _SCALARS,
         "errorCode": _SCALARS,
-        "lambdaArn": _SCALARS,
+        "lambdaARN": _SCALARS,
     },
 )
 

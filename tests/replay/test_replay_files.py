@@ -159,16 +159,16 @@ def test_a_folder_as_target_gets_a_file_of_its_own(letters: Path, run: Run, tmp_
     assert all(name.startswith("replay-") and name.endswith(".jsonl") for name in names)
 
 
-def kept_by_firehose(data: bytes, **change: object) -> str:
-    """An entry as AWS documents it for records that a function failed to transform."""
+def kept_by_firehose(data: bytes, *, arn: str = "lambdaARN", **change: object) -> str:
+    """An entry as Firehose writes it for records that a function failed to transform."""
     entry = {
-        "attemptsMade": 4,
-        "arrivalTimestamp": 1761646530000,
+        "rawData": base64.b64encode(data).decode(),
         "errorCode": "Lambda.ProcessingFailedStatus",
         "errorMessage": "ProcessingFailed status set for record",
+        "attemptsMade": 4,
+        "arrivalTimestamp": 1761646530000,
         "attemptEndingTimestamp": 1761646591000,
-        "rawData": base64.b64encode(data).decode(),
-        "lambdaArn": "arn:aws:lambda:eu-west-1:123456789012:function:weblog:$LATEST",
+        arn: "arn:aws:lambda:eu-west-1:123456789012:function:weblog:$LATEST",
     }
     return json.dumps(entry | change)
 
@@ -179,7 +179,8 @@ def test_records_that_firehose_kept_go_back_line_by_line(run: Run, tmp_path: Pat
     other = combined(request="GET /other.html HTTP/1.1")
     entries = [
         kept_by_firehose(f"{GOOD}\n{other}\r\n".encode()),
-        kept_by_firehose(gzip.compress(GOOD.encode())),
+        # As AWS documents it.
+        kept_by_firehose(gzip.compress(GOOD.encode()), arn="lambdaArn"),
         # Tried for the third time when the function failed.
         kept_by_firehose(envelope(GOOD.encode(), 3)),
         kept_by_firehose(b"\xff\xfe"),
@@ -187,6 +188,7 @@ def test_records_that_firehose_kept_go_back_line_by_line(run: Run, tmp_path: Pat
         kept_by_firehose(b"x", rawData="***"),
         kept_by_firehose(gzip.compress(GOOD.encode())[:-12]),
         json.dumps({"rawData": "eA==", "lastErrorCode": "x", "dataCatalogTable": {}}),
+        json.dumps({"rawData": "eA==", "errorCode": "Splunk.InvalidToken", "EventId": "1"}),
     ]
     (folder / "weblog-1-2025-10-28-10-15-30-abc.gz").write_bytes(
         gzip.compress("\n".join(entries).encode())
@@ -195,7 +197,7 @@ def test_records_that_firehose_kept_go_back_line_by_line(run: Run, tmp_path: Pat
     status, out, err = run(tmp_path / "processing-failed", "--send", target)
     assert (status, err) == (0, "")
     assert "firehose/Lambda.ProcessingFailedStatus  (tried 1 to 3 times)" in out
-    assert "3  entries that are no dead letter" in out
+    assert "4  entries that are no dead letter" in out
     assert "5 of 5 sent" in out
     assert sent(target) == [
         (GOOD.encode(), 2),
