@@ -11,7 +11,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -175,7 +175,7 @@ def _bytes_of(raw: str, encoding: str | None) -> bytes:
 
 
 class Files:
-    """Files of JSON lines, plain or .gz, and folders of such files."""
+    """Files of JSON lines, plain or gzip, and folders of such files."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         """Finds the files.
@@ -204,7 +204,13 @@ class Files:
         """
         for path in self._files:
             try:
-                with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+                with (
+                    path.open("rb") as file,
+                    # Not by its name: Firehose's names tell nothing certain.
+                    gzip.open(file)
+                    if file.peek(2).startswith(_GZIP_MAGIC)
+                    else nullcontext(file) as lines,
+                ):
                     for line in lines:
                         if not line.strip():
                             continue
@@ -214,7 +220,7 @@ class Files:
                             self.unreadable += 1
                         else:
                             yield from letters
-            except (OSError, EOFError) as error:
+            except (OSError, EOFError, zlib.error) as error:
                 raise LettersError(f"{path}: cannot be read: {error}") from error
 
     def forget(self, letters: Sequence[Letter]) -> int:  # noqa: ARG002 - files stay as they are

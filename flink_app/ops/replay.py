@@ -2,7 +2,7 @@
 
 Usage: ./build.sh replay SOURCE... [--only REASON]... [--replace OLD NEW]... [--send TARGET]
 
-SOURCE is a file of dead letters (JSON lines, plain or .gz), a folder of such files, or the
+SOURCE is a file of dead letters (JSON lines, plain or gzip), a folder of such files, or the
 URL of an SQS queue. Files of records that Firehose's function failed to transform, which
 Firehose keeps below processing-failed/, are read the same way. Without --send the letters are
 counted by stage and reason and a few are shown; nothing is changed. TARGET is a new file, a

@@ -144,9 +144,12 @@ def test_folders_and_compressed_files(letters: Path, run: Run, tmp_path: Path) -
     (folder / "event_date=2025-10-28").mkdir(parents=True)
     (folder / "event_date=2025-10-28" / "part-0").write_bytes(letters.read_bytes())
     (folder / "part-1.gz").write_bytes(gzip.compress(letters.read_bytes()))
+    # By what is in them: what Firehose keeps is named as it likes.
+    (folder / "part-3").write_bytes(gzip.compress(letters.read_bytes()))
+    (folder / "part-4.gz").write_bytes(letters.read_bytes())
     (folder / ".part-2.inprogress").write_text("unfinished")
     _, out, _ = run(folder, letters)
-    assert out.startswith("12 dead letters\n")
+    assert out.startswith("20 dead letters\n")
 
 
 def test_a_folder_as_target_gets_a_file_of_its_own(letters: Path, run: Run, tmp_path: Path) -> None:
@@ -266,6 +269,7 @@ def test_what_is_no_dead_letter_is_counted(run: Run, tmp_path: Path) -> None:
         (["{letters}", "--send", "arn:aws:sqs:x"], "expected an ARN such as arn:aws:kinesis:"),
         (["{letters}", "--send", "arn:aws:firehose:x"], "an ARN such as arn:aws:firehose:"),
         (["{broken}"], "cannot be read"),
+        (["{damaged}"], "cannot be read"),
         (["https://sqs.eu-west-1.amazonaws.com/1/q", "{letters}"], "give one queue, or files"),
     ],
 )
@@ -274,7 +278,9 @@ def test_mistakes_are_told_in_one_line(
 ) -> None:
     broken = tmp_path / "broken.gz"
     broken.write_bytes(gzip.compress(b"x" * 100)[:-10])
-    filled = [one.format(letters=letters, broken=broken) for one in arguments]
+    damaged = tmp_path / "damaged.gz"
+    damaged.write_bytes(gzip.compress(b"x" * 100)[:10] + b"\xff" * 20)
+    filled = [one.format(letters=letters, broken=broken, damaged=damaged) for one in arguments]
     status, _, err = run(*filled)
     assert status == 1
     assert message in err
