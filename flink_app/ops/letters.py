@@ -97,11 +97,17 @@ class Source(Protocol):
 
 
 def read_letter(text: str | bytes, receipt: str = "") -> Letter | None:
-    """Reads one letter, or one envelope of a line on its way back; None if it is neither."""
+    """Reads one letter, or one envelope of a line on its way back; None if it is neither.
+
+    The pipe of the job's stack carries a letter below the key `data`.
+    """
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
         return None
+    match body:
+        case {"data": dict(carried)}:
+            body = carried
     match body:
         case {
             "schema": dead_letter.SCHEMA,

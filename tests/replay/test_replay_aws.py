@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 from flink_app.ops import replay as command
 from flink_app.ops.aws_errors import DeployError
 from flink_app.ops.letters import Queue
 from flink_app.ops.resend import FirehoseTarget, KinesisTarget, StreamTarget, batches
-from tests.core.support import combined, dead, enricher
+from tests.core.support import ROOT, combined, dead, enricher
+from tests.deploy.test_template import resources
 from tests.replay.conftest import REGION, Aws
 from udfs.replay import read_envelope
 
+STACK = ROOT / "conf" / "cloudformation" / "weblog.yaml"
 ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/log"
 BAD = combined().replace(" 200 ", " 2OO ")
 
@@ -83,6 +86,21 @@ def test_repaired_lines_are_sent_and_only_they_are_deleted(
     got = [read_envelope(data) for data in records(aws, stream)]
     assert got == [(combined().encode(), 2)] * 11
     assert waiting(aws, queue) == 2
+
+
+def test_letters_are_read_as_the_pipe_of_the_stack_carries_them(
+    aws: Aws, queue: str, stream: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (template,) = {
+        pipe["TargetParameters"]["InputTemplate"]
+        for _, pipe in resources(cfn_yaml.load(str(STACK)), "AWS::Pipes::Pipe")
+    }
+    letter = dead(enricher(), BAD).json
+    fill(aws, queue, [template.replace("<$.data>", letter), letter])
+    assert command.main([queue, "--send", stream]) == 0
+    assert "2 of 2 sent" in capsys.readouterr().out
+    assert [read_envelope(data) for data in records(aws, stream)] == [(BAD.encode(), 2)] * 2
+    assert waiting(aws, queue) == 0
 
 
 def test_lines_go_back_to_firehose(
