@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from dataclasses import dataclass
 
 import orjson
@@ -10,6 +11,9 @@ import orjson
 from udfs.timestamps import iso_utc
 
 SCHEMA = "weblog.dead-letter/1"
+
+# U+FFFE and U+FFFF. SQS and SNS refuse them, and what carries JSON there may undo an escape.
+_REFUSED = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 
 # What a byte of text may take in JSON: six characters, such as \u0000. Base64 takes fewer.
 _GROWTH = 6
@@ -74,12 +78,7 @@ class DeadLetter:
             letter["raw_privacy"] = self.raw_privacy
         if raw_bytes is not None:
             letter["raw_bytes"] = raw_bytes
-        return _without_noncharacters(orjson.dumps(letter))
-
-
-def _without_noncharacters(json: bytes) -> bytes:
-    r"""The same JSON with U+FFFE and U+FFFF as ``\u`` escapes: SQS and SNS refuse them."""
-    return json.replace(b"\xef\xbf\xbe", rb"\ufffe").replace(b"\xef\xbf\xbf", rb"\uffff")
+        return orjson.dumps(letter)
 
 
 def _start(raw: bytes, length: int) -> bytes:
@@ -96,7 +95,7 @@ def text_of(raw: bytes | None) -> tuple[str | None, str | None]:
     """Text that stands for bytes in JSON, and how it is encoded: ``utf-8`` or ``base64``."""
     if raw is None:
         return None, None
-    try:
-        return raw.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError:
-        return base64.b64encode(raw).decode("ascii"), "base64"
+    if not any(refused in raw for refused in _REFUSED):
+        with suppress(UnicodeDecodeError):
+            return raw.decode("utf-8"), "utf-8"
+    return base64.b64encode(raw).decode("ascii"), "base64"

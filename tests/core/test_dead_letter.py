@@ -31,11 +31,18 @@ def test_a_letter_of_bytes_without_time() -> None:
     assert (body["event_time"], body["attempts"]) == (None, 3)
 
 
-def test_characters_that_queues_refuse_are_escaped() -> None:
-    raw = "a\ufffe\uffff\U0001f600\x7f\ufffd\\uffff"
-    text = DeadLetter("parse", "r", "m", raw.encode()).to_json(FAILED_AT, ROOM)
-    assert json.loads(text)["raw"] == raw
-    assert not set(text) & {"\ufffe", "\uffff"}
+@pytest.mark.parametrize("refused", ["\ufffe", "\uffff"])
+def test_characters_that_queues_refuse_are_not_even_there_as_escapes(refused: str) -> None:
+    raw = f"a{refused}\U0001f600".encode()
+    body = json.loads(DeadLetter("parse", "r", "m", raw).to_json(FAILED_AT, ROOM))
+    assert body["raw_encoding"] == "base64"
+    assert base64.b64decode(body["raw"]) == raw
+
+
+def test_characters_beside_those_are_text() -> None:
+    raw = "a\ufffd\U0001ffff\x7f\\uffff"
+    body = json.loads(DeadLetter("parse", "r", "m", raw.encode()).to_json(FAILED_AT, ROOM))
+    assert (body["raw"], body["raw_encoding"]) == (raw, "utf-8")
 
 
 @given(st.binary())
@@ -77,12 +84,11 @@ def test_a_letter_never_exceeds_its_room(raw: bytes, room: int) -> None:
         assert body["raw_bytes"] == len(raw)
         # What is kept is worth having, and no character is torn.
         assert len(shown) > (room - 512) // 6 - 4
-        assert (body["raw_encoding"] == "base64") == (not is_utf8(raw) and not is_utf8(shown))
+        assert (body["raw_encoding"] == "utf-8") == is_text(shown)
 
 
-def is_utf8(raw: bytes) -> bool:
+def is_text(raw: bytes) -> bool:
     try:
-        raw.decode()
+        return not {"\ufffe", "\uffff"} & set(raw.decode())
     except UnicodeDecodeError:
         return False
-    return True
