@@ -547,6 +547,21 @@ def test_a_consumer_of_its_own_is_watched_by_its_own_metric(template: Mapping[st
     assert polling["Threshold"] == fan_out["Threshold"] == 60_000
 
 
+def test_metrics_with_further_dimensions_are_asked_for_by_the_application(
+    template: Mapping[str, Any],
+) -> None:
+    # AWS reports these by stream, task or flow too: an alarm on the application alone finds none.
+    further = {
+        "millisBehindLatest",
+        "backPressuredTimeMsPerSecond",
+        "restartingTime",
+        "failingTime",
+    }
+    plain = {str(one["MetricName"]) for _, one in metric_stats(template)}
+    assert further <= ALARMED_METRICS.keys()
+    assert not plain & further
+
+
 def test_alarms(template: Mapping[str, Any]) -> None:
     resolve = Resolver(template, PARAMETERS)
     found: dict[str, set[float]] = {}
