@@ -12,7 +12,7 @@ from flink_app.lookups.settings import LOOKUP_GROUPS, LookupSettings, lookup_set
 from flink_app.shapes import is_part_of
 from flink_app.sinks import SINK_GROUP_PREFIX, KinesisSink, Sink, load_sinks
 from flink_app.sources import SOURCE_TYPES, FilesystemSource, KinesisSource, Source, load_source
-from flink_app.sql_files import output_files
+from flink_app.sql_files import milliseconds, output_files
 from udfs.errors import ConfigurationError
 from udfs.properties import (
     Group,
@@ -59,13 +59,22 @@ class WindowSettings(Group, name="weblog.windows"):
         "size", duration("1 s", "1 d"), "1 min", "Length of the tumbling windows."
     )
     sliding_size: timedelta = setting(
-        "sliding.size", duration("1 s", "7 d"), "5 min", "Length of the sliding windows."
+        "sliding.size",
+        duration("1 s", "7 d"),
+        "5 min",
+        "Length of the sliding windows; a multiple of size and of sliding.slide.",
     )
     sliding_slide: timedelta = setting(
-        "sliding.slide", duration("1 s", "1 d"), "1 min", "Distance of the sliding windows."
+        "sliding.slide",
+        duration("1 s", "1 d"),
+        "1 min",
+        "Distance of the sliding windows; a multiple of size.",
     )
     session_gap: timedelta = setting(
-        "session.gap", duration("1 s", "1 d"), "30 min", "Pause of a host that ends its session."
+        "session.gap",
+        duration("1 s", "1 d"),
+        "30 min",
+        "Pause of a host that ends its session; at least size.",
     )
     top_n: int = setting("top.n", integer(1, 1000), "10", "Pages in the ranking of each window.")
     out_of_orderness: timedelta = setting(
@@ -92,17 +101,25 @@ class WindowSettings(Group, name="weblog.windows"):
         for one in self.settings():
             value = getattr(self, one.key.replace(".", "_"))
             if isinstance(value, timedelta) and value.microseconds:
-                raise self.error(one.key, str(value), "whole seconds")
+                raise self.error(one.key, _written(value), "whole seconds")
+        size, slide = _written(self.size), _written(self.sliding_slide)
         if self.sliding_size % self.sliding_slide:
-            raise self.error("sliding.slide", str(self.sliding_slide), "a divisor of sliding.size")
+            raise self.error("sliding.slide", slide, "a divisor of sliding.size")
         # An event counts as late when its tumbling window has closed. These keep a window
         # of another kind from closing earlier and so dropping an event unseen.
         if self.sliding_size < self.size or self.sliding_size % self.size:
-            raise self.error("sliding.size", str(self.sliding_size), "a multiple of size")
+            sliding = _written(self.sliding_size)
+            raise self.error("sliding.size", sliding, f"a multiple of size ({size})")
         if self.sliding_slide % self.size:
-            raise self.error("sliding.slide", str(self.sliding_slide), "a multiple of size")
+            raise self.error("sliding.slide", slide, f"a multiple of size ({size})")
         if self.session_gap < self.size:
-            raise self.error("session.gap", str(self.session_gap), "at least size")
+            raise self.error("session.gap", _written(self.session_gap), f"at least size ({size})")
+
+
+def _written(duration: timedelta) -> str:
+    """A duration as settings have it: what is checked may be a default that nobody wrote."""
+    ms = milliseconds(duration)
+    return f"{ms} ms" if ms % 1000 else f"{ms // 1000} s"
 
 
 @dataclass(frozen=True, slots=True)

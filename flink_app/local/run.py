@@ -164,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="GROUP:KEY=VALUE",
-        help="one setting, such as weblog.windows:size='5 min'; may be repeated",
+        help="one setting, such as weblog.windows:size='30 s'; may be repeated",
     )
     parser.add_argument("--open", action="store_true", help="show the run in the browser, live")
     parser.add_argument("--parallelism", type=int, help="subtasks (default: 1, or one a shard)")

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from flink_app.application_properties import DEFAULT_FILE, load_properties
+from flink_app.local.run import apply_assignments
+from flink_app.settings import JobSettings
 from flink_app.settings_reference import tables
 from tests.job.running import ROOT, run_job
 
@@ -22,6 +25,16 @@ QUERIES = re.findall(r"```sql\n(.*?)```\n```text\n(.*?)```\n", README, re.DOTALL
 def test_settings_tables() -> None:
     shown = README.partition("<!-- settings -->\n")[2].partition("\n<!-- /settings -->")[0]
     assert shown == "\n\n".join(tables()), "put the output of ./build.sh settings there"
+
+
+@pytest.mark.parametrize("page", ["README.md", "flink_app/local/run.py"])
+def test_settings_for_one_run_are_accepted(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    shown = re.findall(r"(weblog[a-z.]+:[a-z.]+=)(?:'([^']*)'|([^\s'`]+))", text)
+    assert shown
+    for target, quoted, plain in shown:
+        assignment = target + quoted + plain
+        JobSettings.load(apply_assignments(load_properties(DEFAULT_FILE), [assignment]))
 
 
 @pytest.mark.parametrize("path", re.findall(r"`((?:flink_app|udfs|sql|conf)/[\w./-]*)`", README))

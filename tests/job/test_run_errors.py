@@ -37,6 +37,7 @@ def assert_one_error_line(result: Result, status: int, *parts: str) -> None:
         ("weblog.windows:size=2 d", ("weblog.windows: size = '2 d'", "from 1 s to 1 d")),
         ("weblog.windows:size=1500 ms", ("weblog.windows: size", "whole seconds")),
         ("weblog.windows:sliding.slide=90 s", ("sliding.slide", "a divisor of sliding.size")),
+        ("weblog.windows:size=5 min", ("sliding.slide = '60 s'", "a multiple of size (300 s)")),
         ("weblog.windows:top.n=0", ("weblog.windows: top.n = '0'", "from 1 to 1000")),
         ("weblog.parser:format=iis", ("weblog.parser: format = 'iis'", "combined, common")),
         ("weblog.job:execution.mode=fast", ("execution.mode = 'fast'", "process, thread")),
