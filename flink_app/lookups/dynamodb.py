@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import botocore.config
 import orjson
-from boto3.dynamodb.types import TypeDeserializer
+from boto3.dynamodb.types import Binary, TypeDeserializer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from flink_app.lookups.service import NOTHING
@@ -120,7 +120,7 @@ def _plain(value: object) -> object:
         case Decimal():
             whole = int(value)
             return whole if whole == value and abs(whole) < 2**53 else float(value)
-        case set():
+        case set() if not any(isinstance(one, Binary) for one in value):
             return sorted(value)
-    # Binary values have no form in JSON.
+    # Binary values, and sets of them, have no form in JSON.
     return None

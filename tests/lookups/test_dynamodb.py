@@ -53,6 +53,7 @@ def endpoint() -> Iterator[str]:
             "rank": Decimal(3),
             "tags": {"b", "a"},
             "secret": b"\x00",
+            "secrets": {b"\x00", b"\x01"},
             "nested": {"campaign": "autumn", "active": True, "none": None},
         }
         table.put_item(Item=item)
@@ -87,6 +88,7 @@ def test_attributes_without_the_key(endpoint: str) -> None:
         "rank": 3,
         "tags": ["a", "b"],
         "secret": None,
+        "secrets": None,
         "nested": {"campaign": "autumn", "active": True, "none": None},
     }
 
