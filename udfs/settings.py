@@ -313,7 +313,7 @@ class ValidationSettings(Group, name="weblog.validation"):
     )
     max_bytes: int = setting(
         "max.bytes",
-        integer(1, 10**18),
+        integer(1, 10**18 - 1),
         "1099511627776",
         "Larger responses are impossible (size_impossible).",
     )

@@ -1,4 +1,5 @@
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 
 from tests.core.support import ROOT
 from udfs.errors import ConfigurationError
+from udfs.properties import Setting
 from udfs.settings import CoreSettings, core_groups, core_settings
 
 
@@ -78,6 +80,13 @@ def test_bad_values_name_their_place(group: str, key: str, value: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         CoreSettings.load({group: {key: value}})
     assert (caught.value.group, caught.value.key) == (group, key)
+
+
+@pytest.mark.parametrize("one", core_settings(), ids=lambda one: f"{one.group}:{one.key}")
+def test_the_bounds_that_are_told_are_accepted(one: Setting) -> None:
+    told = re.search(r" from (.+) to (.+)$", one.expectation)
+    for bound in told.groups() if told else ():
+        CoreSettings.load({one.group: {one.key: bound}})
 
 
 def test_every_setting_belongs_to_a_listed_group_and_is_described() -> None:
