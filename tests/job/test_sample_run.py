@@ -149,14 +149,25 @@ def test_errors_per_page(result: Result, seen: list[Seen]) -> None:
 
 
 def test_errors_per_page_over_sliding_windows(result: Result, seen: list[Seen]) -> None:
-    expected: Counter[tuple[object, ...]] = Counter()
+    expected: dict[tuple[object, ...], list[int]] = defaultdict(lambda: [0, 0, 0])
     for one in seen:
         for minutes in range(5):
             start = one.window - minutes * MINUTE
-            expected[iso(start), iso(start + 5 * MINUTE), one.webpage] += 1
+            counts = expected[iso(start), iso(start + 5 * MINUTE), one.webpage]
+            counts[0] += 1
+            counts[1] += 400 <= one.status < 500
+            counts[2] += one.status >= 500
     rows = result.rows("errors_per_page_sliding")
-    written = {(r["window_start"], r["window_end"], r["webpage"]): r["requests"] for r in rows}
-    assert written == dict(expected)
+    assert len(rows) == len(expected)
+    assert {
+        (row["window_start"], row["window_end"], row["webpage"]): [
+            row["requests"], row["client_errors"], row["server_errors"], row["error_rate"],
+        ]
+        for row in rows
+    } == {
+        key: [requests, client, server, (client + server) / requests]
+        for key, (requests, client, server) in expected.items()
+    }  # fmt: skip
 
 
 def test_traffic_per_country(result: Result, seen: list[Seen]) -> None:
@@ -180,13 +191,19 @@ def test_traffic_overview(result: Result, seen: list[Seen]) -> None:
     bots = Counter(
         row["event_time"][:17] + "00Z" for row in result.rows("enriched") if row["is_bot"]
     )
+    sizes: Counter[str] = Counter()
+    for one in seen:
+        sizes[iso(one.window)] += one.size
     names = ("informational", "successes", "redirections", "client_errors", "server_errors")
     rows = window_rows(result.rows("traffic_overview"))
     assert set(rows) == {(start,) for start, _ in classes}
     for (start,), row in rows.items():
         assert [row[name] for name in names] == [classes[str(start), n] for n in range(1, 6)]
         assert row["requests"] == sum(row[name] for name in names)
+        assert row["bytes_sent"] == sizes[str(start)]
+        assert row["error_rate"] == sum(row[name] for name in names[3:]) / row["requests"]
         assert row["bot_requests"] == bots[str(start)]
+        assert row["bot_share"] == row["bot_requests"] / row["requests"]
 
 
 def test_top_pages(result: Result, seen: list[Seen]) -> None:
@@ -203,33 +220,48 @@ def test_top_pages(result: Result, seen: list[Seen]) -> None:
     assert {k: (row["webpage"], row["requests"]) for k, row in rows.items()} == expected
 
 
-def test_traffic_per_client_adds_up(result: Result) -> None:
-    clients = Counter(
-        (r["event_time"][:17] + "00Z", r["device_type"], r["os"], r["browser"])
-        for r in result.rows("enriched")
-    )
+def test_traffic_per_client(result: Result) -> None:
+    expected: dict[tuple[object, ...], list[int]] = defaultdict(lambda: [0, 0])
+    for one in result.rows("enriched"):
+        window = one["event_time"][:17] + "00Z"
+        counts = expected[window, one["device_type"], one["os"], one["browser"]]
+        counts[0] += 1
+        counts[1] += 0 if one["bytes"] == "-" else int(one["bytes"])
     rows = window_rows(result.rows("traffic_per_client"), "device_type", "os", "browser")
-    assert {key: row["requests"] for key, row in rows.items()} == dict(clients)
+    assert {key: [row["requests"], row["bytes_sent"]] for key, row in rows.items()} == expected
 
 
-def test_referrers_add_up(result: Result, seen: list[Seen]) -> None:
-    rows = result.rows("referrers")
-    window_rows(rows, "referer_type", "referring_site")
-    by_type: Counter[str] = Counter()
-    for row in rows:
-        by_type[row["referer_type"]] += row["requests"]
+def site_of(referer: str) -> str | None:
+    # One of them is a name in Windows' Cyrillic letters, which the log has as \xNN.
+    plain = re.sub(
+        r"(?:\\x[0-9a-f]{2})+",
+        lambda found: bytes.fromhex(found[0].replace("\\x", "")).decode("utf-8", "replace"),
+        referer,
+    )
+    return urlsplit(plain).hostname
+
+
+def test_referrers(result: Result, seen: list[Seen]) -> None:
+    expected = Counter(
+        (one["event_time"][:17] + "00Z", one["referer_type"], site_of(one["referer"]))
+        for one in result.rows("enriched")
+    )
+    rows = window_rows(result.rows("referrers"), "referer_type", "referring_site")
+    assert {key: row["requests"] for key, row in rows.items()} == expected
+    by_type: Counter[object] = Counter()
+    for (_, kind, _), requests in expected.items():
+        by_type[kind] += requests
     assert by_type["none"] == sum(one.referer == "-" for one in seen)
     assert by_type["internal"] == sum(
         (urlsplit(one.referer).hostname or "").endswith("semicomplete.com") for one in seen
     )
-    assert by_type.total() == len(seen)
 
 
 def test_sessions(result: Result, seen: list[Seen]) -> None:
     by_host: dict[str, list[Seen]] = defaultdict(list)
     for one in seen:
         by_host[one.host].append(one)
-    expected: Counter[tuple[str, str, str, int, int, int]] = Counter()
+    expected: Counter[tuple[str, str, str, int, int, int, int]] = Counter()
     for host, requests in by_host.items():
         requests.sort(key=lambda one: one.time)
         visits: list[list[Seen]] = []
@@ -239,9 +271,12 @@ def test_sessions(result: Result, seen: list[Seen]) -> None:
             visits[-1].append(one)
         for visit in visits:
             views = sum(not one.is_asset for one in visit)
+            errors = sum(one.status >= 400 for one in visit)
             last, sent = visit[-1].time + SESSION_GAP, sum(one.size for one in visit)
-            expected[host, iso(visit[0].time), iso(last), len(visit), views, sent] += 1
-    columns = ("host", "window_start", "window_end", "requests", "page_views", "bytes_sent")
+            expected[host, iso(visit[0].time), iso(last), len(visit), views, sent, errors] += 1
+    columns = (
+        "host", "window_start", "window_end", "requests", "page_views", "bytes_sent", "errors",
+    )  # fmt: skip
     written = Counter(tuple(row[name] for name in columns) for row in result.rows("sessions"))
     assert written == expected
 
