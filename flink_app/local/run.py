@@ -30,7 +30,7 @@ from flink_app.local.report import write_report
 from flink_app.local.summary import RunSummary, summarise
 from flink_app.secrets import resolve_salt
 from flink_app.settings import OFF, OUTPUTS_GROUP, JobSettings
-from flink_app.sinks import SINK_GROUP_PREFIX
+from flink_app.sinks import SINK_GROUP_PREFIX, load_sinks
 from udfs.enrichment import Enricher
 from udfs.errors import ConfigurationError, WebLogError
 from udfs.geo import GeoDatabase
@@ -197,12 +197,17 @@ def _local_properties(options: argparse.Namespace) -> PropertyGroups:
     """The properties in force: source and sinks are this command's own."""
     properties = apply_assignments(load_properties(options.config), options.set)
     properties["weblog.source"] = {"type": "filesystem", "path": str(SAMPLE_LOG)}
-    outputs = properties.get(OUTPUTS_GROUP, {})
+    # The sinks given are not written to, but a mistake in them or in their names is one.
+    load_sinks(properties)
+    outputs = {
+        name: _LOCAL_SINK if SINK_GROUP_PREFIX + sink in properties else sink
+        for name, sink in properties.get(OUTPUTS_GROUP, {}).items()
+    }
     properties = {n: g for n, g in properties.items() if not n.startswith(SINK_GROUP_PREFIX)}
     # One file per output: a local run is short.
     properties[SINK_GROUP_PREFIX + _LOCAL_SINK] = {"type": "filesystem", "path": "out"}
     properties[OUTPUTS_GROUP] = {
-        **{name: sink for name, sink in outputs.items() if sink == OFF},
+        **outputs,
         "default": _LOCAL_SINK,
         **dict.fromkeys(_ACCOUNTED_OUTPUTS, _LOCAL_SINK),
     }

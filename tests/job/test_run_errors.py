@@ -42,6 +42,9 @@ def assert_one_error_line(result: Result, status: int, *parts: str) -> None:
         ("weblog.parser:format=iis", ("weblog.parser: format = 'iis'", "combined, common")),
         ("weblog.job:execution.mode=fast", ("execution.mode = 'fast'", "process, thread")),
         ("weblog.outputs:erors_per_page=off", ("weblog.outputs: erors_per_page", "a known output")),
+        ("weblog.outputs:erors_per_page=files", ("weblog.outputs: erors_per_page", "known output")),
+        ("weblog.outputs:sessions=none", ("weblog.outputs: sessions = 'none'", "off or the name")),
+        ("weblog.sink.files:pth=out", ("weblog.sink.files: pth", "did you mean 'path'")),
         ("nonsense", ("--set", "'nonsense'", "GROUP:KEY=VALUE")),
     ],
 )
