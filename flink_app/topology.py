@@ -17,8 +17,16 @@ from flink_app.alerts import alert_parameters
 from flink_app.outputs import Output, planned_outputs
 from flink_app.secrets import resolve_salt
 from flink_app.settings import JobSettings
-from flink_app.sql_files import SQL_DIRECTORY, interval, milliseconds, options, statements
+from flink_app.sql_files import (
+    SQL_DIRECTORY,
+    interval,
+    milliseconds,
+    options,
+    statements,
+    string_literal,
+)
 from udfs.flink import ENRICH_RESULT, EnrichFunction
+from udfs.masking import MASK
 
 
 def build(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
@@ -53,6 +61,7 @@ def query_parameters(settings: JobSettings) -> dict[str, str]:
         "sliding_slide": interval(windows.sliding_slide),
         "session_gap": interval(windows.session_gap),
         "top_n": str(windows.top_n),
+        "masked_host": string_literal(MASK),
         **alert_parameters(settings.alerts, windows.size),
     }
 

@@ -53,6 +53,8 @@ SELECT
   MIN(CAST(event_time AS TIMESTAMP_LTZ(3)))             AS first_request,
   MAX(CAST(event_time AS TIMESTAMP_LTZ(3)))             AS last_request
 FROM TUMBLE(TABLE timely_events, DESCRIPTOR(event_time), ${window_size})
+-- Clients that are masked, or not shown at all (NULL), would be one visitor.
+WHERE host <> ${masked_host}
 GROUP BY window_start, window_end, window_time, host;
 
 -- Lines of the whole site per tumbling window, of every kind: filtered lines and dead

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.job.running import log_line, only, run_job
+from udfs.masking import MASK
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
 
+@pytest.mark.parametrize(("choice", "shown"), [("drop", None), ("mask", MASK)])
 def test_clients_that_are_not_shown_are_not_one_visitor(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    choice: str, shown: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WEBLOG_PRIVACY_SALT", "a salt of sixteen bytes")
     log = tmp_path / "access.log"
@@ -22,9 +24,13 @@ def test_clients_that_are_not_shown_are_not_one_visitor(
         for host in range(3)
     )
     log.write_text("".join(lines))
-    dropped = ("--set", "weblog.privacy:client.address=drop")
-    result = run_job(tmp_path / "out", *only("sessions", "traffic_overview"), *dropped, str(log))
+    settings = (
+        *only("sessions", "traffic_overview", "alerts"),
+        *("--set", f"weblog.privacy:client.address={choice}"),
+        *("--set", "weblog.alerts.rules:host_spike=requests per host > 2"),
+    )
+    result = run_job(tmp_path / "out", *settings, str(log))
     assert result.status == 0, result.errors
-    assert {row["host"] for row in result.rows("enriched")} == {None}
+    assert {row["host"] for row in result.rows("enriched")} == {shown}
     assert sum(row["requests"] for row in result.rows("traffic_overview")) == 15
-    assert result.rows("sessions") == []
+    assert result.rows("sessions") == result.rows("alerts") == []

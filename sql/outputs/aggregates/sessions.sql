@@ -24,9 +24,7 @@ CREATE TEMPORARY VIEW visits AS
 SELECT
   window_time, host, requests, page_views, bytes_sent, errors, first_request, last_request,
   CAST(window_start AS DATE) AS visit_day
-FROM host_windows
--- Clients that are not shown would be one visitor.
-WHERE host IS NOT NULL;
+FROM host_windows;
 
 -- window_start is the first request, window_end the last one and the gap after it.
 INSERT INTO sessions

@@ -66,8 +66,7 @@ SELECT
   requests                                      AS lines,
   CAST(0 AS BIGINT)                             AS dead_letters,
   requests, errors, server_errors, probes
-FROM host_windows
-WHERE host IS NOT NULL;
+FROM host_windows;
 
 -- Rules that compare with a number, and rules that compare with the past: a multiple of
 -- the mean over the subject's windows before this one, as far back as the baseline
