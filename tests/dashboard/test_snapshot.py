@@ -83,6 +83,16 @@ class TestFinishedRun:
         ]
         assert "unused" not in alerts["columns"]
 
+    def test_an_end_written_before_its_start_is_shown_above_it(self, tmp_path: Path) -> None:
+        write_json(tmp_path / "summary.json", summary())
+        rows = [
+            {"state": "ended", "changed_at": "2015-05-20T09:11:00Z"},
+            {"state": "started", "changed_at": "2015-05-20T09:06:00Z"},
+        ]
+        write_rows(tmp_path, "alerts", rows)
+        (alerts,) = snapshot(tmp_path)["alerts"]
+        assert [row[0] for row in alerts["rows"]] == ["ended", "started"]
+
     def test_a_run_without_a_journal_is_shown_too(self, output: Path) -> None:
         (output / "run.json").unlink()
         found = snapshot(output)

@@ -228,7 +228,9 @@ class Alerts:
         """The latest rows, the newest first, with those columns that say something."""
         rows: list[Row] = []
         size = 0
-        for row in reversed(self._latest):
+        # Where hours of a log pass in seconds, an end may be written before its start.
+        in_order = sorted(self._latest, key=lambda row: str(row.get("changed_at") or ""))
+        for row in reversed(in_order):
             size += len(orjson.dumps(row))
             if size > _ALERTS_BYTES:
                 break
