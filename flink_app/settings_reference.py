@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -59,9 +60,15 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the tables, or those whose title names the group given."""
-    wanted = arguments[0] if arguments else ""
+    parser = argparse.ArgumentParser(
+        prog="./build.sh settings", description="Every setting, its default and what it accepts."
+    )
+    parser.add_argument(
+        "group", nargs="?", default="", metavar="GROUP", help="a group, or a part of its name"
+    )
+    wanted = parser.parse_args(arguments).group
     parts = [part for part in tables() if wanted in part.partition("\n")[0]]
     if not parts:
         print(f"error: no group {wanted!r}; without a name all are printed", file=sys.stderr)
@@ -71,4 +78,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, or 1 when there is no database; then an older one is left as it was.
     """
     parser = argparse.ArgumentParser(
-        prog="build.sh geoip",
+        prog="./build.sh geoip",
         description="Fetch the full DB-IP City Lite database (about 130 MB).",
     )
     parser.add_argument(

@@ -150,20 +150,19 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_load(parser: argparse.ArgumentParser) -> None:
     def add(flag: str, kind: Callable[[str], object], default: object, text: str) -> None:
-        parser.add_argument(
-            flag, type=kind, default=default, metavar="N", help=f"{text} (default: {default})"
-        )
+        shown = text if default is None else f"{text} (default: {default})"
+        parser.add_argument(flag, type=kind, default=default, metavar="N", help=shown)
 
     whole = _whole
     add("--bytes", whole, _RECORD_BYTES, "bytes of a record")
     add("--output-bytes", whole, _OUTPUT_BYTES, "bytes of an enriched record")
     add("--peak", _numbers(least=1), Fraction(1), "highest rate over the mean")
     add("--load", _numbers(above=0, most=100), Fraction(60), "percent of the vCPUs used at peak")
-    add("--shards", whole, None, "shards of the input")
+    add("--shards", whole, None, "shards of the input (default: as many as it takes)")
     add("--side-streams", _numbers_whole(0), 4, "output streams of one shard beside enriched")
     add("--backup-gb", _numbers(least=0), Fraction(0), "snapshots kept, in GB")
     add("--memory", _numbers_whole(128, 10_240), 512, "MB of the function")
-    add("--batch", whole, None, "records of a full batch")
+    add("--batch", whole, None, "records of a full batch (default: what fits 0.5 MB)")
     add("--overhead-ms", _numbers(least=0), Fraction(5), "what an invocation takes besides")
 
 

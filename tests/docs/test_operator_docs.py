@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 import subprocess
@@ -65,6 +66,27 @@ def test_links_resolve(page: Path) -> None:
 def test_commands_exist(page: Path) -> None:
     named = set(commands(page.read_text("utf-8")))
     assert named <= offered_commands()
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    re.findall(
+        r"^([a-z-]+) (flink_app[\w.]+) (?:run|dev) ",
+        (ROOT / "build.sh").read_text("utf-8"),
+        re.MULTILINE,
+    ),
+)
+def test_every_command_explains_itself(
+    command: str, module: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = ROOT.joinpath(*module.split("."))
+    loaded = importlib.import_module(f"{module}.__main__" if folder.is_dir() else module)
+    with pytest.raises(SystemExit) as ended:
+        loaded.main(["--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert f"./build.sh {command}" in shown
+    assert "None" not in shown
 
 
 @pytest.mark.parametrize("page", PAGES[1:], ids=IDS[1:])
