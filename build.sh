@@ -55,7 +55,7 @@ bench flink_app.bench dev java [ARGS]  Measure records/s of the core and of the 
 dashboard flink_app.local.dashboard run - [ARGS]  Show a run in the browser, live or afterwards.
 package flink_app.ops.package run java [ARGS]  Make the zip for Amazon Managed Service for Apache Flink.
 package-lambda flink_app.ops.package_lambda run - [ARGS]  Make the zip for AWS Lambda.
-deploy flink_app.ops.deploy run - [COMMAND]  Create or update the application; status, start, stop, rollback, delete.
+deploy flink_app.ops.deploy run - [COMMAND]  Create or update the application; status, start, stop, snapshot, rollback, delete.
 replay flink_app.ops.replay run - [ARGS]  Show dead letters and send repaired ones back to the input.
 size flink_app.ops.size run - [ARGS]  Sizing and monthly cost from a rate and measured figures.
 TABLE

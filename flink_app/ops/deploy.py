@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None, patience: Patience | None = Non
         0, or 1 when it failed; the reason is one line on standard error.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or (given[0] not in _COMMANDS and given[0] not in {"-h", "--help"}):
+    if not given or (given[0].startswith("-") and given[0] not in {"-h", "--help"}):
         given.insert(0, _DEFAULT_COMMAND)
     options = _parser().parse_args(given)
     try:

@@ -122,6 +122,12 @@ def test_it_creates_the_application_with_a_key(
     assert "'alias/weblog' is not the ARN of a KMS key" in capsys.readouterr().err
 
 
+def test_a_misspelt_command_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        deploy.main(["statuss", "--name", NAME])
+    assert "'statuss'" in capsys.readouterr().err
+
+
 def test_again_it_does_nothing(
     arguments: list[str], patience: Patience, capsys: pytest.CaptureFixture[str]
 ) -> None:
