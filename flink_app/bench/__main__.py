@@ -25,6 +25,7 @@ from flink_app.bench.report import Run, machine_lines
 from flink_app.bench.setup import prepare
 from flink_app.bench.skipped import EXIT_SKIPPED, SkippedError
 from flink_app.local.cluster import PROJECT_DIRECTORY
+from flink_app.ops.connectors import check_jar
 from udfs.errors import ConfigurationError, WebLogError
 
 EXIT_FAILED = 1
@@ -38,6 +39,7 @@ _SEED = 7
 _RECORDS, _ROUNDS, _LATENCY_S = 3_000_000, 2, 20.0
 _QUICK_RECORDS, _QUICK_ROUNDS, _QUICK_LATENCY_S, _QUICK_DEPTH = 60_000, 1, 5.0, 16
 _DEPTH = FULL_DEPTH
+_NAME_WIDTH = max(len(figure.name) for figure in FIGURES) + 1
 # Longer than the stopping of a job takes at most.
 _END_S = 30.0
 
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.list:
         for figure in FIGURES:
-            print(f"{figure.name:34}{figure.title}")
+            print(f"{figure.name:{_NAME_WIDTH}}{figure.title}")
         return 0
     try:
         run = _run(options)
@@ -107,6 +109,9 @@ def _run(options: argparse.Namespace) -> Run:
     records = _number(options, "records", _QUICK_RECORDS if options.quick else _RECORDS)
     rounds = _number(options, "rounds", _QUICK_ROUNDS if options.quick else _ROUNDS)
     memory_records = _number(options, "memory-records", records)
+    database = _database(options.database, quick=options.quick)
+    if options.jar is not None:
+        check_jar(options.jar)
     out = options.out or _RESULTS / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
     if out.is_dir():
         raise ConfigurationError("--out", None, str(out), "a file, not a folder")
@@ -123,7 +128,7 @@ def _run(options: argparse.Namespace) -> Run:
             memory_records=memory_records,
             seed=options.seed,
             log=options.log,
-            database=_database(options.database, quick=options.quick),
+            database=database,
             depth=_QUICK_DEPTH if options.quick else _DEPTH,
             latency_seconds=_QUICK_LATENCY_S if options.quick else _LATENCY_S,
             jar=options.jar,
@@ -194,7 +199,8 @@ def _measure_all(run: Run, figures: Sequence[Figure], work: Path) -> None:
                 continue
             run.results.setdefault(figure.name, []).append(values)
             key, value = next(iter(values.items()))
-            print(f"round {number + 1}  {figure.name:34}{key} {value:,.2f}", flush=True)
+            name = f"{figure.name:{_NAME_WIDTH}}"
+            print(f"round {number + 1}  {name}{key} {value:,.2f}", flush=True)
 
 
 def measure_in_own_process(name: str, setup_file: Path) -> dict[str, float]:

@@ -178,6 +178,26 @@ def test_the_table_is_shown_even_if_the_file_cannot_be_written(
     assert [entry.name for entry in tmp_path.iterdir()] == ["results.json"]
 
 
+@pytest.mark.parametrize("option", ["--jar", "--database"])
+def test_a_file_that_is_not_there_is_told_before_anything_is_measured(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "missing"
+    arguments = ["--figures", "lambda", "--records", "10", "--out", str(tmp_path / "out.json")]
+    assert main([*arguments, option, str(missing)]) == EXIT_BAD_INPUT
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert str(missing) in printed.err
+
+
+def test_names_and_titles_of_figures_are_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split(maxsplit=1) for line in shown] == [
+        [figure.name, figure.title] for figure in FIGURES
+    ]
+
+
 FIGURE = """#!{python}
 import signal, sys, time
 from pathlib import Path
