@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -15,12 +16,14 @@ from flink_app.local.summary import RunSummary
 from udfs.geo import GeoDatabase
 
 _NAME_WIDTH = 40
+# Of a terminal that does not say how wide it is.
+_USUAL_COLUMNS = 80
 # In the type of the bundled database, which is as old as it is on purpose.
 _DEMO = "demo subset"
 
 
 class Console:
-    """Writes for a person; a line that is overwritten only where there is a terminal.
+    """Writes for a person; a line that is overwritten only where a terminal can do that.
 
     Args:
         stream: Where to write; errors go to standard error.
@@ -28,7 +31,7 @@ class Console:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._live = stream.isatty()
+        self._live = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._started: float | None = None
         self._state: str | None = None
 
@@ -73,7 +76,9 @@ class Console:
             text += f"  {progress.lines:,} of {total:,} lines ({share:.0%})"
             if elapsed >= 1:
                 text += f"  {progress.lines / elapsed:,.0f} lines/s"
-        self._stream.write(f"\r\x1b[K{text}")
+        # A longer line would wrap, and what is above the last row cannot be overwritten.
+        columns = os.get_terminal_size(self._stream.fileno()).columns or _USUAL_COLUMNS
+        self._stream.write(f"\r\x1b[K{text[: columns - 1]}")
         self._stream.flush()
 
     def end_of_progress(self) -> None:
