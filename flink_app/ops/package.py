@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         target = build(options)
-    except WebLogError as error:
+    except (WebLogError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_FAILED
     print("\n".join(describe(target)))

@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         target = build(options)
-    except WebLogError as error:
+    except (WebLogError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return _EXIT_FAILED
     print("\n".join(describe(target, options)))

@@ -7,6 +7,7 @@ import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -65,7 +66,8 @@ class FileTarget:
                 os.fsync(file.fileno())
             unfinished.rename(self.path)
         except OSError as error:
-            unfinished.unlink(missing_ok=True)
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
             raise ResendError(f"{self.path}: cannot be written: {error.strerror}") from error
         return set(range(len(lines)))
 

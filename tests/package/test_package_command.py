@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from flink_app.ops import connectors, package, wheels
+from flink_app.ops import connectors, package, package_lambda, wheels
 from flink_app.ops.archive import PackageError
 from flink_app.ops.layout import JAR, LayoutError, Manifest, read_manifest
 from flink_app.ops.package import PackageOptions, build, main, verify
@@ -172,6 +173,23 @@ def test_a_zip_from_before_there_was_reference_data_can_be_read() -> None:
     del document["reference"]
 
     assert Manifest.from_json(json.dumps(document)) == Manifest("x", "1", connectors=True)
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"), [(main, ["--without-connectors"]), (package_lambda.main, [])]
+)
+def test_a_folder_that_cannot_be_written_is_one_clear_line(
+    command: Callable[[list[str]], int],
+    arguments: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    in_the_way = tmp_path / "dist"
+    in_the_way.touch()
+    assert command(["--out", str(in_the_way), *arguments]) == package.EXIT_FAILED
+    printed = capsys.readouterr().err
+    assert (printed.count("\n"), printed.startswith("error: ")) == (1, True)
+    assert str(in_the_way) in printed
 
 
 def test_failing_installer_leaves_no_zip(

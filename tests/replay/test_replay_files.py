@@ -260,6 +260,15 @@ def test_what_is_no_dead_letter_is_counted(run: Run, tmp_path: Path) -> None:
     assert "7  entries that are no dead letter" in out
 
 
+def test_a_file_that_cannot_be_written_is_one_clear_line(letters: Path, run: Run) -> None:
+    # Short enough to look for, too long with what an unfinished file has in its name.
+    target = letters.with_name("x" * 255)
+    status, out, err = run(letters, "--send", target)
+    assert status == 1
+    assert out.endswith(f"0 of 4 sent to {target}\n")
+    assert err == f"error: {target}: cannot be written: File name too long\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
