@@ -86,9 +86,10 @@ def _files(inputs: Sequence[str]) -> list[str]:
 
 def _found(item: str) -> list[str]:
     path = Path(item)
+    # Without a name, as of a variable that is not set, a path is the working folder.
+    if not item or not path.exists():
+        raise InputError(f"no such file or folder: {item or "''"}")
     if not path.is_dir():
-        if not path.exists():
-            raise InputError(f"no such file or folder: {item}")
         return [item]
     found = sorted(
         str(child) for child in path.iterdir() if child.is_file() and not child.name.startswith(".")

@@ -67,6 +67,13 @@ def test_a_last_line_without_its_end_gets_one(tmp_path: Path) -> None:
     assert (staged.lines, staged.uncompressed_bytes) == (4, 8)
 
 
+def test_no_name_is_not_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.log").write_text(lines_of(18, 3))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"^no such file or folder: ''$"):
+        stage([""], tmp_path / "work")
+
+
 def test_a_name_that_is_too_long_is_the_inputs_fault(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^cannot read x+: File name too long$"):
         stage(["x" * 300], tmp_path / "work")
