@@ -67,7 +67,8 @@
       texts.push(`There is no run in ${run.output} yet. Start one with ./build.sh run; it shows here at once.`);
     }
     if (["failed", "interrupted", "lost"].includes(run.state)) {
-      texts.push(`${run.message ?? "The run has ended without results."} What is shown is what it had written until then.`);
+      texts.push(run.message ?? "The run has ended without results.");
+      texts.push("What is shown is what it had written until then.");
     }
     if (run.reading < 1) texts.push(`Still reading the results: ${Math.floor(100 * run.reading)} % done.`);
     if (run.unreadable) texts.push(`${format.plural(run.unreadable, "row", "rows")} could not be read and are left out.`);
