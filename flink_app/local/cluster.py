@@ -111,8 +111,10 @@ def cluster_configuration(options: ClusterOptions) -> dict[str, str]:
         "parallelism.default": str(options.parallelism),
         # One slot is what the wheel's own config.yaml says: more subtasks would wait for ever.
         "taskmanager.numberOfTaskSlots": str(options.parallelism),
-        "python.executable": sys.executable,
-        "python.client.executable": sys.executable,
+        # By its name alone, which PATH leads to: PyFlink's script that starts a worker takes a
+        # path apart at its spaces.
+        "python.executable": Path(sys.executable).name,
+        "python.client.executable": Path(sys.executable).name,
         "execution.checkpointing.interval": f"{options.checkpoint_interval_ms} ms",
         "execution.checkpointing.dir": (options.work_directory / "checkpoints").as_uri(),
         "rest.address": "localhost",
@@ -200,8 +202,10 @@ def environment(options: ClusterOptions, properties_file: Path) -> dict[str, str
     """The environment of the JVM and, through it, of the Python processes."""
     home = flink_home()
     site_packages = home.parent
+    path = (str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))
     return os.environ | {
         PROPERTIES_VARIABLE: str(properties_file),
+        "PATH": os.pathsep.join(path),
         "FLINK_HOME": str(home),
         "FLINK_CONF_DIR": str(home / "conf"),
         "FLINK_LIB_DIR": str(home / "lib"),
