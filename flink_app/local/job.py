@@ -20,8 +20,9 @@ _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 _SCRIPT_ENDED = "org.apache.flink.client.program.ProgramAbortException"
 
 
-# The unindented last line of a traceback: an exception's name without Java's packages.
-_PYTHON_ERROR = re.compile(r"(?!java|org|io|com|Caused)(\w+\.)*\w*(Error|Exception): ")
+# The unindented last line of a traceback: an exception's name without Java's packages. Py4J's
+# says only that Java threw one, which follows it.
+_PYTHON_ERROR = re.compile(r"(?!java|org|io|com|py4j|Caused)(\w+\.)*\w*(Error|Exception): ")
 
 
 class JobError(WebLogError):
@@ -157,8 +158,8 @@ def _explain(failure: str | None, log_file: Path, status: int | None) -> str:
     # cause of Java's chain.
     own = [line for line in lines if line.startswith(("udfs.errors.", "error: "))]
     python = [line for line in lines if _PYTHON_ERROR.match(line)]
-    java = [line for line in lines if line.startswith("Caused by: ")]
+    java = [line for line in lines if line.startswith((": ", "Caused by: "))]
     reason = (own or python or java or lines or [f"exit status {status}"])[-1].strip()
-    for prefix in ("error: ", "Caused by: "):
+    for prefix in ("error: ", ": ", "Caused by: "):
         reason = reason.removeprefix(prefix)
     return f"the job failed: {reason} (log: {log_file})"
