@@ -66,7 +66,6 @@ class ClientPart:
 
     host: str | None
     """As the record shows it."""
-    country: str | None
     issues: tuple[str, ...]
     keys: str
     """``host`` and ``country`` as keys."""
@@ -104,8 +103,6 @@ class ReferrerPart:
     field: str | None
     searchable: Searchable
     issues: tuple[str, ...]
-    type: str
-    site: str | None
     keys: str
     """``type`` and ``site`` as keys."""
     json_referer: str
@@ -121,10 +118,6 @@ class AgentPart:
     searchable: Searchable
     rule: Rule
     issues: tuple[str, ...]
-    browser: str | None
-    os: str | None
-    device_type: str
-    is_bot: bool
     keys: str
     """``device_type``, ``browser``, ``os`` and ``is_bot`` (1 or 0) as keys."""
     json_agent: str
@@ -156,7 +149,6 @@ def client_part(host: str | None, place: GeoLocation | None, issues: tuple[str, 
             location = {"lat": latitude, "lon": longitude}
     return ClientPart(
         host,
-        country,
         issues,
         keys(host, country),
         f'"host":{_value(host)},',
@@ -206,8 +198,6 @@ def referrer_part(
         field,
         searchable,
         issues,
-        kind,
-        site,
         keys(kind, site),
         f'"referer":{_value(shown)},',
         f'"refering_page":{_value(page)},',
@@ -230,10 +220,6 @@ def agent_part(
         searchable,
         rule,
         issues,
-        agent.browser,
-        agent.os,
-        agent.device_type,
-        agent.is_bot,
         keys(agent.device_type, agent.browser, agent.os, "1" if agent.is_bot else "0"),
         f'"agent":{_value(shown)},',
         _members({"os": agent.os, "browser": agent.browser}),
