@@ -20,26 +20,6 @@ from udfs.record import ClientPart, ReferrerPart, RequestPart, StatusPart
 
 SCHEMA = "weblog.basic/1"
 
-MEMBERS = (
-    "host",
-    "datetime",
-    "request",
-    "response",
-    "bytes",
-    "referer",
-    "agent",
-    "method",
-    "path",
-    "protocol",
-    "event_time",
-    "status_class",
-    "quality",
-    "masked",
-    "schema",
-    "event_id",
-)
-"""The fields of a basic record in their order."""
-
 _NO_ISSUES: tuple[str, ...] = ()
 
 

@@ -30,11 +30,6 @@ class CircuitBreaker:
         self._next_probe: float | None = None
         self.opened = 0
 
-    @property
-    def is_open(self) -> bool:
-        """Whether calls are held back."""
-        return self._next_probe is not None
-
     def allow(self) -> bool:
         """Whether a call may be made now; a caller that gets True must tell how it went."""
         if self._next_probe is None:

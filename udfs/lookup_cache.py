@@ -31,9 +31,6 @@ class LookupCache[T]:
         self.hits = 0
         self.misses = 0
 
-    def __len__(self) -> int:
-        return len(self._entries)
-
     def get(self, key: str) -> tuple[T] | None:
         """The answer kept for a key, in a tuple because it may itself be None; None: there is none.
 

@@ -45,7 +45,6 @@ class CacheUse(NamedTuple):
 
     hits: int
     misses: int
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ class PartMaker:
             "agent": self._agent_cache,
         }
         infos = {name: cache.cache_info() for name, cache in caches.items()}
-        return {name: CacheUse(one.hits, one.misses, one.currsize) for name, one in infos.items()}
+        return {name: CacheUse(one.hits, one.misses) for name, one in infos.items()}
 
     # --- parts of fields as the log has them ---------------------------------------------------
 

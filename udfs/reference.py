@@ -90,11 +90,7 @@ type _Version = tuple[int, int, int] | None
 
 
 class ReferenceFile:
-    """Attributes by key, as JSON text, always those of the file's last good version.
-
-    Attributes:
-        reloads: how often a changed file was taken over.
-    """
+    """Attributes by key, as JSON text, always those of the file's last good version."""
 
     def __init__(
         self,
@@ -121,7 +117,6 @@ class ReferenceFile:
         self._version = self._current_version()
         self._values = _read(file, key)
         self._next_check = clock() + check_seconds
-        self.reloads = 0
 
     @classmethod
     def open(cls, settings: ReferenceSettings, code: Path = _CODE_DIRECTORY) -> Self | None:
@@ -142,9 +137,6 @@ class ReferenceFile:
         except ReferenceFileError as error:
             expected = f"a readable CSV or JSON file ({error.problem})"
             raise settings.error("file", str(settings.file), expected) from error
-
-    def __len__(self) -> int:
-        return len(self._values)
 
     def refresh(self) -> None:
         """Look whether the file has changed, if that is due. Called once for each batch."""
@@ -167,7 +159,6 @@ class ReferenceFile:
             _LOG.warning("%s; the version before stays in use", error)
             return
         self._values = values
-        self.reloads += 1
 
     def get(self, key: str | None) -> str:
         """The attributes of a key as a JSON object, or ``null``."""

@@ -35,9 +35,6 @@ FIELDS = (
 )
 """The keys of an event in their order: neighbours come from one part of the record."""
 
-BODY = "body"
-"""What :func:`unpack` names an event's JSON."""
-
 _NO_KEYS = FIELD_SEPARATOR * (FIELDS.index("reason") - FIELDS.index("host") - 1)
 
 
@@ -81,13 +78,3 @@ def _keys_of_other(outcome: Filtered | DeadLettered, progress: StreamProgress) -
 
 def _text(value: object) -> str:
     return "" if value is None else str(value)
-
-
-def unpack(packed: list[bytes]) -> list[dict[str, str | None]]:
-    """Take what was packed apart into its events, as the SQL does; for tests and tools."""
-    keys, *bodies = [one.decode() for one in packed]
-    return [
-        dict(zip(FIELDS, (value or None for value in event.split(FIELD_SEPARATOR)), strict=True))
-        | {BODY: body}
-        for event, body in zip(keys.split(EVENT_SEPARATOR), bodies, strict=True)
-    ]

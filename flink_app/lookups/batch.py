@@ -36,7 +36,6 @@ class BatchEnricher:
 
     Attributes:
         enricher: Made with `client_address=True`.
-        lookups: Services by their name, for metrics.
     """
 
     enricher: Enricher
@@ -75,11 +74,6 @@ class BatchEnricher:
     def services(self) -> dict[str, LookupService]:
         """The services in use, by the member that they fill."""
         return {lookup.member: lookup.service for lookup in self._lookups}
-
-    @property
-    def reference(self) -> ReferenceFile | None:
-        """The reference file in use."""
-        return self._file
 
     def process(self, batch: Sequence[bytes]) -> list[list[Outcome]]:
         """The outcomes of each source record, in order.

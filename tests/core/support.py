@@ -10,6 +10,7 @@ from udfs.enrichment import Enricher
 from udfs.outcomes import DeadLettered, Enriched, Filtered
 from udfs.properties import Properties
 from udfs.settings import CoreSettings
+from udfs.wire import FIELDS
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
@@ -83,6 +84,16 @@ def filtered(using: Enricher, line: str | bytes) -> Filtered:
     (outcome,) = using.process(line.encode() if isinstance(line, str) else line)
     assert isinstance(outcome, Filtered), outcome
     return outcome
+
+
+def unpack(packed: list[bytes]) -> list[dict[str, str | None]]:
+    """What was packed for SQL as its events, taken apart as the SQL does; `body` is the JSON."""
+    keys, *bodies = [one.decode() for one in packed]
+    return [
+        dict(zip(FIELDS, (value or None for value in event.split("\x1f")), strict=True))
+        | {"body": body}
+        for event, body in zip(keys.split("\x1e"), bodies, strict=True)
+    ]
 
 
 def grows_linearly(work: Callable[[str], object], make: Callable[[int], str], size: int) -> bool:

@@ -21,6 +21,7 @@ from tests.core.support import (
     enricher,
     filtered,
     grows_linearly,
+    unpack,
 )
 from udfs.decoding import decoded
 from udfs.enrichment import Enricher, event_id
@@ -28,7 +29,7 @@ from udfs.errors import ConfigurationError
 from udfs.outcomes import Enriched, Filtered
 from udfs.privacy import MINIMUM_SALT_BYTES, PROFILES
 from udfs.progress import StreamProgress
-from udfs.wire import pack, unpack
+from udfs.wire import pack
 
 EZOOMS = "Mozilla/5.0 (compatible; Ezooms/1.0; help@moz.com)"
 

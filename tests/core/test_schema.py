@@ -10,8 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.support import CITY_DATABASE, FIREFOX, NOW, ROOT, SAMPLE, combined, enricher
-from udfs import basic_record, quality, replay
+from tests.core.support import (
+    CITY_DATABASE,
+    FIREFOX,
+    NOW,
+    ROOT,
+    SAMPLE,
+    combined,
+    enriched,
+    enricher,
+)
+from udfs import quality, replay
 from udfs.dead_letter import DeadLetter
 from udfs.enrichment import Enricher
 from udfs.errors import ValidationError
@@ -19,7 +28,6 @@ from udfs.filters import Rule
 from udfs.geo import GeoDatabase, GeoLocation
 from udfs.outcomes import DeadLettered, Enriched, Outcome
 from udfs.properties import Properties
-from udfs.record import FIELDS
 from udfs.schema import check_agent, check_place
 from udfs.settings import CoreSettings
 from udfs.user_agent import UserAgent
@@ -66,11 +74,13 @@ def test_every_field_is_described(path: Any) -> None:
 
 def test_fields_and_codes_are_those_of_the_core() -> None:
     optional = {"hostname", "reference"}
-    enriched = schema_of("enriched")
-    fields = enriched["properties"]
-    assert [name for name in fields if name not in optional] == list(FIELDS)
-    assert enriched["required"] == list(FIELDS)
-    assert list(schema_of("basic")["properties"]) == list(basic_record.MEMBERS)
+    schema = schema_of("enriched")
+    fields = schema["properties"]
+    record = list(json.loads(enriched(enricher(), combined()).json))
+    assert [name for name in fields if name not in optional] == record
+    assert schema["required"] == record
+    basic = enriched(enricher({"weblog.pipeline": {"stage": "basic"}}), combined())
+    assert list(schema_of("basic")["properties"]) == list(json.loads(basic.json))
     codes = fields["quality"]["properties"]["issues"]["items"]["enum"]
     assert codes == list(quality.SEVERITIES)
 
