@@ -15,7 +15,7 @@ import orjson
 
 from udfs.access_log import LogLine
 from udfs.errors import ValidationError
-from udfs.quality import PRIVATE_ADDRESS, SEVERITIES, quality_member, status_of
+from udfs.quality import PRIVATE_ADDRESS, STATUSES, quality_member, status_of
 from udfs.record import ClientPart, ReferrerPart, RequestPart, StatusPart
 
 SCHEMA = "weblog.basic/1"
@@ -122,4 +122,4 @@ def rewrite_basic(record: BasicRecord) -> str:
 
 
 def _are_known(issues: list[Any]) -> bool:
-    return all(isinstance(code, str) and code in SEVERITIES for code in issues)
+    return all(isinstance(code, str) and code in STATUSES for code in issues)

@@ -1,20 +1,13 @@
-"""Quality of a record: issue codes, how grave each is, and the status that follows."""
+"""Quality of a record: issue codes, and the status that they give it."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from functools import lru_cache
+from typing import Literal
 
 import orjson
 
-
-class Severity(StrEnum):
-    """What an issue does to the record's status."""
-
-    INFO = "info"
-    SUSPECT = "suspect"
-    INVALID = "invalid"
-
+type Status = Literal["ok", "suspect", "invalid"]
 
 PRIVATE_ADDRESS = "private_address"
 TIMESTAMP_ANCIENT = "timestamp_ancient"
@@ -28,38 +21,36 @@ PROBE_SHELL = "probe_shell"
 PROBE_XSS = "probe_xss"
 LOOKUP_FAILED = "lookup_failed"
 
-SEVERITIES: dict[str, Severity] = {
-    PRIVATE_ADDRESS: Severity.INFO,
-    TIMESTAMP_ANCIENT: Severity.INVALID,
-    SIZE_IMPOSSIBLE: Severity.INVALID,
-    UNEXPECTED_BODY: Severity.SUSPECT,
-    FIELD_TOO_LONG: Severity.SUSPECT,
-    CONTROL_CHARACTERS: Severity.SUSPECT,
-    PROBE_PATH_TRAVERSAL: Severity.SUSPECT,
-    PROBE_SQL_INJECTION: Severity.SUSPECT,
-    PROBE_SHELL: Severity.SUSPECT,
-    PROBE_XSS: Severity.SUSPECT,
-    LOOKUP_FAILED: Severity.INFO,
+STATUSES: dict[str, Status] = {
+    PRIVATE_ADDRESS: "ok",
+    TIMESTAMP_ANCIENT: "invalid",
+    SIZE_IMPOSSIBLE: "invalid",
+    UNEXPECTED_BODY: "suspect",
+    FIELD_TOO_LONG: "suspect",
+    CONTROL_CHARACTERS: "suspect",
+    PROBE_PATH_TRAVERSAL: "suspect",
+    PROBE_SQL_INJECTION: "suspect",
+    PROBE_SHELL: "suspect",
+    PROBE_XSS: "suspect",
+    LOOKUP_FAILED: "ok",
 }
-"""Every issue code there is. An information does not change the status."""
+"""Every issue code there is, with the status of a record that has no other issue."""
 
 PROBES = (PROBE_PATH_TRAVERSAL, PROBE_SQL_INJECTION, PROBE_SHELL, PROBE_XSS)
 """Attempts to break in. They are flagged and never dropped."""
 
-ISSUES = tuple(code for code in SEVERITIES if code not in {PRIVATE_ADDRESS, LOOKUP_FAILED})
+ISSUES = tuple(code for code in STATUSES if code not in {PRIVATE_ADDRESS, LOOKUP_FAILED})
 """Codes that checks of a line's own fields give; see :mod:`udfs.validation`."""
 
 REJECTABLE = tuple(code for code in ISSUES if code not in PROBES)
 """Those of them that may make a line a dead letter."""
 
-_STATUS = {Severity.INFO: "ok", Severity.SUSPECT: "suspect", Severity.INVALID: "invalid"}
-_ORDER = list(Severity)
+_BY_GRAVITY: tuple[Status, ...] = ("ok", "suspect", "invalid")
 
 
-def status_of(issues: tuple[str, ...]) -> str:
-    """``ok``, ``suspect`` or ``invalid``: the gravest of the issues decides."""
-    gravest = max((_ORDER.index(SEVERITIES[code]) for code in issues), default=0)
-    return _STATUS[_ORDER[gravest]]
+def status_of(issues: tuple[str, ...]) -> Status:
+    """The status of a record: the gravest of its issues decides."""
+    return max((STATUSES[code] for code in issues), key=_BY_GRAVITY.index, default="ok")
 
 
 @lru_cache(maxsize=1024)

@@ -82,7 +82,7 @@ def test_fields_and_codes_are_those_of_the_core() -> None:
     basic = enriched(enricher({"weblog.pipeline": {"stage": "basic"}}), combined())
     assert list(schema_of("basic")["properties"]) == list(json.loads(basic.json))
     codes = fields["quality"]["properties"]["issues"]["items"]["enum"]
-    assert codes == list(quality.SEVERITIES)
+    assert codes == list(quality.STATUSES)
 
 
 @pytest.mark.parametrize("profile", ["off", "strict"])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.core.support import SAMPLE, combined, dead, enriched, enricher, grows_linearly
 from udfs.errors import ConfigurationError
 from udfs.outcomes import Enriched
-from udfs.quality import ISSUES, PROBES, SEVERITIES
+from udfs.quality import PROBES
 from udfs.validation import _matching, _probes
 
 PLAIN = enricher()
@@ -237,7 +237,3 @@ def test_issues_can_make_a_dead_letter() -> None:
 def test_probes_and_the_unknown_cannot_be_rejected(code: str) -> None:
     with pytest.raises(ConfigurationError, match="comma-separated list out of"):
         enricher({"weblog.validation": {"reject": code}})
-
-
-def test_every_code_has_a_severity() -> None:
-    assert set(ISSUES) < set(SEVERITIES)

@@ -169,9 +169,9 @@ def test_the_settings_of_the_job_hold_the_rules() -> None:
 
 
 def test_probes_are_known_by_their_prefix() -> None:
-    starting = {code for code in quality.SEVERITIES if code.startswith(PROBE_PREFIX)}
+    starting = {code for code in quality.STATUSES if code.startswith(PROBE_PREFIX)}
     assert starting == set(quality.PROBES)
-    assert not [code for code in quality.SEVERITIES if PROBE_PREFIX in code[1:]]
+    assert not [code for code in quality.STATUSES if PROBE_PREFIX in code[1:]]
 
 
 def test_every_metric_can_stand_in_a_rule() -> None:
