@@ -17,6 +17,7 @@ import maxminddb
 from geoip2.database import Reader
 
 from udfs.errors import DatabaseError
+from udfs.file_version import file_version
 
 _CITY_TYPES = ("City", "Enterprise")
 
@@ -115,10 +116,6 @@ class GeoDatabase:
         self._reader.close()
 
 
-type _Version = tuple[int, int, int] | None
-"""What changes when a file is replaced: time, size and inode; None when there is none."""
-
-
 class GeoDatabaseFile:
     """Notices that a database file has been replaced.
 
@@ -131,7 +128,7 @@ class GeoDatabaseFile:
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self._version = self._current_version()
+        self._version = file_version(self._path)
 
     def replaced(self) -> GeoDatabase | None:
         """The new database, if there is another one than at the last look.
@@ -139,7 +136,7 @@ class GeoDatabaseFile:
         Raises:
             DatabaseError: there is, and it cannot be used. It is looked at once only.
         """
-        version = self._current_version()
+        version = file_version(self._path)
         if version == self._version:
             return None
         self._version = version
@@ -150,14 +147,6 @@ class GeoDatabaseFile:
             database.close()
             raise
         return database
-
-    def _current_version(self) -> _Version:
-        try:
-            found = self._path.stat()
-        except OSError:
-            # Opening it tells why.
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _location(record: Any) -> GeoLocation:

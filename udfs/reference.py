@@ -21,6 +21,7 @@ from typing import Any, Literal, Self
 import orjson
 
 from udfs.errors import WebLogError
+from udfs.file_version import file_version
 from udfs.outcomes import Enriched
 from udfs.properties import Group, choice, duration, path, setting, text
 
@@ -85,10 +86,6 @@ class ReferenceFileError(WebLogError):
         super().__init__(f"reference data {path!r}: {problem}")
 
 
-type _Version = tuple[int, int, int] | None
-"""What changes when a file does: time, size and inode; None when there is no file."""
-
-
 class ReferenceFile:
     """Attributes by key, as JSON text, always those of the file's last good version."""
 
@@ -114,7 +111,7 @@ class ReferenceFile:
         self._key = key
         self._interval = check_seconds
         self._clock = clock
-        self._version = self._current_version()
+        self._version = file_version(file)
         self._values = _read(file, key)
         self._next_check = clock() + check_seconds
 
@@ -145,13 +142,13 @@ class ReferenceFile:
             return
         self._next_check = now + self._interval
         try:
-            version = self._current_version()
+            version = file_version(self._file)
             if version == self._version:
                 return
             # Remembered also if it is bad: it is read, and complained of, once.
             self._version = version
             values = _read(self._file, self._key)
-            if self._current_version() != version:
+            if file_version(self._file) != version:
                 # Written to meanwhile: what was read may be half of it. Next time again.
                 self._version = None
                 return
@@ -163,14 +160,6 @@ class ReferenceFile:
     def get(self, key: str | None) -> str:
         """The attributes of a key as a JSON object, or ``null``."""
         return "null" if key is None else self._values.get(key, "null")
-
-    def _current_version(self) -> _Version:
-        try:
-            found = self._file.stat()
-        except OSError:
-            # Reading it tells why.
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _read(file: Path, key: str) -> dict[str, str]:
