@@ -1,4 +1,4 @@
-"""The core as Flink functions. The only module here that knows of Flink."""
+"""The core as a Flink function, with its metrics and its log."""
 
 from __future__ import annotations
 

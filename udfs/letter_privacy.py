@@ -10,9 +10,8 @@ can tell what else is quoted there.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
-from udfs.access_log import LogLine, unescape
+from udfs.access_log import LineParser, LogLine, unescape
 from udfs.basic_record import read_basic, rewrite_basic
 from udfs.errors import ValidationError
 from udfs.masking import (
@@ -26,8 +25,6 @@ from udfs.masking import (
 )
 from udfs.privacy import LetterForm, Privacy, logged
 from udfs.user_agent import is_person, parse_user_agent
-
-type LineParser = Callable[[str], LogLine]
 
 _TIMESTAMP = re.compile(r"\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}(?::[0-9]{2}){3} [+-][0-9]{4}\]")
 # The start of another line that was glued to this one: an address and at least two words.
