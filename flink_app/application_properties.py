@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from udfs.errors import ConfigurationError
+from udfs.properties import CODE_DIRECTORY
 
 MANAGED_FLINK_FILE = Path("/etc/flink/application_properties.json")
 # Names another file; for local runs and tests.
 FILE_VARIABLE = "WEBLOG_APPLICATION_PROPERTIES"
-DEFAULT_FILE = Path(__file__).resolve().parent.parent / "conf" / "application_properties.json"
+DEFAULT_FILE = CODE_DIRECTORY / "conf" / "application_properties.json"
 
 PropertyGroups = dict[str, dict[str, str]]
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-SQL_DIRECTORY = Path(__file__).resolve().parent.parent / "sql"
+from udfs.properties import CODE_DIRECTORY
+
+SQL_DIRECTORY = CODE_DIRECTORY / "sql"
 OUTPUTS_DIRECTORY = SQL_DIRECTORY / "outputs"
 
 _PARAMETER = re.compile(r"\$\{([a-z_]+)\}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Self
 
 from flink_app.application_properties import (
@@ -21,6 +20,7 @@ from flink_app.lookups.settings import LOOKUP_GROUPS, LookupSettings
 from lambda_app.arn import Arn, arn
 from lambda_app.environment import check_environment, read_environment
 from udfs.properties import (
+    CODE_DIRECTORY,
     Group,
     Properties,
     Setting,
@@ -207,5 +207,5 @@ def _file_groups(environ: Mapping[str, str]) -> PropertyGroups:
     named = environ.get(FILE_VARIABLE)
     if named:
         # As with other paths: relative ones are meant from the folder of the code.
-        return load_properties(DEFAULT_FILE.parent.parent / Path(named))
+        return load_properties(CODE_DIRECTORY / named)
     return load_properties(DEFAULT_FILE) if DEFAULT_FILE.exists() else {}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from hashlib import blake2b
-from pathlib import Path
 from typing import Self
 
 import orjson
@@ -26,6 +25,7 @@ from udfs.masking import Identity, mentions, without_identities
 from udfs.outcomes import DeadLettered, Enriched, Filtered, Outcome
 from udfs.parts import CacheUse, PartMaker
 from udfs.privacy import Privacy
+from udfs.properties import CODE_DIRECTORY
 from udfs.record import AgentPart, ReferrerPart, RequestPart, encode
 from udfs.replay import PREFIX as REPLAY_PREFIX
 from udfs.replay import read_envelope
@@ -34,10 +34,6 @@ from udfs.timestamps import EventTime, iso_utc, read_timestamp
 
 type Clock = Callable[[], float]
 """Seconds since 1970-01-01 UTC."""
-
-# Relative paths are meant from the folder that holds this package. It is looked up here, in the
-# process that opens the file: a worker on another machine has its own copy of the code elsewhere.
-_CODE_DIRECTORY = Path(__file__).resolve().parent.parent
 
 # Parts of longer lines are not kept, or a few thousand hostile lines would fill the memory.
 _MAX_KEPT_LINE = 1024
@@ -141,9 +137,9 @@ class Enricher:
         geo = file = None
         if path is not None and settings.pipeline.stage != "basic":
             # Looked at before it is opened: a file replaced in between is then noticed.
-            file = GeoDatabaseFile(_CODE_DIRECTORY / path)
+            file = GeoDatabaseFile(CODE_DIRECTORY / path)
             try:
-                geo = GeoDatabase.open(_CODE_DIRECTORY / path)
+                geo = GeoDatabase.open(CODE_DIRECTORY / path)
             except DatabaseError as error:
                 expected = f"a readable MaxMind DB file of City type ({error.problem})"
                 raise GeoIpSettings.error("database.path", str(path), expected) from error

@@ -23,10 +23,9 @@ import orjson
 from udfs.errors import WebLogError
 from udfs.file_version import file_version
 from udfs.outcomes import Enriched
-from udfs.properties import Group, choice, duration, path, setting, text
+from udfs.properties import CODE_DIRECTORY, Group, choice, duration, path, setting, text
 
 _LOG = logging.getLogger(__name__)
-_CODE_DIRECTORY = Path(__file__).resolve().parent.parent
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """A larger file is refused: it is kept in memory by every worker."""
@@ -116,7 +115,7 @@ class ReferenceFile:
         self._next_check = clock() + check_seconds
 
     @classmethod
-    def open(cls, settings: ReferenceSettings, code: Path = _CODE_DIRECTORY) -> Self | None:
+    def open(cls, settings: ReferenceSettings, code: Path = CODE_DIRECTORY) -> Self | None:
         """The file that the settings name, or None.
 
         Args:
