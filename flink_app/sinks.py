@@ -15,9 +15,8 @@ from flink_app.aws import (
     stream_arn,
 )
 from flink_app.sql_files import milliseconds
-from flink_app.variants import TYPE_KEY, load_variant
-from udfs.errors import ConfigurationError
-from udfs.properties import Group, Properties, boolean, choice, duration, integer, setting, text
+from flink_app.variants import TYPE_KEY, Variant, load_variant
+from udfs.properties import Properties, boolean, choice, duration, integer, setting, text
 
 SINK_GROUP_PREFIX = "weblog.sink."
 _GROUP_PATTERN = SINK_GROUP_PREFIX + "<name>"
@@ -30,7 +29,7 @@ _LONGEST_ROLLOVER_CHECK = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class FilesystemSink(Group, name=_GROUP_PATTERN):
+class FilesystemSink(Variant, name=_GROUP_PATTERN):
     """Files of JSON lines: a folder or, with Flink's S3 plugin, a bucket. Exactly once."""
 
     type: str = setting(TYPE_KEY, choice("filesystem"), "filesystem", "Kind of sink.")
@@ -53,7 +52,7 @@ class FilesystemSink(Group, name=_GROUP_PATTERN):
     def check(self) -> None:
         """Raises ConfigurationError when the path is missing."""
         if not self.path:
-            raise self.error("path", self.path, "a folder (type filesystem)")
+            raise self.error("path", self.path, "a folder")
 
     def options(self, output: str) -> dict[str, str]:
         """Connector options of an output's table; a closed file shows with a checkpoint."""
@@ -68,7 +67,7 @@ class FilesystemSink(Group, name=_GROUP_PATTERN):
 
 
 @dataclass(frozen=True, slots=True)
-class KinesisSink(Group, name=_GROUP_PATTERN):
+class KinesisSink(Variant, name=_GROUP_PATTERN):
     """A Kinesis data stream, or one for each output. At least once."""
 
     type: str = setting(TYPE_KEY, choice("kinesis"), "kinesis", "Kind of sink.")
@@ -104,7 +103,7 @@ class KinesisSink(Group, name=_GROUP_PATTERN):
     def check(self) -> None:
         """Raises ConfigurationError when the ARN is missing."""
         if not self.stream_arn:
-            raise self.error("stream.arn", self.stream_arn, "a stream's ARN (type kinesis)")
+            raise self.error("stream.arn", self.stream_arn, "a stream's ARN")
 
     def options(self, output: str) -> dict[str, str]:
         """Connector options of an output's table."""
@@ -124,7 +123,7 @@ class KinesisSink(Group, name=_GROUP_PATTERN):
 
 
 @dataclass(frozen=True, slots=True)
-class FirehoseSink(Group, name=_GROUP_PATTERN):
+class FirehoseSink(Variant, name=_GROUP_PATTERN):
     """A Firehose delivery stream, or one for each output. At least once, in no order.
 
     The delivery stream has to put the line breaks between records (its processor
@@ -155,9 +154,7 @@ class FirehoseSink(Group, name=_GROUP_PATTERN):
     def check(self) -> None:
         """Raises ConfigurationError when the ARN is missing."""
         if not self.stream_arn:
-            raise self.error(
-                "stream.arn", self.stream_arn, "a delivery stream's ARN (type firehose)"
-            )
+            raise self.error("stream.arn", self.stream_arn, "a delivery stream's ARN")
 
     def options(self, output: str) -> dict[str, str]:
         """Connector options of an output's table."""
@@ -173,13 +170,10 @@ class FirehoseSink(Group, name=_GROUP_PATTERN):
 
 
 @dataclass(frozen=True, slots=True)
-class DiscardSink(Group, name=_GROUP_PATTERN):
+class DiscardSink(Variant, name=_GROUP_PATTERN):
     """Nowhere; for measuring the job without what writes."""
 
     type: str = setting(TYPE_KEY, choice("discard"), "discard", "Kind of sink.")
-
-    def check(self) -> None:
-        """Nothing to check."""
 
     def options(self, output: str) -> dict[str, str]:  # noqa: ARG002 - nowhere is nowhere
         """Connector options."""
@@ -200,10 +194,10 @@ def load_sinks(properties: Properties) -> dict[str, Sink]:
     """Reads every group `weblog.sink.<name>`.
 
     Raises:
-        ConfigurationError: An unknown type, or a setting that its type does not accept.
+        ConfigurationError: An unknown type, or settings that its type does not accept or lacks.
     """
     return {
-        group.removeprefix(SINK_GROUP_PREFIX): _load_sink(group, dict(values))
+        group.removeprefix(SINK_GROUP_PREFIX): load_variant(group, values, SINK_TYPES)
         for group, values in properties.items()
         if group.startswith(SINK_GROUP_PREFIX)
     }
@@ -214,13 +208,3 @@ def is_shared(sink: Sink) -> bool:
     return isinstance(sink, KinesisSink | FirehoseSink) and (
         OUTPUT_PLACEHOLDER not in sink.stream_arn
     )
-
-
-def _load_sink(group: str, values: dict[str, str]) -> Sink:
-    sink = load_variant(group, values, SINK_TYPES)
-    try:
-        sink.check()
-    except ConfigurationError as error:
-        # The class knows its group only as a pattern.
-        raise ConfigurationError(group, error.key, error.value, error.expected) from None
-    return sink

@@ -9,9 +9,8 @@ from typing import Literal
 
 from flink_app.aws import client_options, endpoint, stream_arn
 from flink_app.sql_files import milliseconds
-from flink_app.variants import TYPE_KEY, load_variant
+from flink_app.variants import TYPE_KEY, Variant, load_variant
 from udfs.properties import (
-    Group,
     Parser,
     Properties,
     choice,
@@ -49,7 +48,7 @@ def initial_timestamp() -> Parser[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class FilesystemSource(Group, name=SOURCE_GROUP):
+class FilesystemSource(Variant, name=SOURCE_GROUP):
     """Files; read once, from first to last."""
 
     type: str = setting(TYPE_KEY, choice("filesystem"), "filesystem", "Kind of source.")
@@ -58,7 +57,7 @@ class FilesystemSource(Group, name=SOURCE_GROUP):
     def check(self) -> None:
         """Raises ConfigurationError when the path is missing."""
         if not self.path:
-            raise self.error("path", self.path, "a file or folder (type filesystem)")
+            raise self.error("path", self.path, "a file or folder")
 
     def options(self) -> dict[str, str]:
         """Connector options."""
@@ -66,7 +65,7 @@ class FilesystemSource(Group, name=SOURCE_GROUP):
 
 
 @dataclass(frozen=True, slots=True)
-class KinesisSource(Group, name=SOURCE_GROUP):
+class KinesisSource(Variant, name=SOURCE_GROUP):
     """A Kinesis data stream. Records of the KPL's aggregated format are not taken apart."""
 
     type: str = setting(TYPE_KEY, choice("kinesis"), "kinesis", "Kind of source.")
@@ -123,7 +122,7 @@ class KinesisSource(Group, name=SOURCE_GROUP):
             ConfigurationError: A setting is missing, or has no use beside the others.
         """
         if not self.stream_arn:
-            raise self.error("stream.arn", self.stream_arn, "a stream's ARN (type kinesis)")
+            raise self.error("stream.arn", self.stream_arn, "a stream's ARN")
         if (self.initial_position == "AT_TIMESTAMP") != bool(self.initial_timestamp):
             raise self.error(
                 "initial.timestamp",
@@ -172,8 +171,5 @@ def load_source(properties: Properties) -> Source:
     Raises:
         ConfigurationError: An unknown type, or settings that it does not accept or lacks.
     """
-    source = load_variant(
-        SOURCE_GROUP, properties.get(SOURCE_GROUP, {}), SOURCE_TYPES, "filesystem"
-    )
-    source.check()
-    return source
+    given = properties.get(SOURCE_GROUP, {})
+    return load_variant(SOURCE_GROUP, given, SOURCE_TYPES, "filesystem")

@@ -10,7 +10,20 @@ from udfs.properties import Group
 TYPE_KEY = "type"
 
 
-def load_variant[T: Group](
+class Variant(Group):
+    """Base of a settings dataclass that is one of several types."""
+
+    __slots__ = ()
+
+    def check(self) -> None:
+        """Checks what spans several settings.
+
+        Raises:
+            ConfigurationError: A setting is missing, or has no use beside the others.
+        """
+
+
+def load_variant[T: Variant](
     group: str, values: Mapping[str, str], types: Mapping[str, type[T]], default: str = ""
 ) -> T:
     """Reads a group as the class that its `type` names.
@@ -22,17 +35,19 @@ def load_variant[T: Group](
         default: Type when none is given.
 
     Raises:
-        ConfigurationError: An unknown type, or a setting that its type does not accept.
+        ConfigurationError: An unknown type, or settings that its type does not accept or lacks.
     """
     name = values.get(TYPE_KEY, default).strip()
     kind = types.get(name)
     if kind is None:
         raise ConfigurationError(group, TYPE_KEY, name, f"one of {', '.join(types)}")
     try:
-        return kind.load({kind.group: values})
+        loaded = kind.load({kind.group: values})
+        loaded.check()
     except ConfigurationError as error:
         # A class may know its group only as a pattern. Which settings there are depends on
         # the type, so the type is said too.
         raise ConfigurationError(
             group, error.key, error.value, f"{error.expected} (type {name})"
         ) from None
+    return loaded
