@@ -12,12 +12,12 @@ from flink_app.application_properties import PropertyGroups, load_properties
 from flink_app.ops.layout import APPLICATION_DIRECTORY, RUN_OPTIONS_GROUP, Manifest
 from flink_app.settings import JobSettings
 from flink_app.sinks import SINK_GROUP_PREFIX
+from flink_app.sources import SOURCE_GROUP
 from udfs.errors import ConfigurationError
 from udfs.privacy import rules_of
 from udfs.reference import ReferenceFile, ReferenceSettings
 from udfs.settings import CoreSettings, GeoIpSettings
 
-_SOURCE_GROUP = "weblog.source"
 _CONNECTOR_TYPES = frozenset({"kinesis", "firehose"})
 _ENDPOINT_KEY = "endpoint"
 _OBJECT_STORE = ("s3://", "s3a://")
@@ -58,7 +58,7 @@ def runtime_properties(file: Path, archive: Path, manifest: Manifest) -> Propert
                 raise ConfigurationError(
                     group, key, value, "an https:// address: http:// is for an emulator"
                 )
-        if group == _SOURCE_GROUP or group.startswith(SINK_GROUP_PREFIX):
+        if group == SOURCE_GROUP or group.startswith(SINK_GROUP_PREFIX):
             _check_place(group, values, manifest)
     groups[RUN_OPTIONS_GROUP] = manifest.run_options()
     _check_limits(file, groups)

@@ -64,9 +64,9 @@ def test_a_killed_job_loses_nothing_and_its_duplicates_share_an_event_id(
             first.wait_until(lambda: first.checkpoints() != [], "the first checkpoint")
             feeding.start()
             first.wait_until(lambda: written() > LINES // 10, "a tenth of the lines")
-            before = len(first.checkpoints()) and first.checkpoints()[-1]
+            before = first.checkpoints()[-1:]
             # Output that the last checkpoint does not cover has to be there, too.
-            first.wait_until(lambda: first.checkpoints()[-1:] not in ([], [before]), "another")
+            first.wait_until(lambda: first.checkpoints()[-1:] not in ([], before), "another")
             covered = written()
             first.wait_until(lambda: written() > covered, "output after a checkpoint")
             first.kill()
