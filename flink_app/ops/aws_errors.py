@@ -37,7 +37,9 @@ class NotFoundError(DeployError):
     """What was asked for does not exist."""
 
 
-_NOT_FOUND = frozenset({"404", "NoSuchBucket", "NoSuchEntity", "NoSuchKey", "NotFound"})
+_NOT_FOUND = frozenset(
+    {"404", "NoSuchBucket", "NoSuchEntity", "NoSuchKey", "NotFound", "ResourceNotFoundException"}
+)
 
 
 @contextmanager
@@ -55,8 +57,7 @@ def explained(action: str) -> Iterator[None]:
         yield
     except ClientError as error:
         code = error_code(error)
-        missing = code in _NOT_FOUND or code == "ResourceNotFoundException"
-        raise (NotFoundError if missing else DeployError)(
+        raise (NotFoundError if code in _NOT_FOUND else DeployError)(
             f"{action}: {_meaning(code, error.response)}"
         ) from error
     except NoCredentialsError as error:

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from itertools import batched
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -286,7 +287,7 @@ class Queue:
             DeployError: The queue refuses.
         """
         failed = 0
-        for batch in _batches([one.receipt for one in letters]):
+        for batch in batched((one.receipt for one in letters), _RECEIVE_BATCH):
             with explained(f"deleting from the queue {self._url}"):
                 answer = self._client.delete_message_batch(
                     QueueUrl=self._url,
@@ -308,7 +309,7 @@ class Queue:
         Raises:
             DeployError: The queue refuses; the messages come back by themselves later.
         """
-        for batch in _batches(list(self._taken)):
+        for batch in batched(self._taken, _RECEIVE_BATCH):
             with explained(f"releasing messages of the queue {self._url}"):
                 self._client.change_message_visibility_batch(
                     QueueUrl=self._url,
@@ -318,8 +319,3 @@ class Queue:
                     ],
                 )
         self._taken.clear()
-
-
-def _batches(receipts: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(receipts), _RECEIVE_BATCH):
-        yield receipts[start : start + _RECEIVE_BATCH]

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
-from flink_app.ops.application import Application, Change, configuration_update, creation
+from flink_app.ops.application import (
+    RUNTIME,
+    Application,
+    Change,
+    configuration_update,
+    creation,
+)
 from flink_app.ops.aws_errors import DeployError, NotFoundError, error_code, explained
 
 if TYPE_CHECKING:
@@ -109,21 +115,14 @@ class Service:
         Raises:
             DeployError: The call failed.
         """
-        found: list[SnapshotDetailsTypeDef] = []
-        token = ""
-        while True:
-            with explained(f"listing snapshots of {self.name!r}"):
-                page = (
-                    self.client.list_application_snapshots(
-                        ApplicationName=self.name, NextToken=token
-                    )
-                    if token
-                    else self.client.list_application_snapshots(ApplicationName=self.name)
-                )
-            found += [one for one in page["SnapshotSummaries"] if one["SnapshotStatus"] == "READY"]
-            token = page.get("NextToken", "")
-            if not token:
-                break
+        pages = self.client.get_paginator("list_application_snapshots")
+        with explained(f"listing snapshots of {self.name!r}"):
+            found = [
+                one
+                for page in pages.paginate(ApplicationName=self.name)
+                for one in page["SnapshotSummaries"]
+                if one["SnapshotStatus"] == "READY"
+            ]
         return max(found, key=lambda one: one["SnapshotCreationTimestamp"], default=None)
 
     # --- changing ----------------------------------------------------------------------
@@ -294,7 +293,7 @@ class Service:
         if "role" in parts:
             request["ServiceExecutionRoleUpdate"] = wanted.role
         if "runtime" in parts:
-            request["RuntimeEnvironmentUpdate"] = "FLINK-2_2"
+            request["RuntimeEnvironmentUpdate"] = RUNTIME
         if "logging" in parts and wanted.log_stream is not None:
             option = detail["CloudWatchLoggingOptionDescriptions"][0]
             request["CloudWatchLoggingOptionUpdates"] = [

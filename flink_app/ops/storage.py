@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from flink_app.ops.application import Code
-from flink_app.ops.aws_errors import DeployError, NotFoundError, error_code, explained
+from flink_app.ops.aws_errors import DeployError, NotFoundError, explained
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -72,12 +70,10 @@ def is_uploaded(client: S3Client, location: ZipLocation) -> bool:
     except NotFoundError as error:
         raise DeployError(f"there is no bucket {location.bucket!r}") from error
     try:
-        client.head_object(Bucket=location.bucket, Key=location.key)
-    except ClientError as error:
-        if error_code(error) in {"404", "NoSuchKey", "NotFound"}:
-            return False
         with explained(f"s3://{location.bucket}/{location.key}"):
-            raise
+            client.head_object(Bucket=location.bucket, Key=location.key)
+    except NotFoundError:
+        return False
     return True
 
 
