@@ -204,7 +204,7 @@ class Enricher:
             problem: what went wrong.
             event_time_ms: the line's time.
         """
-        raw = data.removesuffix(b"\n").split(b"\n")[index].removesuffix(b"\r")
+        raw = lines_of(data)[index]
         attempt = 1
         if raw.startswith(REPLAY_PREFIX):
             raw, attempt = read_envelope(raw)
@@ -401,6 +401,11 @@ class Enricher:
             None if form == "raw" else form,
         )
         return DeadLettered(letter, letter.to_json(iso_utc(int(now_ms)), self._max_letter_bytes))
+
+
+def lines_of(data: bytes) -> list[bytes]:
+    """The lines of a record as :meth:`Enricher.process` takes them, without their line breaks."""
+    return [line.removesuffix(b"\r") for line in data.removesuffix(b"\n").split(b"\n")]
 
 
 def event_id(raw: bytes, index: int, key: bytes = b"") -> str:

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from flink_app.ops.aws_errors import explained
+from lambda_app.payload import decompress
 from udfs import dead_letter, replay
-from udfs.enrichment import EXHAUSTED, KPL_AGGREGATED, TOO_MANY_LINES
+from udfs.enrichment import EXHAUSTED, KPL_AGGREGATED, TOO_MANY_LINES, lines_of
 from udfs.errors import ValidationError, WebLogError
 
 FIREHOSE = "firehose"
@@ -30,6 +31,8 @@ _WHOLE_RECORDS = {
     TOO_MANY_LINES: "a record of too many lines (they have to be sent in smaller ones)",
 }
 _GZIP_MAGIC = b"\x1f\x8b"
+# As much as the function can be set to unpack (weblog.lambda: gzip.maximum.bytes).
+_MOST_UNPACKED = 128 * 1024 * 1024
 _RECEIVE_BATCH = 10
 _HIDDEN_SECONDS = 600
 """How long received messages stay hidden from others; long enough for sending them."""
@@ -145,13 +148,10 @@ def read_kept_record(text: str | bytes) -> list[Letter] | None:
         # function returned or a conversion refused.
         case {"rawData": str(raw), "errorCode": code} if body.keys() & {"lambdaARN", "lambdaArn"}:
             try:
-                data = _bytes_of(raw, "base64")
-                if data.startswith(_GZIP_MAGIC):
-                    data = gzip.decompress(data)
-            except (ValueError, EOFError, OSError, zlib.error):
+                data = decompress(_bytes_of(raw, "base64"), _MOST_UNPACKED)
+            except (ValueError, ValidationError):
                 return None
-            lines = data.removesuffix(b"\n").split(b"\n")
-            return [_kept_line(line.removesuffix(b"\r"), str(code)) for line in lines]
+            return [_kept_line(line, str(code)) for line in lines_of(data)]
     return None
 
 

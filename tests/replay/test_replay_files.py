@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from flink_app.ops import letters as sources
 from flink_app.ops import replay as command
 from tests.core.support import ROOT, combined, dead, enriched, enricher
 from udfs.dead_letter import DeadLetter
@@ -210,6 +211,12 @@ def test_records_that_firehose_kept_go_back_line_by_line(run: Run, tmp_path: Pat
         (b"\xff\xfe", 2),
     ]
     assert enriched(enricher(), target.read_bytes().splitlines()[1]) == enriched(enricher(), other)
+
+
+def test_a_kept_record_is_unpacked_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "_MOST_UNPACKED", 1000)
+    assert sources.read_kept_record(kept_by_firehose(gzip.compress(b"x" * 1000))) is not None
+    assert sources.read_kept_record(kept_by_firehose(gzip.compress(b"x" * 1001))) is None
 
 
 def test_an_aggregated_record_is_not_sent_again(run: Run, tmp_path: Path) -> None:
