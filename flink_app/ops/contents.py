@@ -58,8 +58,8 @@ def below(directory: Path) -> Iterator[tuple[str, Path]]:
             yield path.relative_to(directory).as_posix(), path
 
 
-def city_database(path: Path) -> tuple[str, Path]:
-    """A GeoIP database with its path in a package, from the folder of the code.
+def city_database(path: Path) -> str:
+    """The path of a GeoIP database in a package, from the folder of the code.
 
     Raises:
         ContentsError: It cannot be read or is none of cities.
@@ -68,11 +68,11 @@ def city_database(path: Path) -> tuple[str, Path]:
         GeoDatabase.open(path).close()
     except DatabaseError as error:
         raise ContentsError(f"--geoip: {error}") from error
-    return f"{DATA_DIRECTORY}/{path.name}", path
+    return f"{DATA_DIRECTORY}/{path.name}"
 
 
-def reference_file(path: Path) -> tuple[str, Path]:
-    """A file of reference data with its path in a package, from the folder of the code.
+def reference_file(path: Path) -> str:
+    """The path of reference data in a package, from the folder of the code.
 
     What is in it can be checked only where the settings are known, which name its key.
 
@@ -81,7 +81,7 @@ def reference_file(path: Path) -> tuple[str, Path]:
     """
     if not path.is_file():
         raise ContentsError(f"--reference: {path}: no such file")
-    return f"{DATA_DIRECTORY}/{path.name}", path
+    return f"{DATA_DIRECTORY}/{path.name}"
 
 
 def listing(path: Path, part_of: Callable[[str], str]) -> Iterator[str]:

@@ -37,7 +37,6 @@ from flink_app.ops.contents import (
 )
 from flink_app.ops.layout import (
     APPLICATION_DIRECTORY,
-    DATA_DIRECTORY,
     ENTRY_POINT,
     JAR,
     MANIFEST,
@@ -114,10 +113,13 @@ def build(options: PackageOptions) -> Path:
     with complete_or_absent(target) as temporary, tempfile.TemporaryDirectory() as work:
         contents: dict[str, Content] = dict(notices())
         contents |= _application(code(_CODE_DIRECTORIES, _CODE_SUFFIXES, _NOT_THE_JOB))
+        geoip = reference = None
         if options.geoip is not None:
-            contents |= _application([city_database(options.geoip)])
+            geoip = city_database(options.geoip)
+            contents |= _application([(geoip, options.geoip)])
         if options.reference is not None:
-            contents |= _application([reference_file(options.reference)])
+            reference = reference_file(options.reference)
+            contents |= _application([(reference, options.reference)])
         if options.with_connectors:
             contents[JAR] = _jar(options)
         packages = wheels.install(
@@ -132,8 +134,8 @@ def build(options: PackageOptions) -> Path:
             version=version,
             connectors=options.with_connectors,
             packages=packages,
-            geoip=f"{DATA_DIRECTORY}/{options.geoip.name}" if options.geoip else None,
-            reference=f"{DATA_DIRECTORY}/{options.reference.name}" if options.reference else None,
+            geoip=geoip,
+            reference=reference,
         )
         contents[MANIFEST] = manifest.to_json().encode()
         write_zip(temporary, contents)

@@ -196,11 +196,9 @@ def _own_files(options: PackageOptions) -> dict[str, Path]:
     files |= {name: PROJECT / name for name in _SHARED_CODE}
     files |= notices()
     if options.geoip is not None:
-        path, database = city_database(options.geoip)
-        files[path] = database
+        files[city_database(options.geoip)] = options.geoip
     if options.reference is not None:
-        path, data = reference_file(options.reference)
-        files[path] = data
+        files[reference_file(options.reference)] = options.reference
     return files
 
 
@@ -212,11 +210,11 @@ def _write_properties(options: PackageOptions, root: Path) -> None:
     """
     groups = {} if options.properties is None else load_properties(options.properties)
     if options.geoip is not None:
-        path, _ = city_database(options.geoip)
-        groups.setdefault(GeoIpSettings.group, {})[_DATABASE_KEY] = path
+        database_path = city_database(options.geoip)
+        groups.setdefault(GeoIpSettings.group, {})[_DATABASE_KEY] = database_path
     if options.reference is not None:
-        path, _ = reference_file(options.reference)
-        groups.setdefault(ReferenceSettings.group, {})[_REFERENCE_KEY] = path
+        reference_path = reference_file(options.reference)
+        groups.setdefault(ReferenceSettings.group, {})[_REFERENCE_KEY] = reference_path
     if not groups:
         return
     settings = Settings.load(groups)
