@@ -19,10 +19,11 @@ from lambda_app.settings import TOPIC_BYTES
 from udfs.errors import TransientError
 
 if TYPE_CHECKING:
-    from mypy_boto3_firehose import FirehoseClient
-    from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_sns import SNSClient
-    from mypy_boto3_sqs import SQSClient
+    # Named in quotes below, where the linter does not look.
+    from mypy_boto3_firehose import FirehoseClient  # noqa: F401
+    from mypy_boto3_kinesis import KinesisClient  # noqa: F401
+    from mypy_boto3_sns import SNSClient  # noqa: F401
+    from mypy_boto3_sqs import SQSClient  # noqa: F401
 
 _CONNECT_SECONDS = 1.0
 _READ_SECONDS = 3.0
@@ -66,18 +67,26 @@ def output_target(arn: Arn) -> OutputTarget:
     return KinesisTarget(arn) if arn.service == "kinesis" else FirehoseTarget(arn)
 
 
-class SqsTarget:
-    """An SQS queue."""
-
-    limits = Limits(messages=10, total_bytes=_MIB, message_bytes=_MIB)
+class _AwsTarget[Client]:
+    """A resource of AWS, with a client of its service that is made when it is first needed."""
 
     def __init__(self, arn: Arn) -> None:
         self._arn = arn
 
     @cached_property
-    def _client(self) -> SQSClient:
-        client: SQSClient = _make_client("sqs", self._arn.region)
+    def _client(self) -> Client:
+        client: Client = _make_client(self._arn.service, self._arn.region)
         return client
+
+    def connect(self) -> None:
+        """Makes the client; no call is made."""
+        _ = self._client
+
+
+class SqsTarget(_AwsTarget["SQSClient"]):
+    """An SQS queue."""
+
+    limits = Limits(messages=10, total_bytes=_MIB, message_bytes=_MIB)
 
     def put(self, batch: Sequence[Message]) -> list[Rejection]:
         """Sends a batch; see :class:`lambda_app.delivery.Target`."""
@@ -95,18 +104,10 @@ class SqsTarget:
         return [_rejection(one) for one in answer.get("Failed", [])]
 
 
-class SnsTarget:
+class SnsTarget(_AwsTarget["SNSClient"]):
     """An SNS topic."""
 
     limits = Limits(messages=10, total_bytes=TOPIC_BYTES, message_bytes=TOPIC_BYTES)
-
-    def __init__(self, arn: Arn) -> None:
-        self._arn = arn
-
-    @cached_property
-    def _client(self) -> SNSClient:
-        client: SNSClient = _make_client("sns", self._arn.region)
-        return client
 
     def put(self, batch: Sequence[Message]) -> list[Rejection]:
         """Publishes a batch; see :class:`lambda_app.delivery.Target`."""
@@ -121,23 +122,11 @@ class SnsTarget:
         return [_rejection(one) for one in answer.get("Failed", [])]
 
 
-class KinesisTarget:
+class KinesisTarget(_AwsTarget["KinesisClient"]):
     """A Kinesis stream: one record for each line, a client's records in one shard."""
 
     # The service takes 10 MiB; a stream takes records of 1 MiB unless set otherwise.
     limits = Limits(messages=500, total_bytes=5 * _MIB, message_bytes=_MIB)
-
-    def __init__(self, arn: Arn) -> None:
-        self._arn = arn
-
-    @cached_property
-    def _client(self) -> KinesisClient:
-        client: KinesisClient = _make_client("kinesis", self._arn.region)
-        return client
-
-    def connect(self) -> None:
-        """Makes the client; no call is made."""
-        _ = self._client
 
     def pack(self, records: Sequence[Message]) -> list[Message]:
         """The records as they are, with keys of a length that the service takes."""
@@ -150,29 +139,13 @@ class KinesisTarget:
                 StreamARN=self._arn.text,
                 Records=[{"Data": one.body, "PartitionKey": one.key} for one in batch],
             )
-        return [
-            Rejection(index, one["ErrorCode"])
-            for index, one in enumerate(answer["Records"])
-            if one.get("ErrorCode")
-        ]
+        return _rejections(answer["Records"])
 
 
-class FirehoseTarget:
+class FirehoseTarget(_AwsTarget["FirehoseClient"]):
     """A Firehose delivery stream: lines, several to a record."""
 
     limits = Limits(messages=500, total_bytes=4 * _MIB, message_bytes=1000 * _KIB)
-
-    def __init__(self, arn: Arn) -> None:
-        self._arn = arn
-
-    @cached_property
-    def _client(self) -> FirehoseClient:
-        client: FirehoseClient = _make_client("firehose", self._arn.region)
-        return client
-
-    def connect(self) -> None:
-        """Makes the client; no call is made."""
-        _ = self._client
 
     def pack(self, records: Sequence[Message]) -> list[Message]:
         """Lines put together; each message belongs to the record of its first line."""
@@ -185,11 +158,7 @@ class FirehoseTarget:
                 DeliveryStreamName=self._arn.name,
                 Records=[{"Data": one.body} for one in batch],
             )
-        return [
-            Rejection(index, one["ErrorCode"])
-            for index, one in enumerate(answer["RequestResponses"])
-            if one.get("ErrorCode")
-        ]
+        return _rejections(answer["RequestResponses"])
 
 
 def _packed(records: Sequence[Message]) -> Iterator[Message]:
@@ -241,6 +210,15 @@ def _translated() -> Iterator[None]:
     except exceptions.BotoCoreError as error:
         # No credentials, no region, bad parameters: the next call would fail likewise.
         raise RefusedError("sink", type(error).__name__, "the call cannot be made") from None
+
+
+def _rejections(results: Sequence[Any]) -> list[Rejection]:
+    """Of a stream, which answers with a result for each record in order."""
+    return [
+        Rejection(index, one["ErrorCode"])
+        for index, one in enumerate(results)
+        if one.get("ErrorCode")
+    ]
 
 
 def _rejection(one: Any) -> Rejection:
