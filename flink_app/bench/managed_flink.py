@@ -15,7 +15,8 @@ from flink_app.local import cluster
 
 type StateBackend = Literal["rocksdb", "hashmap"]
 
-_JVM_ENVIRONMENT = {"JAVA_TOOL_OPTIONS": "-Xmx3g"}
+HEAP_MB = 3072
+_JVM_ENVIRONMENT = {"JAVA_TOOL_OPTIONS": f"-Xmx{HEAP_MB}m"}
 _CHECKPOINT_INTERVAL_MS = 60_000
 _SETTINGS = {
     "execution.checkpointing.min-pause": "5 s",

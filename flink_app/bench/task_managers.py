@@ -19,7 +19,7 @@ from subprocess import DEVNULL, STDOUT, Popen
 from time import monotonic, sleep
 from typing import Self
 
-from flink_app.bench.managed_flink import MANAGED_MEMORY_MB
+from flink_app.bench.managed_flink import HEAP_MB, MANAGED_MEMORY_MB
 from flink_app.local import cluster
 from flink_app.local.job import JobError, RunningJob
 from flink_app.local.progress import JobProgress
@@ -33,11 +33,12 @@ _POLL_SECONDS = 0.2
 _ENDED = frozenset({"FINISHED", "FAILED", "CANCELED"})
 
 # A TaskManager that no shell script starts wants every size by name. These add up to the 4 GB
-# of one KPU of Managed Flink, with 3 GB of heap.
+# of one KPU of Managed Flink.
+_FRAMEWORK_HEAP_MB = 128
 _MEMORY = {
     "taskmanager.cpu.cores": "1",
-    "taskmanager.memory.framework.heap.size": "128m",
-    "taskmanager.memory.task.heap.size": "2688m",
+    "taskmanager.memory.framework.heap.size": f"{_FRAMEWORK_HEAP_MB}m",
+    "taskmanager.memory.task.heap.size": f"{HEAP_MB - _FRAMEWORK_HEAP_MB}m",
     "taskmanager.memory.framework.off-heap.size": "128m",
     "taskmanager.memory.task.off-heap.size": "0",
     "taskmanager.memory.network.min": "128m",
