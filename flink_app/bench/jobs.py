@@ -14,12 +14,12 @@ which side a record costs, and it hardly changes when others use the machine.
 from __future__ import annotations
 
 import os
-import shutil
 import statistics
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 
 from flink_app.application_properties import PropertyGroups
@@ -91,7 +91,7 @@ def job(
         apart: Each subtask in a TaskManager of its own, instead of all in one JVM.
         state: Where state is kept.
     """
-    with _folder(setup) as folder:
+    with fresh_folder(setup) as folder:
         sink = str(folder / "results") if files else "discard"
         properties = job_properties(
             setup, path=_path(setup, slots), mode=mode, outputs=outputs, sink=sink
@@ -104,7 +104,7 @@ def yardstick(
     setup: Setup, kind: str, *, mode: str, slots: int = 1, apart: bool = False
 ) -> Metrics:
     """One of the jobs that are there to compare with."""
-    with _folder(setup) as folder:
+    with fresh_folder(setup) as folder:
         path, records = _path(setup, slots), setup.input.records
         if kind in _QUICK_KINDS:
             path = _repeated(Path(path), folder / "repeated")
@@ -133,7 +133,7 @@ def endless(
         environment: More environment variables of the job's processes.
         slots: Subtasks.
     """
-    with _folder(setup) as folder:
+    with fresh_folder(setup) as folder:
         watched = _watch(
             folder, properties, slots=slots, jar=jar, environment=environment, until=records
         )
@@ -155,7 +155,7 @@ def memory(setup: Setup, *, mode: str) -> Metrics:
     A worker is measured by its proportional share (PSS): pages of the database that several
     processes map count once. Growth is from the middle of the input to its end.
     """
-    with _folder(setup) as folder:
+    with fresh_folder(setup) as folder:
         properties = job_properties(
             setup, path=setup.memory.whole, mode=mode, outputs="enriched", sink="discard"
         )
@@ -182,18 +182,11 @@ def _middle(readings: list[MemoryReading]) -> float:
     return statistics.median(one.worker_pss for one in readings)
 
 
-class _folder:  # noqa: N801 - used like a function
-    """A fresh folder for one job, on the run's own disk; removed afterwards."""
-
-    def __init__(self, setup: Setup) -> None:
-        self._work = setup.work
-
-    def __enter__(self) -> Path:
-        self._path = Path(tempfile.mkdtemp(dir=self._work, prefix="job-"))
-        return self._path
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._path, ignore_errors=True)
+@contextmanager
+def fresh_folder(setup: Setup) -> Iterator[Path]:
+    """A folder for one job, on the run's own disk; removed afterwards."""
+    with TemporaryDirectory(dir=setup.work, prefix="job-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
 
 
 def _path(setup: Setup, slots: int) -> str:

@@ -8,20 +8,18 @@ job notes the time in front of its sink, by the same clock of the same machine.
 from __future__ import annotations
 
 import re
-import shutil
 import socket
 import statistics
-import tempfile
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
 
 from flink_app.bench import managed_flink
 from flink_app.bench.core import Metrics
-from flink_app.bench.jobs import YARDSTICK_MAIN
+from flink_app.bench.jobs import YARDSTICK_MAIN, fresh_folder
 from flink_app.bench.setup import Setup, job_properties, read_lines, write_properties
 from flink_app.bench.yardstick_job import ARRIVALS_VARIABLE, KIND_VARIABLE, PORT_VARIABLE
 from flink_app.local.job import RunningJob
@@ -44,11 +42,8 @@ def latency(setup: Setup, *, mode: str) -> Metrics:
         setup: What is measured on.
         mode: `process` or `thread`.
     """
-    folder = Path(tempfile.mkdtemp(dir=setup.work, prefix="latency-"))
-    try:
+    with fresh_folder(setup) as folder:
         return _measure(setup, mode, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _measure(setup: Setup, mode: str, folder: Path) -> Metrics:
@@ -91,9 +86,10 @@ def _write(server: socket.socket, lines: list[bytes], rate: float, seconds: floa
         send_paced(connection.sendall, cycle(lines), rate, int((seconds + _WARM_UP_S) * rate))
 
 
-def send_paced(send: object, lines: Iterable[bytes], rate: float, count: int) -> None:
+def send_paced(
+    send: Callable[[bytes], object], lines: Iterable[bytes], rate: float, count: int
+) -> None:
     """Sends lines, each when it is due and with the microsecond in which it was."""
-    assert callable(send)  # noqa: S101
     start = time.time()
     for number, line in zip(range(count), lines, strict=False):
         due = start + number / rate
