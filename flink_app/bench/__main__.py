@@ -24,6 +24,7 @@ from flink_app.bench.machine import describe_machine
 from flink_app.bench.report import Run, machine_lines
 from flink_app.bench.setup import prepare
 from flink_app.bench.skipped import EXIT_SKIPPED, SkippedError
+from flink_app.bench.targets import verdicts
 from flink_app.local.cluster import PROJECT_DIRECTORY
 from flink_app.ops.connectors import check_jar
 from udfs.errors import ConfigurationError, WebLogError
@@ -38,7 +39,6 @@ _FULL_DATABASE = PROJECT_DIRECTORY / "data" / "geoip" / "dbip-city-lite.mmdb"
 _SEED = 7
 _RECORDS, _ROUNDS, _LATENCY_S = 3_000_000, 2, 20.0
 _QUICK_RECORDS, _QUICK_ROUNDS, _QUICK_LATENCY_S, _QUICK_DEPTH = 60_000, 1, 5.0, 16
-_DEPTH = FULL_DEPTH
 _NAME_WIDTH = max(len(figure.name) for figure in FIGURES) + 1
 # Longer than the stopping of a job takes at most.
 _END_S = 30.0
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     if run.failures:
         return EXIT_FAILED
-    missed = any(not one["met"] for one in json.loads(run.to_json())["targets"])
+    missed = any(not verdict.met for verdict in verdicts(run.results))
     return EXIT_MISSED if options.check and missed else 0
 
 
@@ -129,7 +129,7 @@ def _run(options: argparse.Namespace) -> Run:
             seed=options.seed,
             log=options.log,
             database=database,
-            depth=_QUICK_DEPTH if options.quick else _DEPTH,
+            depth=_QUICK_DEPTH if options.quick else FULL_DEPTH,
             latency_seconds=_QUICK_LATENCY_S if options.quick else _LATENCY_S,
             jar=options.jar,
         )

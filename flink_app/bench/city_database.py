@@ -45,27 +45,22 @@ def make_city_database(path: Path, depth: int = FULL_DEPTH) -> None:
         OSError: The file cannot be written.
     """
     networks = 1 << depth
-    offsets = _places(max(1, int(networks * _PLACES_PER_NETWORK)))
+    section, offsets = _places(max(1, int(networks * _PLACES_PER_NETWORK)))
     draw = np.random.Generator(np.random.PCG64(_SEED))
-    leaves = offsets.offsets[draw.integers(0, len(offsets.offsets), networks)]
+    leaves = offsets[draw.integers(0, len(offsets), networks)]
     leaves[draw.random(networks) < _UNKNOWN] = _NOT_FOUND
     for network in map(IPv4Network, _NOT_GLOBAL):
         first = int(network.network_address) >> (32 - depth)
         leaves[first : first + max(1, network.num_addresses >> (32 - depth))] = _NOT_FOUND
     metadata = city_metadata(DATABASE_TYPE, "Made for measuring; no place in it is real.", _BUILT)
-    geoip_format.write(path, _full_tree(leaves), bytes(offsets.section), metadata)
+    geoip_format.write(path, _full_tree(leaves), bytes(section), metadata)
 
 
 _NOT_FOUND = -1
 
 
-class _Places:
-    def __init__(self, section: CitySection, offsets: NDArray[np.int64]) -> None:
-        self.section = section
-        self.offsets = offsets
-
-
-def _places(count: int) -> _Places:
+def _places(count: int) -> tuple[CitySection, NDArray[np.int64]]:
+    """A data section of so many places, and where in it each lies."""
     section = CitySection()
     codes = sorted(country_names())
     offsets = [
@@ -79,7 +74,7 @@ def _places(count: int) -> _Places:
         )
         for number in range(count)
     ]
-    return _Places(section, np.array(offsets, dtype=np.int64))
+    return section, np.array(offsets, dtype=np.int64)
 
 
 _NAMES = ("Aldersund", "Bromo", "Caer Wen", "Dörrfeld", "Estrelada", "Fonteval", "Göksu", "Hiraoka")

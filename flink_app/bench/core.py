@@ -51,7 +51,7 @@ FEATURES: dict[str, Properties] = {
 
 def whole(setup: Setup, log: str) -> Metrics:
     """The core's whole way from bytes to the packed string, over one of the logs."""
-    return _warm_and_cold(_core_function(core_properties(setup)), _input(setup, log))
+    return _warm_and_cold(core_function(core_properties(setup)), _input(setup, log))
 
 
 def straightforward_whole(setup: Setup, log: str) -> Metrics:
@@ -62,10 +62,10 @@ def straightforward_whole(setup: Setup, log: str) -> Metrics:
 def features(setup: Setup, log: str) -> Metrics:
     """Microseconds a record, warm, by what is switched on."""
     base = core_properties(setup)
-    results = {"off_us": _us(_warm_and_cold(_core_function(base), _input(setup, log)))}
+    results = {"off_us": _us(_warm_and_cold(core_function(base), _input(setup, log)))}
     for name, more in FEATURES.items():
         settings = {group: {**base.get(group, {}), **values} for group, values in more.items()}
-        function = _core_function({**base, **settings})
+        function = core_function({**base, **settings})
         results[f"{name}_us"] = _us(_warm_and_cold(function, _input(setup, log)))
     return results
 
@@ -124,7 +124,8 @@ def _geo_parts(database: Path, hosts: list[str]) -> Metrics:
     return results
 
 
-def _core_function(properties: Properties) -> Callable[[bytes], list[bytes]]:
+def core_function(properties: Properties) -> Callable[[bytes], list[bytes]]:
+    """The core's whole way, with caches of its own."""
     enricher = Enricher.create(CoreSettings.load(properties), salt=_SALT)
     progress = StreamProgress(_TOLERANCE_MS)
     return lambda data: pack(enricher.process(data), progress)

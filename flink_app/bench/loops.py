@@ -11,24 +11,19 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 from flink_app.bench import straightforward
-from flink_app.bench.core import Metrics
+from flink_app.bench.core import Metrics, core_function
 from flink_app.bench.setup import Setup, core_properties
-from udfs.enrichment import Enricher
-from udfs.progress import StreamProgress
-from udfs.settings import CoreSettings
-from udfs.wire import pack
 
 # The first half fills the caches. Jobs are measured after the same share, and want two minutes'
 # input: with all outputs Java's compiler takes half of the JVM's time in the first 20 seconds and
 # a tenth in the second minute.
 WARM_UP = 0.5
-_TOLERANCE_MS = 300_000
 _TIMEOUT_S = 600
 
 
 def core_loop(setup: Setup) -> Metrics:
     """One process over our core."""
-    passed = _pass(_core_function(setup), setup.input.whole, setup.input.records)
+    passed = _pass(core_function(core_properties(setup)), setup.input.whole, setup.input.records)
     return _metrics([passed])
 
 
@@ -67,15 +62,9 @@ class Pass:
 def _half(
     setup: Setup, path: str, start: Barrier, results: multiprocessing.queues.Queue[Pass]
 ) -> None:
-    function = _core_function(setup)
+    function = core_function(core_properties(setup))
     start.wait()
     results.put(_pass(function, path, setup.input.records // 2))
-
-
-def _core_function(setup: Setup) -> Callable[[bytes], object]:
-    enricher = Enricher.create(CoreSettings.load(core_properties(setup)))
-    progress = StreamProgress(_TOLERANCE_MS)
-    return lambda data: pack(enricher.process(data), progress)
 
 
 def _pass(function: Callable[[bytes], object], path: str, records: int) -> Pass:

@@ -49,7 +49,7 @@ def describe_machine() -> Machine:
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return Machine(
         cpu=_cpu(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _cores(),
+        cores=_cores(),
         memory_gb=round(pages / 1e9, 1),
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
@@ -60,6 +60,8 @@ def describe_machine() -> Machine:
 
 
 def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 

@@ -134,16 +134,13 @@ TARGETS: tuple[Target, ...] = (
         )
     ),
     *(
-        target
-        for mode in ("process", "thread")
-        for target in (
-            _ratio(
-                f"all outputs / enrichment only, both to files, {mode}",
-                f"job.full.{mode}",
-                f"job.enrich.{mode}.files",
-                0.6,
-            ),
+        _ratio(
+            f"all outputs / enrichment only, both to files, {mode}",
+            f"job.full.{mode}",
+            f"job.enrich.{mode}.files",
+            0.6,
         )
+        for mode in ("process", "thread")
     ),
     _ratio(
         "all outputs / enrichment only, both to files, process, 2 slots",
