@@ -20,13 +20,13 @@ from pathlib import Path
 
 import pyflink
 
+from flink_app.application_properties import FILE_VARIABLE
 from udfs.errors import WebLogError
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parent.parent.parent
 MAIN = PROJECT_DIRECTORY / "flink_app" / "main.py"
 # Jars that the PyFlink package lacks; Flink's web pages are one, and a matter of choice.
 JARS = PROJECT_DIRECTORY / ".tools" / "jars"
-PROPERTIES_VARIABLE = "WEBLOG_APPLICATION_PROPERTIES"
 
 # Flink 2.2 on Java 17 reflects into these packages (the list of Flink's own config.yaml,
 # shortened to what a SQL job with Python functions needs).
@@ -204,7 +204,7 @@ def environment(options: ClusterOptions, properties_file: Path) -> dict[str, str
     site_packages = home.parent
     path = (str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))
     return os.environ | {
-        PROPERTIES_VARIABLE: str(properties_file),
+        FILE_VARIABLE: str(properties_file),
         "PATH": os.pathsep.join(path),
         "FLINK_HOME": str(home),
         "FLINK_CONF_DIR": str(home / "conf"),

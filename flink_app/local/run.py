@@ -31,6 +31,7 @@ from flink_app.local.summary import RunSummary, summarise
 from flink_app.secrets import resolve_salt
 from flink_app.settings import OFF, OUTPUTS_GROUP, JobSettings
 from flink_app.sinks import SINK_GROUP_PREFIX, load_sinks
+from flink_app.sources import SOURCE_GROUP
 from udfs.enrichment import Enricher
 from udfs.errors import ConfigurationError, WebLogError
 from udfs.geo import GeoDatabase
@@ -105,7 +106,7 @@ def run(options: argparse.Namespace, screen: console.Console) -> RunSummary:
         staged = staging.stage(options.path or [str(SAMPLE_LOG)], work / "input")
         screen.input(staged)
         journal.input(staged)
-        properties["weblog.source"] = {"type": "filesystem", "path": str(staged.path.resolve())}
+        properties[SOURCE_GROUP] = {"type": "filesystem", "path": str(staged.path.resolve())}
         properties[SINK_GROUP_PREFIX + _LOCAL_SINK]["path"] = str((work / "results").resolve())
         properties_file = work / "application_properties.json"
         dump_properties(properties, properties_file)
@@ -196,7 +197,7 @@ def _parser() -> argparse.ArgumentParser:
 def _local_properties(options: argparse.Namespace) -> PropertyGroups:
     """The properties in force: source and sinks are this command's own."""
     properties = apply_assignments(load_properties(options.config), options.set)
-    properties["weblog.source"] = {"type": "filesystem", "path": str(SAMPLE_LOG)}
+    properties[SOURCE_GROUP] = {"type": "filesystem", "path": str(SAMPLE_LOG)}
     # The sinks given are not written to, but a mistake in them or in their names is one.
     load_sinks(properties)
     outputs = {

@@ -17,14 +17,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyflink
-
 from flink_app.application_properties import DEFAULT_FILE, dump_properties, load_properties
 from flink_app.local import cluster
 from flink_app.local.run import EXIT_BAD_INPUT, SAMPLE_LOG, apply_assignments
 from flink_app.outputs import table_parameters
 from flink_app.settings import JobSettings
 from flink_app.sinks import FilesystemSink
+from flink_app.sources import SOURCE_GROUP
 from flink_app.sql_files import SQL_DIRECTORY, options, output_files, statements
 from flink_app.topology import query_parameters
 from udfs.errors import WebLogError
@@ -33,7 +32,6 @@ from udfs.errors import WebLogError
 _GATEWAY = "org.apache.flink:flink-sql-gateway:2.2.0"
 _GATEWAY_SHA256 = "4ff8b14df3bcd430a3f98df6fcf5ffa03c80a662d4f5a11006689e53f65fa6cd"
 _COPY_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
-_JARS = cluster.JARS
 
 
 class SqlClientError(WebLogError):
@@ -98,7 +96,7 @@ def _run_client(chosen: argparse.Namespace, directory: Path) -> int:
     if not Path(chosen.log).exists():
         raise SqlClientError(f"no such file or folder: {chosen.log}")
     properties = apply_assignments(load_properties(chosen.config), chosen.set)
-    properties["weblog.source"] = {"type": "filesystem", "path": str(Path(chosen.log).resolve())}
+    properties[SOURCE_GROUP] = {"type": "filesystem", "path": str(Path(chosen.log).resolve())}
     settings = JobSettings.load(properties)
     properties_file = directory / "application_properties.json"
     dump_properties(properties, properties_file)
@@ -127,7 +125,7 @@ def _run_client(chosen: argparse.Namespace, directory: Path) -> int:
 def _command(
     cluster_options: cluster.ClusterOptions, prepared: Path, script: Path | None
 ) -> list[str]:
-    home = Path(pyflink.__file__).resolve().parent
+    home = cluster.flink_home()
     jars = [home / "lib" / "*", *sorted((home / "opt").glob("*.jar")), gateway_jar()]
     settings = {
         key: value
@@ -158,15 +156,16 @@ def gateway_jar() -> Path:
     Raises:
         SqlClientError: It is not there and cannot be had, or is not the expected file.
     """
-    jar = _JARS / "flink-sql-gateway-2.2.0.jar"
+    jar = cluster.JARS / "flink-sql-gateway-2.2.0.jar"
     if not jar.exists():
         maven = shutil.which("mvn")
         if maven is None:
             raise SqlClientError(
                 f"the SQL client needs {_GATEWAY}: install Maven (mvn), or put that jar at {jar}"
             )
+        where = f"-DoutputDirectory={jar.parent}"
         fetched = subprocess.run(
-            [maven, "-q", "-B", _COPY_GOAL, f"-Dartifact={_GATEWAY}", f"-DoutputDirectory={_JARS}"],
+            [maven, "-q", "-B", _COPY_GOAL, f"-Dartifact={_GATEWAY}", where],
             check=False,
             capture_output=True,
             text=True,
