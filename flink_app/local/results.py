@@ -20,8 +20,8 @@ from udfs.errors import WebLogError
 SUMMARY_FILE = "summary.json"
 RUN_FILE = "run.json"
 REPORT_FILE = "report.html"
+WORK_DIRECTORY = ".work"
 _LOG_FILE = "job.log"
-_WORK_DIRECTORY = ".work"
 _LOCK_FILE = ".lock"
 
 
@@ -48,7 +48,7 @@ def reserved(output: Path) -> Iterator[Path]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise OutputError(f"another run is writing to {output}") from error
-            work = output / _WORK_DIRECTORY
+            work = output / WORK_DIRECTORY
             shutil.rmtree(work, ignore_errors=True)
             (work / "results").mkdir(parents=True)
         yield work

@@ -89,9 +89,9 @@ class Manifest:
                 "connectors": bool(connectors),
                 "packages": dict(packages),
                 "geoip": str() | None as geoip,
+                "reference": str() | None as reference,
             }:
-                # A zip made before there was this is still one to go back to.
-                return cls(name, version, connectors, packages, geoip, document.get("reference"))
+                return cls(name, version, connectors, packages, geoip, reference)
             case _:
                 raise ValueError(_shortened(document))
 

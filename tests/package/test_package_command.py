@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -166,13 +165,6 @@ def test_reference_data_comes_along(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(arguments) == package.EXIT_FAILED
     assert "--reference: " in one_error(capsys)
     assert list((tmp_path / "dist").iterdir()) == []
-
-
-def test_a_zip_from_before_there_was_reference_data_can_be_read() -> None:
-    document = json.loads(Manifest("x", "1", connectors=True).to_json())
-    del document["reference"]
-
-    assert Manifest.from_json(json.dumps(document)) == Manifest("x", "1", connectors=True)
 
 
 @pytest.mark.parametrize(

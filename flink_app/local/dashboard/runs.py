@@ -13,16 +13,16 @@ import orjson
 from flink_app.local.dashboard.journal import (
     FAILED,
     FINISHED,
+    FINISHING,
     INTERRUPTED,
+    PREPARING,
     RUNNING,
 )
-from flink_app.local.results import RUN_FILE, SUMMARY_FILE
+from flink_app.local.results import RUN_FILE, SUMMARY_FILE, WORK_DIRECTORY
 
 NONE = "none"
 LOST = "lost"
-LIVE_STATES = ("preparing", "running", "finishing")
 
-_WORK_DIRECTORY = ".work"
 # The runner writes about once a second; busy machines and slow disks get time.
 _SILENCE_SECONDS = 30.0
 
@@ -49,7 +49,7 @@ class Run:
     @property
     def live(self) -> bool:
         """Whether more may come."""
-        return self.state in LIVE_STATES
+        return self.state in {PREPARING, RUNNING, FINISHING}
 
 
 def find_run(output: Path) -> Run:
@@ -58,18 +58,14 @@ def find_run(output: Path) -> Run:
     Args:
         output: The folder given to `run --out`; it need not exist.
     """
-    work = output / _WORK_DIRECTORY
+    work = output / WORK_DIRECTORY
     journal = _document(work / RUN_FILE)
     if journal is not None:
         return Run(str(journal.get("id")), _state(journal, work), work / "results", journal)
     summary = _document(output / SUMMARY_FILE)
     if summary is None:
         return Run(NONE, NONE, output)
-    journal = _document(output / RUN_FILE)
-    if journal is None:
-        # Made before there was such a file; told from others by its time.
-        changed = (output / SUMMARY_FILE).stat().st_mtime_ns
-        return Run(f"summary-{changed}", FINISHED, output, {}, summary)
+    journal = _document(output / RUN_FILE) or {}
     return Run(str(journal.get("id")), FINISHED, output, journal, summary)
 
 
