@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
@@ -126,7 +126,6 @@ def _price(path: Path, name: str, value: object) -> Fraction:
 def as_document(prices: Prices) -> Mapping[str, str | float]:
     """The table for JSON."""
     return {
-        one.name: value if isinstance(value, str) else float(value)
-        for one in fields(Prices)
-        for value in (getattr(prices, one.name),)
+        name: value if isinstance(value, str) else float(value)
+        for name, value in asdict(prices).items()
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -213,17 +214,14 @@ def text_of(found: Iterable[Section]) -> Iterator[str]:
             yield f"  {row.name:<{_NAME_WIDTH}}{value:>12} {row.unit}".rstrip()
             yield f"      {row.arithmetic}"
         for words in section.words:
-            yield from _wrapped(words)
-
-
-def _wrapped(words: str) -> Iterator[str]:
-    line = "  -"
-    for word in words.split():
-        if len(line) + 1 + len(word) > _TEXT_WIDTH:
-            yield line
-            line = "   "
-        line += f" {word}"
-    yield line
+            yield from textwrap.wrap(
+                words,
+                _TEXT_WIDTH,
+                initial_indent="  - ",
+                subsequent_indent="    ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
 
 
 def document_of(
