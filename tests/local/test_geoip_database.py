@@ -196,7 +196,7 @@ def test_what_is_no_city_database_is_refused(
     flat = (write_pair(tmp_path) / IPV4_FILE).read_bytes()
     vendor.any_month = gzip.compress(flat)
     assert geoip_database.main(["--dir", str(tmp_path / "geoip")]) == 1
-    assert "not City" in capsys.readouterr().err
+    assert "not a City database" in capsys.readouterr().err
     assert not (tmp_path / "geoip" / FILE_NAME).exists()
 
 
