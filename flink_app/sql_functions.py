@@ -18,7 +18,7 @@ from flink_app.secrets import resolve_salt
 from flink_app.settings import JobSettings
 from udfs import pages, user_agent
 from udfs.enrichment import Enricher
-from udfs.flink import ENRICH_RESULT, EnrichFunction
+from udfs.flink import enrich_function
 from udfs.geo import GeoLocation
 from udfs.settings import CoreSettings
 
@@ -62,7 +62,7 @@ def _city(address: str) -> str | None:
     return None if place is None else place.city
 
 
-enrich = udf(EnrichFunction(_core_settings(), resolve_salt), result_type=ENRICH_RESULT)
+enrich = enrich_function(_core_settings(), resolve_salt)
 page_name = _text_function(pages.page_name)
 country = _text_function(_country)
 city = _text_function(_city)

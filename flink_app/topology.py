@@ -25,7 +25,7 @@ from flink_app.sql_files import (
     statements,
     string_literal,
 )
-from udfs.flink import ENRICH_RESULT, EnrichFunction
+from udfs.flink import ENRICH_RESULT, enrich_function
 from udfs.masking import MASK
 
 
@@ -68,15 +68,13 @@ def query_parameters(settings: JobSettings) -> dict[str, str]:
 
 def _enrich_function(settings: JobSettings) -> ScalarFunction:
     core, lookups = settings.core, settings.lookups
-    function: ScalarFunction
-    if lookups.any and core.pipeline.stage != "basic":
-        # A job without look-ups needs neither pandas nor boto3.
-        from flink_app.lookups.function import EnrichWithLookups  # noqa: PLC0415
+    if not lookups.any or core.pipeline.stage == "basic":
+        return enrich_function(core, resolve_salt)
+    # A job without look-ups needs neither pandas nor boto3.
+    from flink_app.lookups.function import EnrichWithLookups  # noqa: PLC0415
 
-        batches = EnrichWithLookups(core, lookups, resolve_salt)
-        function = udf(batches, result_type=ENRICH_RESULT, func_type="pandas")
-    else:
-        function = udf(EnrichFunction(core, resolve_salt), result_type=ENRICH_RESULT)
+    batches = EnrichWithLookups(core, lookups, resolve_salt)
+    function: ScalarFunction = udf(batches, result_type=ENRICH_RESULT, func_type="pandas")
     return function
 
 

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Self
 
 from pyflink.metrics import MetricGroup
-from pyflink.table.udf import FunctionContext, ScalarFunction
+from pyflink.table.udf import FunctionContext, ScalarFunction, udf
 
 from udfs.enrichment import Enricher
 from udfs.errors import DatabaseError
@@ -142,6 +142,12 @@ class EnrichFunction(ScalarFunction):
         """
         assert self._enrich is not None, "Flink calls open() first"  # noqa: S101
         return self._enrich(data)
+
+
+def enrich_function(settings: CoreSettings, salt_of: SaltOf) -> ScalarFunction:
+    """`enrich` as it is registered for SQL."""
+    function: ScalarFunction = udf(EnrichFunction(settings, salt_of), result_type=ENRICH_RESULT)
+    return function
 
 
 _LEVELS = {"INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}

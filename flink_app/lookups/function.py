@@ -6,6 +6,7 @@ as this does, costs 80 us a record against 8, and does not run in thread mode: s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import perf_counter
 
 import pandas as pd  # type: ignore[import-untyped]
@@ -52,7 +53,7 @@ class EnrichWithLookups(ScalarFunction):
         metrics = function_context.get_metric_group().add_group(METRIC_GROUP)
         for name, service in self._batch.services.items():
             for measure in ("hits", "misses", "failures", "breaker_opened"):
-                metrics.gauge(f"{name}_lookup_{measure}", _Measure(service, measure))
+                metrics.gauge(f"{name}_lookup_{measure}", _figure(service, measure))
 
     def close(self) -> None:
         """Ends look-ups under way, and writes the last log line."""
@@ -84,13 +85,5 @@ class EnrichWithLookups(ScalarFunction):
         return pd.Series(packed, index=data.index, dtype=object)
 
 
-class _Measure:
-    """A gauge: one figure of a service."""
-
-    def __init__(self, service: LookupService, name: str) -> None:
-        self._service = service
-        self._name = name
-
-    def __call__(self) -> int:
-        value: int = getattr(self._service.use(), self._name)
-        return value
+def _figure(service: LookupService, name: str) -> Callable[[], int]:
+    return lambda: getattr(service.use(), name)
