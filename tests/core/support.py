@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from udfs.enrichment import Enricher
@@ -84,6 +85,16 @@ def filtered(using: Enricher, line: str | bytes) -> Filtered:
     (outcome,) = using.process(line.encode() if isinstance(line, str) else line)
     assert isinstance(outcome, Filtered), outcome
     return outcome
+
+
+@dataclass(slots=True)
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    now: float = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 def unpack(packed: list[bytes]) -> list[dict[str, str | None]]:

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.core.support import Clock
 from udfs.progress import StreamProgress
 
 FAR = 4_070_908_800_000  # 2099
@@ -108,14 +109,6 @@ def test_it_never_goes_back_amid_lines_without_a_time(
         now = stream.fail() if time is None else stream.observe(time)
         assert before <= (now or 0)
         before = now or 0
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def failing(stream: StreamProgress, clock: Clock, lines: int, seconds: float) -> list[int | None]:

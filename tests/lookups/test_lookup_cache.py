@@ -1,15 +1,8 @@
 from __future__ import annotations
 
+from tests.core.support import Clock
 from udfs.circuit_breaker import CircuitBreaker
 from udfs.lookup_cache import LookupCache
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_an_answer_is_kept_until_its_time_is_over() -> None:

@@ -7,19 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.core.support import Clock
 from udfs import reference
 from udfs.errors import ConfigurationError
 from udfs.reference import ReferenceFile, ReferenceFileError, ReferenceSettings
 
 CSV = 'webpage,owner,campaign\nproduct,shop,"autumn, ""late"""\nindex,web,\n'
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def replaced(path: Path, text: str) -> None:
@@ -62,7 +55,7 @@ def test_json(tmp_path: Path, document: object) -> None:
 
 
 def test_a_changed_file_is_read_anew_when_it_is_time(file: Path) -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     data = ReferenceFile(file, "webpage", 10, clock)
     replaced(file, "webpage,owner\nproduct,other\n")
     clock.now = 9.9
@@ -75,7 +68,7 @@ def test_a_changed_file_is_read_anew_when_it_is_time(file: Path) -> None:
 
 
 def test_a_change_that_keeps_size_and_time_is_seen_by_the_inode(file: Path) -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     data = ReferenceFile(file, "webpage", 1, clock)
     before = file.stat()
     replaced(file, CSV.replace("shop", "pohs"))
@@ -91,7 +84,7 @@ def test_a_change_that_keeps_size_and_time_is_seen_by_the_inode(file: Path) -> N
 def test_a_bad_new_file_leaves_the_old_in_use_and_is_told_once(
     file: Path, bad: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     data = ReferenceFile(file, "webpage", 1, clock)
     if bad is None:
         file.unlink()
