@@ -48,7 +48,6 @@ _POLL_SECONDS = 0.5
 # How long the last records may take from the input stream to the output streams.
 _DRAIN_SECONDS = 60
 _ACTIVE_SECONDS = 60
-_SINK = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,8 @@ def run(
 
     Args:
         options: `jar`, `endpoint`, `rate`, `shards` and `follow`, as given by the user.
-        properties: The job's settings; source and sinks are this command's own.
+        properties: The job's settings with one sink; it and the source become this command's
+            streams.
         inputs: Log files or folders to feed.
         view: Where to show what happens.
 
@@ -117,10 +117,12 @@ def run(
         staged = staging.stage(inputs, work / "input")
         place = stack.enter_context(open_place(options.endpoint))
         view.place(place.endpoint, options.shards, private=place.private)
-        outputs = [n for n, sink in JobSettings.load(properties).outputs.items() if sink != OFF]
+        settings = JobSettings.load(properties)
+        outputs = [name for name, sink in settings.outputs.items() if sink != OFF]
+        (sink,) = settings.sinks
         since = datetime.now(UTC)
         input_arn = provide_streams(place, outputs, options.shards)
-        properties = with_streams(properties, place, input_arn, since, _SINK)
+        properties = with_streams(properties, place, input_arn, since, sink)
         JobSettings.load(properties)
         properties_file = work / "application_properties.json"
         dump_properties(properties, properties_file)

@@ -47,6 +47,7 @@ EXIT_UNHEARD = 141
 
 # Outputs that the accounts of a run are made from; a local run always writes them.
 _ACCOUNTED_OUTPUTS = ("enriched", "filtered", "dead_letters", "late")
+_LOCAL_SINK = "local"
 _POLL_SECONDS = 0.25
 
 
@@ -144,9 +145,6 @@ def _run_kinesis(options: argparse.Namespace, screen: console.Console) -> int:
         screen.error("interrupted")
         return EXIT_INTERRUPTED
     return 0
-
-
-_LOCAL_SINK = "local"
 
 
 def _parser() -> argparse.ArgumentParser:
