@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         ApplicationConfigurationUpdateTypeDef,
         ApplicationDetailTypeDef,
         CreateApplicationRequestTypeDef,
+        FlinkApplicationConfigurationUpdateTypeDef,
         PropertyGroupTypeDef,
     )
 
@@ -233,23 +234,22 @@ def configuration_update(
         }
     if "properties" in parts:
         update["EnvironmentPropertyUpdates"] = {"PropertyGroups": _property_groups(wanted)}
+    flink: FlinkApplicationConfigurationUpdateTypeDef = {}
     if "parallelism" in parts:
-        update.setdefault("FlinkApplicationConfigurationUpdate", {})[
-            "ParallelismConfigurationUpdate"
-        ] = {
+        flink["ParallelismConfigurationUpdate"] = {
             "ConfigurationTypeUpdate": "CUSTOM",
             "ParallelismUpdate": wanted.parallelism,
             "ParallelismPerKPUUpdate": wanted.parallelism_per_kpu,
             "AutoScalingEnabledUpdate": wanted.auto_scaling,
         }
     if "monitoring" in parts:
-        update.setdefault("FlinkApplicationConfigurationUpdate", {})[
-            "MonitoringConfigurationUpdate"
-        ] = {
+        flink["MonitoringConfigurationUpdate"] = {
             "ConfigurationTypeUpdate": "CUSTOM",
             "MetricsLevelUpdate": wanted.metrics_level,
             "LogLevelUpdate": wanted.log_level,
         }
+    if flink:
+        update["FlinkApplicationConfigurationUpdate"] = flink
     if "snapshots" in parts:
         update["ApplicationSnapshotConfigurationUpdate"] = {
             "SnapshotsEnabledUpdate": wanted.snapshots
