@@ -15,7 +15,6 @@ from pathlib import Path
 from udfs.properties import CODE_DIRECTORY
 
 SQL_DIRECTORY = CODE_DIRECTORY / "sql"
-OUTPUTS_DIRECTORY = SQL_DIRECTORY / "outputs"
 
 _PARAMETER = re.compile(r"\$\{([a-z_]+)\}")
 _KEY = re.compile(r"-- Key: ([a-z_]+(?:, [a-z_]+)*)$", re.MULTILINE)
@@ -39,11 +38,11 @@ class OutputFile:
     key: tuple[str, ...] = ()
 
 
-def output_files(directory: Path = OUTPUTS_DIRECTORY) -> tuple[OutputFile, ...]:
+def output_files() -> tuple[OutputFile, ...]:
     """All outputs, found by listing the folders; a new file is a new output."""
     return tuple(
         OutputFile(name=path.stem, kind=path.parent.name, path=path, key=_key(path))
-        for path in sorted(directory.glob("*/*.sql"))
+        for path in sorted((SQL_DIRECTORY / "outputs").glob("*/*.sql"))
     )
 
 

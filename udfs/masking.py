@@ -350,12 +350,12 @@ def _holds(data: bytes, identity: Identity) -> bool:
     return identity.address is not None and any(_same_address(data, identity.address))
 
 
-def without_identity(text: str, identity: Identity, replacement: str = MASK) -> str:
+def without_identity(text: str, identity: Identity) -> str:
     """Return the text with every repetition of the identity replaced."""
     source = text.encode()
     view = _view(source)
     spans = [
-        (start, end, replacement)
+        (start, end, MASK)
         for needle in identity.needles
         for start, end in _occurrences(
             view.data, needle, whole=identity.is_name and len(needle) <= _LONGEST_WORD
@@ -363,7 +363,7 @@ def without_identity(text: str, identity: Identity, replacement: str = MASK) -> 
     ]
     if identity.address is not None:
         found = _same_address(view.data, identity.address)
-        spans += [(start, end, replacement) for start, end in found]
+        spans += [(start, end, MASK) for start, end in found]
     return _replace(source, view, spans) if spans else text
 
 

@@ -30,7 +30,6 @@ from flink_app.ops.package_lambda import PackageOptions, build
 from udfs.errors import WebLogError
 
 DATA = PROJECT / "flink_app" / "local" / "data"
-BATCH_RECORDS = 1000
 DESIGN_SECONDS = 30.0
 """What the design allows a batch of 1000 records."""
 

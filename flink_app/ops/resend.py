@@ -36,15 +36,14 @@ class Target(Protocol):
 class FileTarget:
     """A new file, at once complete or not there; in a folder it gets a name of its own."""
 
-    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path) -> None:
         """Chooses the file's name.
 
         Raises:
             ResendError: The file exists, or its folder does not.
         """
         if path.is_dir():
-            name = datetime.fromtimestamp(now(), UTC).strftime("replay-%Y%m%dT%H%M%S.%fZ.jsonl")
-            path /= name
+            path /= f"replay-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.jsonl"
         if path.exists():
             raise ResendError(f"{path}: exists already, and is not overwritten")
         if not path.parent.is_dir():
