@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self, cast
 
 from udfs.access_log import LogFormat
 from udfs.properties import (
@@ -356,39 +356,20 @@ class CoreSettings:
         Raises:
             ConfigurationError: an unknown key or an unacceptable value.
         """
-        return cls(
-            pipeline=PipelineSettings.load(properties),
-            parser=ParserSettings.load(properties),
-            time=TimeSettings.load(properties),
-            geoip=GeoIpSettings.load(properties),
-            useragent=UserAgentSettings.load(properties),
-            site=SiteSettings.load(properties),
-            filters=FilterSettings.load(properties),
-            privacy=PrivacySettings.load(properties),
-            validation=ValidationSettings.load(properties),
-            dead_letters=DeadLetterSettings.load(properties),
-        )
+        loaded: dict[str, Any] = {name: group.load(properties) for name, group in _groups().items()}
+        return cls(**loaded)
 
 
-_GROUPS: tuple[type[Group], ...] = (
-    PipelineSettings,
-    ParserSettings,
-    TimeSettings,
-    GeoIpSettings,
-    UserAgentSettings,
-    SiteSettings,
-    FilterSettings,
-    PrivacySettings,
-    ValidationSettings,
-    DeadLetterSettings,
-)
+def _groups() -> dict[str, type[Group]]:
+    """The class of each group by its field, whose default it makes."""
+    return {one.name: cast("type[Group]", one.default_factory) for one in fields(CoreSettings)}
 
 
 def core_groups() -> tuple[str, ...]:
     """Names of the property groups that :class:`CoreSettings` reads."""
-    return tuple(group.group for group in _GROUPS)
+    return tuple(group.group for group in _groups().values())
 
 
 def core_settings() -> tuple[Setting, ...]:
     """Every setting of the core, for documentation and checks."""
-    return tuple(one for group in _GROUPS for one in group.settings())
+    return tuple(one for group in _groups().values() for one in group.settings())
