@@ -215,6 +215,11 @@ def test_files_are_partitioned_by_the_time_of_the_row() -> None:
     assert "window_start" in window["sink_values"]
 
 
+def test_a_quotation_mark_in_a_path_ends_no_text() -> None:
+    sink = table_parameters(output("enriched"), FilesystemSink(path="/the site's"))["sink"]
+    assert "'path' = '/the site''s/enriched'" in sink
+
+
 def test_nothing_is_added_without_partitions_or_keys() -> None:
     plain = FilesystemSink(path="x")
     random = KinesisSink(stream_arn=STREAM + "-{output}", partition_key="random")
