@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from flink_app.lookups import service as service_module
 from flink_app.lookups.service import LookupService, LoopThread, pause_seconds
 from flink_app.lookups.settings import DnsSettings
+from tests.core.support import Clock
 from udfs.errors import TransientError
 
 
@@ -33,11 +35,13 @@ class Failing:
 
 
 @contextmanager
-def asking(backend: Failing, attempts: int) -> Iterator[LookupService]:
+def asking(
+    backend: Failing, attempts: int, clock: Callable[[], float] = time.monotonic
+) -> Iterator[LookupService]:
     thread = LoopThread()
     policy = DnsSettings.load({"weblog.lookups.dns": {"attempts": str(attempts)}})
     try:
-        yield LookupService(backend, policy, thread.loop)
+        yield LookupService(backend, policy, thread.loop, clock)
     finally:
         thread.close()
 
@@ -68,6 +72,21 @@ def test_a_transient_failure_is_tried_again_until_attempts_are_over(
         assert backend.calls == calls
         assert pauses == list(range(1, calls))
         assert service.use().failures == (2 if answer is None else 0)
+
+
+def test_a_failure_is_kept_for_half_a_minute_and_an_answer_for_its_hour() -> None:
+    clock, backend = Clock(), Failing(answers_from=2)
+    with asking(backend, 1, clock) as service:
+        for later, calls, answer in (
+            (0, 1, None),
+            (29, 1, None),
+            (1, 2, '"found"'),
+            (3599, 2, '"found"'),
+            (1, 3, '"found"'),
+        ):
+            clock.now += later
+            assert service.start(["a"]).result() == {"a": answer}
+            assert backend.calls == calls
 
 
 def test_pauses_double_up_to_a_cap_and_are_random() -> None:

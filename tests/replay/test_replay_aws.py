@@ -285,3 +285,18 @@ def test_an_unreachable_endpoint_is_one_error(aws: Aws) -> None:
     source = Queue(aws.client("sqs"), f"{aws.endpoint}/123456789012/nowhere", 10)
     with pytest.raises(DeployError, match="reading the queue"):
         list(source.letters())
+
+
+@pytest.mark.parametrize(
+    ("url", "region"),
+    [
+        ("https://sqs.us-west-2.amazonaws.com/123456789012/letters", "us-west-2"),
+        ("https://sqs.cn-north-1.amazonaws.com.cn/123456789012/letters", "cn-north-1"),
+        ("http://localhost:4566/123456789012/letters", REGION),
+    ],
+)
+@pytest.mark.usefixtures("aws")
+def test_a_queues_address_tells_its_region(url: str, region: str) -> None:
+    source = command._source(command._parser().parse_args([url]))
+    assert isinstance(source, Queue)
+    assert source._client.meta.region_name == region
