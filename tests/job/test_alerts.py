@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.job.running import Result, Row, log_line, run_job
+from tests.job.running import Result, Row, log_line, only, run_job
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
@@ -165,7 +165,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
     file = folder / "access.log"
     file.write_bytes(scenarios())
     arguments = [part for item in SETTINGS.items() for part in ("--set", "=".join(item))]
-    result = run_job(folder / "out", *arguments, str(file))
+    result = run_job(folder / "out", *only("alerts"), *arguments, str(file))
     assert result.status == 0, result.errors
     return result
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,9 @@ def allowed_keys() -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
-def run_checked(folder: Path, main: Path = cluster.MAIN) -> tuple[int, str]:
+def run_checked(
+    folder: Path, outputs: Mapping[str, str], main: Path = cluster.MAIN
+) -> tuple[int, str]:
     """Runs the job with Flink's check on; its status and what it printed."""
     log = folder / "access.log"
     log.write_text(log_line("28/Oct/2025:10:15:30 +0000"), encoding="utf-8")
@@ -56,7 +59,7 @@ def run_checked(folder: Path, main: Path = cluster.MAIN) -> tuple[int, str]:
         {
             "weblog.source": {"type": "filesystem", "path": str(log)},
             "weblog.sink.files": {"type": "filesystem", "path": str(folder / "out")},
-            "weblog.outputs": {"default": "files"},
+            "weblog.outputs": dict(outputs),
         },
         properties,
     )
@@ -96,7 +99,7 @@ def test_every_key_the_code_names_is_allowed() -> None:
 @pytest.mark.minicluster
 @pytest.mark.slow
 def test_the_job_passes_the_check(tmp_path: Path) -> None:
-    status, printed = run_checked(tmp_path)
+    status, printed = run_checked(tmp_path, {"default": "files"})
 
     assert status == 0, printed
     assert list((tmp_path / "out" / "enriched").glob("[!.]*"))
@@ -112,7 +115,7 @@ def test_a_key_that_leaks_is_found(tmp_path: Path, key: str, value: str) -> None
     main = tmp_path / "main.py"
     main.write_text(LEAKING_MAIN.format(key=key, value=value), encoding="utf-8")
 
-    status, printed = run_checked(tmp_path, main)
+    status, printed = run_checked(tmp_path, {"enriched": "files"}, main)
 
     assert status != 0
     complaints = {match[1] for line in printed.splitlines() if (match := _COMPLAINT.search(line))}
