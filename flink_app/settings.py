@@ -225,10 +225,6 @@ def _load_outputs(properties: Properties, sinks: dict[str, Sink], stage: Stage) 
         raise ConfigurationError(
             OUTPUTS_GROUP, DEFAULT_SINK_KEY, default, "at least one output with a sink"
         )
-    if unused := sorted(sinks.keys() - given.values()):
-        raise ConfigurationError(
-            SINK_GROUP_PREFIX + unused[0], None, None, f"an output in {OUTPUTS_GROUP} that names it"
-        )
     return chosen
 
 

@@ -126,8 +126,8 @@ def test_streams_need_connectors(tmp_path: Path) -> None:
         read(tmp_path, kinesis_groups(), connectors=False)
 
 
-def groups_of_the_service(count: int) -> Groups:
-    return {f"kinesis.analytics.g{number}": {"key": "value"} for number in range(count)}
+def sinks(count: int) -> Groups:
+    return {f"weblog.sink.s{number}": {"type": "discard"} for number in range(count)}
 
 
 def rules(count: int) -> Groups:
@@ -138,9 +138,8 @@ def parameters(length: int) -> Groups:
     return {"weblog.privacy": {"query.parameters": "p" * length}}
 
 
-def sink_named(group: str) -> Groups:
-    name = group.removeprefix("weblog.sink.")
-    return {group: {"type": "discard"}, "weblog.outputs": {"default": "all", "late": name}}
+def sink_named(length: int) -> Groups:
+    return {"weblog.sink.".ljust(length, "x"): {"type": "discard"}}
 
 
 # The run options are one group more.
@@ -150,19 +149,11 @@ GROUPS_LEFT = 49 - len(kinesis_groups())
 @pytest.mark.parametrize(
     ("allowed", "refused", "expected"),
     [
-        (
-            groups_of_the_service(GROUPS_LEFT),
-            groups_of_the_service(GROUPS_LEFT + 1),
-            "number of groups = '51': expected at most",
-        ),
+        (sinks(GROUPS_LEFT), sinks(GROUPS_LEFT + 1), "number of groups = '51': expected at most"),
         (rules(50), rules(51), "weblog.alerts.rules: number of properties = '51': expected"),
         (parameters(2048), parameters(2049), r"p\.\.\. \(2049 characters\)': expected at most"),
-        (
-            sink_named("weblog.sink.".ljust(50, "x")),
-            sink_named("weblog.sink.".ljust(51, "x")),
-            "a group's name of at most 50 letters",
-        ),
-        ({}, sink_named("weblog.sink.a b"), "a group's name of at most 50 letters"),
+        (sink_named(50), sink_named(51), "a group's name of at most 50 letters"),
+        ({}, {"weblog.sink.a b": {"type": "discard"}}, "a group's name of at most 50 letters"),
     ],
     ids=["groups", "properties", "value", "name", "letters"],
 )

@@ -135,12 +135,6 @@ def test_the_input_is_no_output() -> None:
     JobSettings.load(given | {"weblog.outputs": {"default": "some", "enriched": "off"}})
 
 
-def test_a_sink_has_an_output() -> None:
-    given = properties() | {"weblog.sink.other": {"type": "discard"}}
-    check(given, "^weblog.sink.other: expected an output in weblog.outputs that names it$")
-    JobSettings.load(given | {"weblog.outputs": {"default": "some", "late": "other"}})
-
-
 def check(given: Properties, message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         JobSettings.load(given)
