@@ -19,6 +19,7 @@ from flink_app.local.cluster import JARS
 from tests.dashboard.conftest import Watched
 from tests.dashboard.support import ROOT
 from tests.interrupts import hearing_interrupts
+from tests.job.running import only
 
 pytestmark = [pytest.mark.browser, pytest.mark.minicluster, pytest.mark.slow]
 
@@ -32,10 +33,12 @@ def address(tmp_path: Path) -> Iterator[str]:
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" >{opened}.part && mv {opened}.part {opened}\n')
     browser.chmod(0o755)
+    command = [sys.executable, "-m", "flink_app.local.run", "--open"]
+    arguments = ["--out", str(tmp_path / "out"), *only("traffic_overview", "traffic_per_country")]
     with (tmp_path / "printed").open("wb") as printed:
         with hearing_interrupts():
             process = subprocess.Popen(
-                [sys.executable, "-m", "flink_app.local.run", "--open", "--out", tmp_path / "out"],
+                [*command, *arguments],
                 cwd=ROOT,
                 env=os.environ | {"BROWSER": str(browser)},
                 stdout=printed,
