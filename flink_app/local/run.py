@@ -61,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     screen = console.Console(sys.stdout)
     try:
         if options.open and not options.kinesis:
-            return run_beside(options.out, lambda: _run_command(options, screen))
+            statuses = (EXIT_BAD_INPUT, EXIT_INTERRUPTED)
+            return run_beside(options.out, lambda: _run_command(options, screen), statuses)
         return _run_command(options, screen)
     except BrokenPipeError:
         # As after `| head`. Python flushes once more at its end, and would complain.

@@ -111,9 +111,20 @@ def test_the_dashboard_is_there_beside_a_command(
             assert json.load(answer)["run"]["state"] == "none"
         return 7
 
-    assert beside.run_beside(tmp_path, command) == 7
-    assert opened[0] in capsys.readouterr().out
+    assert beside.run_beside(tmp_path, command, nothing_new=()) == 7
+    printed = capsys.readouterr().out
+    assert opened[0] in printed
+    assert "stays until Ctrl-C" in printed
     assert not [t for t in threading.enumerate() if "serve_forever" in t.name]
+
+
+@pytest.mark.parametrize("arguments", [["--set", "weblog.site:x=y"], ["missing.log"]])
+def test_the_dashboard_ends_with_a_run_that_did_not_start(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beside, "open_browser", lambda _: None)
+    monkeypatch.setattr(beside, "wait_for_interrupt", lambda: pytest.fail("it waits"))
+    assert run.main(["--open", "--out", str(tmp_path / "out"), *arguments]) == run.EXIT_BAD_INPUT
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from flink_app.local.dashboard.server import open_browser, serving
@@ -11,12 +11,14 @@ from flink_app.local.dashboard.server import open_browser, serving
 _TURN_S = 1.0
 
 
-def run_beside(output: Path, command: Callable[[], int]) -> int:
+def run_beside(output: Path, command: Callable[[], int], nothing_new: Collection[int]) -> int:
     """Runs a command with the dashboard of its output folder open in the browser.
 
     Args:
         output: The folder that the command writes to.
         command: Gives its exit status.
+        nothing_new: Statuses after which there is nothing of the command to look at: the page
+            then ends with it.
 
     Returns:
         The command's exit status.
@@ -28,8 +30,9 @@ def run_beside(output: Path, command: Callable[[], int]) -> int:
         print(f"Dashboard {server.url}", flush=True)
         open_browser(server.url)
         status = command()
-        print(f"\nDashboard {server.url} stays until Ctrl-C", flush=True)
-        wait_for_interrupt()
+        if status not in nothing_new:
+            print(f"\nDashboard {server.url} stays until Ctrl-C", flush=True)
+            wait_for_interrupt()
     return status
 
 
