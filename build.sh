@@ -398,6 +398,8 @@ command_test() {
     # The jobs of tests are over before Java's second compiler pays: a third less time, and half the
     # CPU.
     local options="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC" archive
+    # Programs with other jars go without the archive, and are not to print that they do.
+    options="$options -Xlog:cds=off -Xlog:cds+dynamic=off"
     archive=$(class_archive)
     if (($# == 0)); then
         command_check
@@ -406,9 +408,7 @@ command_test() {
         # the time. In the order of their names the long ones (tests/job) are not the last.
         set -- --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
     fi
-    # Programs with other jars go without it, and are not to print that they do.
-    [[ ! -f $archive ]] ||
-        options="$options -XX:SharedArchiveFile=$archive -Xlog:cds=off -Xlog:cds+dynamic=off"
+    [[ ! -f $archive ]] || options="$options -XX:SharedArchiveFile=$archive"
     JAVA_TOOL_OPTIONS="${JAVA_TOOL_OPTIONS:-$options}" run_python -m pytest "$@"
 }
 
@@ -423,9 +423,9 @@ make_class_archive() {
     [[ ! -f $archive ]] || return 0
     output=$(mktemp -d "$TOOLS/archive.XXXXXX")
     rm -f "$TOOLS"/classes-*.jsa
-    if JAVA_TOOL_OPTIONS="$2 -XX:ArchiveClassesAtExit=$output/classes -Xlog:cds=off -Xlog:cds+dynamic=off" \
-        PYTHONPATH=$ROOT "$VENV_PYTHON" -m flink_app.local.run --out "$output/run" \
-        >"$output/printed" 2>&1 </dev/null && [[ -f $output/classes ]]; then
+    if (JAVA_TOOL_OPTIONS="$2 -XX:ArchiveClassesAtExit=$output/classes" \
+        run_python -m flink_app.local.run --out "$output/run" >/dev/null 2>&1 </dev/null) &&
+        [[ -f $output/classes ]]; then
         mv "$output/classes" "$archive"
     else
         note "no archive of Java's classes could be made; the tests take longer"
