@@ -2,6 +2,7 @@ import ipaddress
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -152,27 +153,24 @@ def test_build_date_and_age(city: GeoDatabase) -> None:
     assert city.age(city.build_date + timedelta(days=3)) == timedelta(days=3)
 
 
-def test_a_corrupt_record_is_an_error_and_not_a_miss() -> None:
-    database = GeoDatabase.open(DATA / "GeoIP2-City-Test-Broken-Double-Format.mmdb")
-    try:
-        with pytest.raises(DatabaseError, match="corrupt") as caught:
-            database.lookup("2001:220::")
-        assert caught.value.path.endswith("Broken-Double-Format.mmdb")
+def check_error_and_no_miss(path: Path, address: str, problem: str) -> None:
+    """A record that cannot be used is an error; the database goes on answering for others."""
+    with closing(GeoDatabase.open(path)) as database:
+        with pytest.raises(DatabaseError, match=problem) as caught:
+            database.lookup(address)
+        assert caught.value.path == str(path)
         assert database.lookup("1.2.3.4") is None
-    finally:
-        database.close()
+
+
+def test_a_corrupt_record_is_an_error_and_not_a_miss() -> None:
+    path = DATA / "GeoIP2-City-Test-Broken-Double-Format.mmdb"
+    check_error_and_no_miss(path, "2001:220::", "corrupt")
 
 
 def test_a_name_that_is_not_utf8_is_an_error_and_not_a_miss(tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.mmdb"
     damaged.write_bytes(CITY_DATABASE.read_bytes().replace(b"London", b"Lond\xff\xfe"))
-    database = GeoDatabase.open(damaged)
-    try:
-        with pytest.raises(DatabaseError, match="corrupt"):
-            database.lookup("81.2.69.142")
-        assert database.lookup("1.2.3.4") is None
-    finally:
-        database.close()
+    check_error_and_no_miss(damaged, "81.2.69.142", "corrupt")
 
 
 @pytest.mark.parametrize(
@@ -192,13 +190,7 @@ def test_a_record_of_another_schema_is_an_error_and_not_a_miss(
     network = int(ipaddress.ip_address("81.2.69.0")), 120, 0
     metadata = geoip_format.Metadata("Other-City", "made up", 1_761_646_530)
     geoip_format.write(path, geoip_format.grow_tree([network]), record, metadata)
-    database = GeoDatabase.open(path)
-    try:
-        with pytest.raises(DatabaseError, match="not of the City schema"):
-            database.lookup("81.2.69.142")
-        assert database.lookup("1.2.3.4") is None
-    finally:
-        database.close()
+    check_error_and_no_miss(path, "81.2.69.142", "not of the City schema")
 
 
 @pytest.mark.parametrize(
