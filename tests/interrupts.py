@@ -15,15 +15,18 @@ from tests.job.running import ROOT
 
 @contextmanager
 def hearing_interrupts() -> Iterator[None]:
-    """A program started within hears SIGINT.
+    """A program started within hears SIGINT and SIGHUP.
 
-    Tests that a shell runs in the background ignore the signal, and hand that down.
+    Tests that a shell runs in the background ignore the one, those behind `nohup` the other,
+    and hand that down.
     """
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hang_up = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, former)
+        signal.signal(signal.SIGINT, interrupt)
+        signal.signal(signal.SIGHUP, hang_up)
 
 
 @contextmanager

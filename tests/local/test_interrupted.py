@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,10 +80,10 @@ class Started:
     runners: list[subprocess.Popen[bytes]] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
 
-    def runner(self, *command: str) -> subprocess.Popen[bytes]:
+    def runner(self, *command: str, by: Sequence[str] = ()) -> subprocess.Popen[bytes]:
         with hearing_interrupts():
             process = subprocess.Popen(
-                [sys.executable, *command],
+                [*by, sys.executable, *command],
                 cwd=self.folder,
                 env=os.environ | {"PYTHONPATH": str(ROOT)},
                 stdout=subprocess.PIPE,
@@ -92,9 +92,11 @@ class Started:
         self.runners.append(process)
         return process
 
-    def made_up_job(self, manner: str) -> tuple[subprocess.Popen[bytes], int]:
+    def made_up_job(
+        self, manner: str, *, by: Sequence[str] = ()
+    ) -> tuple[subprocess.Popen[bytes], int]:
         (self.folder / "job.py").write_text(JOB)
-        runner = self.runner("-c", RUNNER, manner)
+        runner = self.runner("-c", RUNNER, manner, by=by)
         job = self.folder / "job"
         wait_until(lambda: job.exists() and job.read_text(), runner)
         self.groups.append(int(job.read_text()))
@@ -145,11 +147,7 @@ def test_a_second_interrupt_ends_a_job_that_does_not_obey(
 
 
 def test_nohup_is_respected(started: Started) -> None:
-    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        runner, job = started.made_up_job("obedient")
-    finally:
-        signal.signal(signal.SIGHUP, former)
+    runner, job = started.made_up_job("obedient", by=["nohup"])
     runner.send_signal(signal.SIGHUP)
     assert group_lives(job)
     # The one that is heard comes after the one that is not.
