@@ -9,6 +9,9 @@
 #: later ones start at once. Elsewhere only the download cache of uv is written.
 #:
 #: Commands:
+
+# Called as `sh build.sh` it is read by another shell.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -euo pipefail
 
 # The folder of this file, also when it is called through a symbolic link.
@@ -402,8 +405,11 @@ command_test() {
     options="$options -Xlog:cds=off -Xlog:cds+dynamic=off"
     archive=$(class_archive)
     if (($# == 0)); then
-        command_check
+        local check
+        command_check &
+        check=$!
         make_class_archive "$archive" "$options"
+        wait "$check"
         # Files side by side. Jobs wait for one another at times, so two cores do it in two thirds of
         # the time. In the order of their names the long ones (tests/job) are not the last.
         set -- --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

@@ -73,9 +73,10 @@ class Project:
         script: Path | None = None,
         folder: Path | None = None,
         given: str = "",
+        by: str = BASH,
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [BASH, str(script or self.root / "build.sh"), *arguments],
+            [by, str(script or self.root / "build.sh"), *arguments],
             cwd=folder or self.root,
             env=self.environment,
             input=given,
@@ -255,6 +256,12 @@ def test_help_offers_what_there_is_and_nothing_else(
     offered = re.findall(r"^  ([a-z-]+) ", result.stdout, re.MULTILINE)
     assert offered == ["setup", "test", "check", "fix", "lock", "clean", "help", "run"]
     assert project.start("sql").returncode == 2
+
+
+def test_sh_will_do(project: Project) -> None:
+    result = project.start("help", by="sh")
+    assert result.returncode == 0
+    assert result.stdout == project.start("help").stdout
 
 
 def test_clean_keeps_the_environment_unless_told(project: Project) -> None:
