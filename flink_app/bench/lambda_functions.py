@@ -1,6 +1,6 @@
 """Measures the Lambda functions: cold start, records a second, memory.
 
-    python -m flink_app.local.bench_lambda [--repeats N] [--geoip FILE] [--json]
+    python -m flink_app.bench.lambda_functions [--repeats N] [--geoip FILE] [--json]
 
 What is measured is the package as `./build.sh package-lambda` makes it, unpacked, in a Python
 that sees nothing else (and boto3, where that is part of the question). Every figure comes from

@@ -16,7 +16,6 @@ from flink_app.local import cluster
 type StateBackend = Literal["rocksdb", "hashmap"]
 
 HEAP_MB = 3072
-_JVM_ENVIRONMENT = {"JAVA_TOOL_OPTIONS": f"-Xmx{HEAP_MB}m"}
 _CHECKPOINT_INTERVAL_MS = 60_000
 _SETTINGS = {
     "execution.checkpointing.min-pause": "5 s",
@@ -52,7 +51,8 @@ def options(
         checkpoint_interval_ms=_CHECKPOINT_INTERVAL_MS,
         rest_port=cluster.free_port(),
         jar=jar,
-        environment={**_JVM_ENVIRONMENT, **(environment or {})},
+        java_options=(f"-Xmx{HEAP_MB}m",),
+        environment=environment or {},
         extra={
             **_SETTINGS,
             "state.backend.type": state,

@@ -1,7 +1,7 @@
 """Figures that need more than Flink: slow look-ups, Kinesis, and the Lambda functions.
 
 Look-ups and Lambda are commands of their own too: `flink_app/bench/lookups.py`,
-`flink_app/local/bench_lambda.py`.
+`flink_app/bench/lambda_functions.py`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def kinesis(setup: Setup) -> Metrics:
 
 def functions(setup: Setup) -> Metrics:  # noqa: ARG001 - it has a log and a database of its own
     """The Lambda functions as they are packaged, each start in a process of its own."""
-    from flink_app.local.bench_lambda import DATA, measure  # noqa: PLC0415
+    from flink_app.bench.lambda_functions import DATA, measure  # noqa: PLC0415
 
     found = measure(1, DATA / "demo-city.mmdb")
     values = {f"{one['text']}_{one['unit']}": one["median"] for one in found["figures"].values()}

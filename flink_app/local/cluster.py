@@ -64,6 +64,7 @@ class ClusterOptions:
             of the machine: Flink's reporter knows no other way. None: no such port.
         python_path: Folders where the job's Python code is found.
         jar: The connectors that are not part of Flink, in one jar.
+        java_options: More options of the JVM.
         environment: More environment variables of the JVM and the Python processes.
         extra: More Flink settings; they win over the ones made here.
     """
@@ -76,6 +77,7 @@ class ClusterOptions:
     metrics_port: int | None = None
     python_path: tuple[Path, ...] = (PROJECT_DIRECTORY,)
     jar: Path | None = None
+    java_options: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, str] = field(default_factory=dict)
 
@@ -193,6 +195,7 @@ def jvm(options: ClusterOptions, jars: Sequence[Path]) -> list[str]:
         *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED_PACKAGES),
         f"-Dlog.file={options.log_file}",
         f"-Dlog4j2.configurationFile={log4j.as_uri()}",
+        *options.java_options,
         "-cp",
         os.pathsep.join(map(str, jars)),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flink_app.local.bench_lambda import measure, table
+from flink_app.bench.lambda_functions import measure, table
 from tests.lambda_app.support import DEMO_DATABASE
 
 
