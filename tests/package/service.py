@@ -155,7 +155,9 @@ def start(
                 "TMPDIR": str(work / "tmp"),
                 "FLINK_HOME": str(flink_home),
                 "FLINK_LOG_DIR": str(work / "log"),
-                "JAVA_TOOL_OPTIONS": f"-Djava.io.tmpdir={work / 'tmp'}",
+                "JAVA_TOOL_OPTIONS": " ".join(
+                    (os.environ.get("JAVA_TOOL_OPTIONS", ""), f"-Djava.io.tmpdir={work / 'tmp'}")
+                ),
                 # A real cluster has its workers in processes of their own.
                 "_python_worker_execution_mode": "process",
                 PROPERTIES_VARIABLE: str(properties),
