@@ -24,7 +24,7 @@ from tests.job.running import log_line
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
-LINES = 90_000
+LINES = 60_000
 DAYS = 4
 CRAWLER = "198.51.100.1"
 MAIN = Path(__file__).with_name("state_main.py")

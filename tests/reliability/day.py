@@ -8,8 +8,8 @@ from math import cos, pi
 from flink_app.bench.made_log import MadeLog
 
 RUSH_HOUR, RUSH = 15, 4
-_NOON, _MIDNIGHT = 6000, 1500
-_BAD_EVERY = 400
+_NOON, _MIDNIGHT = 3000, 750
+_BAD_EVERY = 200
 
 
 def hours() -> Iterator[list[bytes]]:
