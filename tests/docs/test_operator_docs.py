@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from flink_app.ops.size import main as size
+from flink_app.settings import OUTPUTS_GROUP, job_settings
 from flink_app.settings_reference import tables
+from flink_app.sinks import SINK_GROUP_PREFIX
 from flink_app.sql_files import SQL_DIRECTORY
 from lambda_app.settings import FunctionSettings
 
@@ -97,6 +99,14 @@ def test_named_settings_exist(page: Path) -> None:
     in_a_group = r"`weblog\.(?!outputs)[a-z.<>*]+: ([a-z.]+)[ `]"
     named = set(re.findall(in_a_group, page.read_text("utf-8")))
     assert named <= keys
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_named_groups_exist(page: Path) -> None:
+    known = {one.group for one in job_settings()} | {OUTPUTS_GROUP, FunctionSettings.group}
+    named = re.findall(r"`(weblog\.[a-z.]+[a-z])[`:]", page.read_text("utf-8"))
+    others = ("weblog.yaml", SINK_GROUP_PREFIX)
+    assert {one for one in named if not one.startswith(others)} <= known
 
 
 def test_the_readme_leads_to_every_page() -> None:
