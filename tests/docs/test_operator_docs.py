@@ -7,12 +7,16 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from flink_app.ops.application import RUNTIME, Application, changes
+from flink_app.ops.plan import Plan
 from flink_app.ops.size import main as size
+from flink_app.ops.storage import ZipLocation
 from flink_app.settings import OUTPUTS_GROUP, job_settings
 from flink_app.settings_reference import tables
 from flink_app.sinks import SINK_GROUP_PREFIX
@@ -140,6 +144,56 @@ def test_sizes_shown_are_what_the_command_shows(
         # The README leaves lines out; those it has are there, in that order.
         remaining = iter(lines)
         assert all(any(line == one for one in remaining) for line in wanted), arguments
+
+
+OLD_ZIP = ZipLocation("code-bucket", "weblog/weblog-stream-processor-0.1.0-1f3a9c0d22b7.zip")
+NEW_ZIP = ZipLocation("code-bucket", "weblog/weblog-stream-processor-0.2.0-9c41e7b0a8d5.zip")
+APPLICATION = Application(
+    runtime=RUNTIME,
+    role="arn:aws:iam::123456789012:role/weblog-application",
+    code=OLD_ZIP.code,
+    properties={},
+    parallelism=2,
+    parallelism_per_kpu=1,
+    auto_scaling=False,
+    log_level="INFO",
+    metrics_level="TASK",
+)
+WIDER = replace(APPLICATION, parallelism=4)
+PLAN = Plan(
+    name="weblog",
+    wanted=WIDER,
+    archive=Path("dist/weblog-stream-processor-0.1.0.zip"),
+    location=OLD_ZIP,
+    uploaded=True,
+    version=1,
+    differing=changes(APPLICATION, WIDER),
+    snapshot=None,
+    running=False,
+)
+NEWER = replace(WIDER, code=NEW_ZIP.code)
+UPGRADE = replace(
+    PLAN,
+    wanted=NEWER,
+    archive=Path("dist/weblog-stream-processor-0.2.0.zip"),
+    location=NEW_ZIP,
+    uploaded=False,
+    version=7,
+    differing=changes(APPLICATION, NEWER),
+    snapshot="before-update-20261124T080000Z",
+    running=True,
+)
+
+
+@pytest.mark.parametrize(("page", "plan"), [("README.md", PLAN), ("docs/upgrade.md", UPGRADE)])
+def test_plans_shown_are_what_the_command_shows(page: str, plan: Plan) -> None:
+    (shown,) = re.findall(
+        r"^   ```text\n((?:(?!```).)*\bdry run(?:(?!```).)*)   ```",
+        (ROOT / page).read_text("utf-8"),
+        re.DOTALL | re.MULTILINE,
+    )
+    lines = [line.removeprefix("   ") for line in shown.splitlines()]
+    assert lines == [*plan.lines(), "dry run: nothing was changed"]
 
 
 def test_the_drawing_is_of_the_code() -> None:
