@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.core.support import LOG_HEAD, NOW, combined, enricher
 from tests.lambda_app.support import (
     BAD,
     GOOD,
+    PROJECT,
     FakeContext,
     FakeTarget,
     firehose_event,
@@ -98,6 +100,32 @@ def test_metrics() -> None:
     assert units["cache_hit_percent"] == "Percent"
     assert 0 < line["enrichment_micros_per_line"] < 1e6
     assert line["function_name"] == "weblog-transform"
+
+
+def test_the_page_names_the_fields_and_the_metrics() -> None:
+    page = (PROJECT / "docs" / "lambda.md").read_text("utf-8")
+    table = page.partition("| field | metric | what |")[2].partition("\n\n")[0]
+    documented = {
+        name: metric.strip() == "yes"
+        for fields, metric in re.findall(r"^\| (`.*?`) \|(.*?)\|", table, re.MULTILINE)
+        for name in re.findall(r"`(.*?)`", fields)
+    }
+    line = logged([GOOD, BAD, b"\n"])
+    units = check_embedded_metrics(line)
+    # Of the line as such, of an error, of a start.
+    others = {"timestamp", "request_id", "function_name", "_aws"}
+    elsewhere = {"error", "geoip", "ignored_groups"}
+
+    written = {
+        re.sub(r"^(filtered_|dead_lettered_).*", r"\1<>", name): name in units
+        for name in line.keys() - others
+    }
+    assert written == {
+        re.sub("<.*>", "<>", name): is_metric
+        for name, is_metric in documented.items()
+        if name not in elsewhere
+    }
+    assert elsewhere <= documented.keys()
 
 
 def test_cache_hits_are_those_of_the_invocation() -> None:
