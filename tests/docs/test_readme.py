@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from flink_app.alerts import METRICS
 from flink_app.application_properties import DEFAULT_FILE, load_properties
 from flink_app.local.run import apply_assignments
 from flink_app.settings import JobSettings
 from flink_app.settings_reference import tables
 from tests.job.running import ROOT, run_job
+from udfs.quality import STATUSES
 
 README = (ROOT / "README.md").read_text("utf-8")
 SAMPLE_RUN = README.partition("<!-- run -->\n```text\n")[2].partition("```\n")[0]
@@ -35,6 +37,28 @@ def test_settings_for_one_run_are_accepted(page: str) -> None:
     for target, quoted, plain in shown:
         assignment = target + quoted + plain
         JobSettings.load(apply_assignments(load_properties(DEFAULT_FILE), [assignment]))
+
+
+def test_every_issue_code_has_its_status() -> None:
+    (paragraph,) = re.findall(
+        r"^`quality` in each record:(.*?)Probes", README, re.MULTILINE | re.DOTALL
+    )
+    told: dict[str, str] = {}
+    for sentence in re.split(r"[.;]", paragraph):
+        *codes, status = re.findall(r"`(\w+)`", sentence) or [""]
+        told |= dict.fromkeys(codes, status)
+    assert told == STATUSES
+
+
+def test_every_metric_of_a_rule_is_named() -> None:
+    named = README.partition(" Metrics are ")[2].partition(";")[0]
+    anywhere, _, of_site = named.partition("of the site alone")
+    assert re.findall(r"`(\w+)`", of_site) == [
+        name for name, one in METRICS.items() if one.is_of_site
+    ]
+    assert {*re.findall(r"`(\w+)`", anywhere)} == {
+        name for name, one in METRICS.items() if not one.is_of_site
+    }
 
 
 @pytest.mark.parametrize("path", re.findall(r"`((?:flink_app|udfs|sql|conf)/[\w./-]*)`", README))
