@@ -170,6 +170,8 @@ def describe(path: Path) -> Iterator[str]:
     yield f"Python packages ({wheels.PLATFORM}, Python {wheels.PYTHON_VERSION}): {packages}"
     if manifest.geoip:
         yield f"GeoIP database: set weblog.geoip: database.path = {manifest.geoip}"
+    else:
+        yield "WITHOUT a GeoIP database: city, country and location are null (see --geoip)"
     if manifest.reference:
         yield f"Reference data: set weblog.reference: file = {manifest.reference}"
     if not manifest.connectors:

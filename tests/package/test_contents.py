@@ -197,3 +197,4 @@ def test_listing_names_size_parts_and_run_options(archive: Path) -> None:
     assert "python   app/flink_app/main.py" in text
     assert "WITHOUT the AWS connectors" in text
     assert f"database.path = data/{DEMO_DATABASE.name}" in text
+    assert "WITHOUT a GeoIP" not in text

@@ -44,7 +44,9 @@ def test_with_a_finished_jar(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     with zipfile.ZipFile(archive) as opened:
         assert opened.read(JAR) == jar.read_bytes()
     assert read_manifest(archive).run_options()["jarfile"] == JAR
-    assert str(archive) in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert str(archive) in printed
+    assert "WITHOUT a GeoIP database" in printed
 
 
 def test_unresolved_connectors_leave_no_zip(
