@@ -22,6 +22,8 @@ from flink_app.settings_reference import tables
 from flink_app.sinks import SINK_GROUP_PREFIX
 from flink_app.sql_files import SQL_DIRECTORY
 from lambda_app.settings import FunctionSettings
+from udfs import enrichment
+from udfs.quality import LOOKUP_FAILED
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -111,6 +113,29 @@ def test_named_groups_exist(page: Path) -> None:
     named = re.findall(r"`(weblog\.[a-z.]+[a-z])[`:]", page.read_text("utf-8"))
     others = ("weblog.yaml", SINK_GROUP_PREFIX)
     assert {one for one in named if not one.startswith(others)} <= known
+
+
+def reasons() -> set[str]:
+    """What a dead letter may say, as `stage/reason`, by what the code raises."""
+    files = [*(ROOT / "udfs").glob("*.py"), ROOT / "lambda_app" / "payload.py"]
+    raised = re.compile(r'ValidationError\(\s*"([a-z]+)", (?:"(\w+)"|([A-Z_]+)),')
+    found = {
+        f"{stage}/{reason or getattr(enrichment, constant)}"
+        for file in files
+        for stage, reason, constant in raised.findall(file.read_text("utf-8"))
+    }
+    return found | {f"enrich/{LOOKUP_FAILED}"}
+
+
+def test_every_reason_of_dead_letters_is_explained() -> None:
+    table = (ROOT / "docs" / "runbook.md").read_text("utf-8").partition("| reason | what")[2]
+    explained = set(re.findall(r"`([a-z<>]+/\w+)`", table.partition("\n\n")[0]))
+    # A blank line is filtered, and who has failed too often may have failed anywhere.
+    exhausted = f"decode/{enrichment.EXHAUSTED}"
+    assert {"parse/empty_line", exhausted} <= reasons()
+    assert explained == reasons() - {"parse/empty_line", exhausted} | {
+        f"<stage>/{enrichment.EXHAUSTED}"
+    }
 
 
 def test_the_readme_leads_to_every_page() -> None:
