@@ -193,18 +193,14 @@ class Enricher:
             return [self._dead_letter(problem, data, None, now_ms, 1)]
         return [self._outcome(line, index, now_ms) for index, line in enumerate(body.split(b"\n"))]
 
-    def give_up(
-        self, data: bytes, index: int, problem: StageError, event_time_ms: int | None
-    ) -> DeadLettered:
+    def give_up(self, raw: bytes, problem: StageError, event_time_ms: int | None) -> DeadLettered:
         """The dead letter of a line that failed after :meth:`process`.
 
         Args:
-            data: the record.
-            index: the line's place in it, from 0.
+            raw: the line, out of :func:`lines_of`.
             problem: what went wrong.
             event_time_ms: the line's time.
         """
-        raw = lines_of(data)[index]
         attempt = 1
         if raw.startswith(REPLAY_PREFIX):
             raw, attempt = read_envelope(raw)

@@ -13,7 +13,7 @@ from flink_app.lookups.dynamodb import DynamoDbTable
 from flink_app.lookups.service import Answers, LookupService, LoopThread
 from flink_app.lookups.settings import LookupSettings
 from udfs.additions import with_additions
-from udfs.enrichment import Enricher
+from udfs.enrichment import Enricher, lines_of
 from udfs.errors import TransientError
 from udfs.outcomes import Enriched, Outcome
 from udfs.quality import LOOKUP_FAILED
@@ -96,10 +96,9 @@ class BatchEnricher:
         answers = [one.result() for one in pending]
         return [
             [
-                self._complete(outcome, answers, data, index)
-                if isinstance(outcome, Enriched)
-                else outcome
-                for index, outcome in enumerate(outcomes)
+                self._complete(outcome, answers, line) if isinstance(outcome, Enriched) else outcome
+                # A record that is a dead letter as a whole has one outcome and more lines.
+                for line, outcome in zip(lines_of(data), outcomes, strict=False)
             ]
             for data, outcomes in zip(batch, found, strict=True)
         ]
@@ -111,9 +110,7 @@ class BatchEnricher:
         for lookup in self._lookups:
             lookup.service.close()
 
-    def _complete(
-        self, outcome: Enriched, answers: list[Answers], data: bytes, index: int
-    ) -> Outcome:
+    def _complete(self, outcome: Enriched, answers: list[Answers], line: bytes) -> Outcome:
         members, failed = [], False
         for lookup, known in zip(self._lookups, answers, strict=True):
             key = lookup.key_of(outcome)
@@ -122,7 +119,7 @@ class BatchEnricher:
                 failed = True
                 if lookup.required:
                     problem = TransientError("enrich", LOOKUP_FAILED, f"no {lookup.member}")
-                    return self.enricher.give_up(data, index, problem, outcome.event_time_ms)
+                    return self.enricher.give_up(line, problem, outcome.event_time_ms)
             members.append(f'"{lookup.member}":{answer or "null"}')
         if self._file is not None:
             members.append(f'"reference":{self._file.get(self._file_key(outcome))}')

@@ -14,10 +14,10 @@ from flink_app.lookups.batch import BatchEnricher
 from flink_app.lookups.function import EnrichWithLookups
 from flink_app.lookups.settings import LookupSettings
 from flink_app.settings import JobSettings
-from tests.core.support import combined, enricher
-from tests.lookups.name_server import SILENCE, UNKNOWN, name_server, usual_name
+from tests.core.support import combined, enricher, grows_linearly
+from tests.lookups.name_server import FAILURE, SILENCE, UNKNOWN, name_server, usual_name
 from udfs.additions import with_additions
-from udfs.enrichment import Enricher
+from udfs.enrichment import MAX_LINES, TOO_MANY_LINES, Enricher
 from udfs.errors import ConfigurationError
 from udfs.outcomes import DeadLettered, Enriched
 from udfs.properties import Properties
@@ -109,6 +109,31 @@ def test_without_an_answer_a_record_may_be_a_dead_letter() -> None:
         assert letter.raw == LINES[2].encode()
         assert letter.event_time_ms == good.event_time_ms
         assert letter.attempts == attempt
+
+
+def test_letters_of_a_record_take_time_in_proportion_to_its_lines() -> None:
+    with (
+        name_server(lambda _: (0.0, FAILURE)) as server,
+        batch_enricher(
+            {"weblog.lookups.dns": dns_properties(server.port, on_failure="dead_letter")}
+        ) as it,
+    ):
+
+        def letters_of(record: str) -> None:
+            (outcomes,) = it.process([record.encode()])
+            assert {type(one) for one in outcomes} == {DeadLettered}
+
+        assert grows_linearly(letters_of, lambda lines: "\n".join([LINES[0]] * lines), 1000)
+
+
+def test_a_record_that_is_a_dead_letter_as_a_whole_passes() -> None:
+    with (
+        name_server(answer) as server,
+        batch_enricher({"weblog.lookups.dns": dns_properties(server.port)}) as it,
+    ):
+        ((letter,),) = it.process([b"\n" * (MAX_LINES + 1)])
+    assert isinstance(letter, DeadLettered)
+    assert letter.letter.reason == TOO_MANY_LINES
 
 
 def test_other_outcomes_pass(tmp_path: Path) -> None:
