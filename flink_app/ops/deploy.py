@@ -217,7 +217,8 @@ _COMMANDS = {
 
 
 def _session(options: argparse.Namespace) -> boto3.Session:
-    session = boto3.Session(region_name=options.region)
+    with explained("reading the settings of AWS"):
+        session = boto3.Session(region_name=options.region)
     if session.region_name is None:
         raise DeployError("no AWS region: give --region or set AWS_REGION")
     return session

@@ -262,6 +262,17 @@ def test_without_region(
     assert capsys.readouterr().err == ("error: no AWS region: give --region or set AWS_REGION\n")
 
 
+def test_without_the_profile(
+    patience: Patience, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+
+    assert deploy.main(["status", "--name", NAME], patience) == 1
+    assert capsys.readouterr().err == (
+        "error: reading the settings of AWS: The config profile (nobody) could not be found\n"
+    )
+
+
 def test_endpoint_that_does_not_answer(
     patience: Patience, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
