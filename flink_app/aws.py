@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from udfs.errors import ConfigurationError
 from udfs.properties import Parser
 
 OUTPUT_PLACEHOLDER = "{output}"
@@ -63,6 +64,23 @@ def endpoint() -> Parser[str]:
         return given.rstrip("/")
 
     return Parser(read, "a URL such as https://kinesis.eu-west-1.amazonaws.com")
+
+
+def endpoint_option(given: str | None) -> str | None:
+    """The same for the option `--endpoint` of a command; None: it was not given.
+
+    Raises:
+        ConfigurationError: It is no such URL.
+    """
+    if given is None:
+        return None
+    parser = endpoint()
+    try:
+        if found := parser.read(given):
+            return found
+    except ValueError:
+        pass
+    raise ConfigurationError("--endpoint", None, given, parser.expectation)
 
 
 def region_of(arn: str) -> str:

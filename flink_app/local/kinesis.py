@@ -26,6 +26,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from flink_app.application_properties import PropertyGroups, dump_properties
+from flink_app.aws import endpoint_option
 from flink_app.local import cluster, staging
 from flink_app.local.emulator import CREDENTIALS, JOB_ENVIRONMENT, REGION, emulator
 from flink_app.local.feeder import Feeder
@@ -111,11 +112,12 @@ def run(
     Raises:
         WebLogError: Anything that the user should hear of in one line.
     """
+    endpoint = endpoint_option(options.endpoint)
     jar = find_jar(options.jar)
     with ExitStack() as stack:
         work = stack.enter_context(_work_directory())
         staged = staging.stage(inputs, work / "input")
-        place = stack.enter_context(open_place(options.endpoint))
+        place = stack.enter_context(open_place(endpoint))
         view.place(place.endpoint, options.shards, private=place.private)
         settings = JobSettings.load(properties)
         outputs = [name for name, sink in settings.outputs.items() if sink != OFF]
@@ -185,7 +187,7 @@ def open_place(endpoint: str | None) -> Iterator[Place]:
         with emulator() as url:
             yield Place(url, region, CREDENTIALS, private=True)
     else:
-        yield Place(endpoint.rstrip("/"), region, {}, private=False)
+        yield Place(endpoint, region, {}, private=False)
 
 
 def provide_streams(place: Place, outputs: Sequence[str], shards: int) -> str:

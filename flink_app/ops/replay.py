@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flink_app.aws import region_of, stream_arn
+from flink_app.aws import endpoint_option, region_of, stream_arn
 from flink_app.local.console import printable
 from flink_app.ops.aws_errors import DeployError, explained
 from flink_app.ops.letters import Files, Letter, LettersError, Queue, Source
@@ -227,7 +227,7 @@ def _client(service: str, region: str | None, endpoint: str | None) -> Any:
         return make(
             service,
             region_name=region,
-            endpoint_url=endpoint,
+            endpoint_url=endpoint_option(endpoint),
             config=Config(connect_timeout=10, retries={"mode": "standard", "max_attempts": 5}),
         )
 

@@ -18,6 +18,7 @@ from tests.interrupts import hearing_interrupts
 from tests.job.running import ROOT, log_line
 
 TIME_LIMIT_SECONDS = 150
+URL = "a URL such as https://kinesis.eu-west-1.amazonaws.com"
 SETTINGS = ("weblog.outputs:errors_per_page_sliding=off", "weblog.outputs:sessions=off")
 
 
@@ -74,9 +75,11 @@ def test_without_connectors_it_says_what_is_missing(tmp_path: Path) -> None:
         (("--shards", "0"), "error: --shards = '0': expected at least 1\n"),
         (("--rate", "-1"), "error: --rate = '-1.0': expected at least 0\n"),
         (("--rate", "nan"), "error: --rate = 'nan': expected at least 0\n"),
+        (("--endpoint", "127.0.0.1:80"), f"error: --endpoint = '127.0.0.1:80': expected {URL}\n"),
+        (("--endpoint", ""), f"error: --endpoint = '': expected {URL}\n"),
     ],
 )
-def test_wrong_numbers(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+def test_wrong_options(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
     ended = run(tmp_path, *arguments)
     assert (ended.returncode, ended.stderr) == (2, message)
 

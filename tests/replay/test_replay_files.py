@@ -287,6 +287,10 @@ def test_a_file_that_cannot_be_written_is_one_clear_line(letters: Path, run: Run
         (["{broken}"], "cannot be read"),
         (["{damaged}"], "cannot be read"),
         (["https://sqs.eu-west-1.amazonaws.com/1/q", "{letters}"], "give one queue, or files"),
+        (
+            ["https://sqs.eu-west-1.amazonaws.com/1/q", "--endpoint", "localhost:4566"],
+            "error: --endpoint = 'localhost:4566': expected a URL such as https://",
+        ),
     ],
 )
 def test_mistakes_are_told_in_one_line(
