@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _replay(options)
-    except WebLogError as error:
+    except (WebLogError, OSError) as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:

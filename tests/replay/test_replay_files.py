@@ -280,6 +280,9 @@ def test_a_file_that_cannot_be_written_is_one_clear_line(letters: Path, run: Run
     ("arguments", "message"),
     [
         (["nowhere"], "nowhere: no such file or folder"),
+        # Cannot be looked at, as what lies in a folder of somebody else.
+        (["x" * 300], "File name too long"),
+        (["{letters}", "--send", "x" * 300], "File name too long"),
         (["{letters}", "--send", "{letters}"], "exists already, and is not overwritten"),
         (["{letters}", "--send", "nowhere/x.jsonl"], "nowhere: no such folder"),
         (["{letters}", "--send", "arn:aws:sqs:x"], "expected an ARN such as arn:aws:kinesis:"),
