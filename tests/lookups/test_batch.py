@@ -60,6 +60,7 @@ LINES = [
     combined(host="81.2.69.2"),
     combined(host="a.name.example"),
     combined(host="10.0.0.2"),
+    combined(host="fe80::1%eth0"),
 ]
 
 
@@ -73,7 +74,7 @@ def test_host_names_stand_before_the_id_and_nothing_else_changes() -> None:
     found = [only(one) for one in outcomes]
     records = [json.loads(one.json) for one in found]
     assert [one["hostname"] for one in records] == [
-        "host-81-2-69-9.example.net", None, None, None, None,
+        "host-81-2-69-9.example.net", None, None, None, None, None,
     ]  # fmt: skip
     assert [one["quality"] for one in records] == [
         {"status": "ok", "issues": []},
@@ -81,6 +82,7 @@ def test_host_names_stand_before_the_id_and_nothing_else_changes() -> None:
         {"status": "ok", "issues": ["lookup_failed"]},
         {"status": "ok", "issues": []},
         {"status": "ok", "issues": ["private_address", "lookup_failed"]},
+        {"status": "ok", "issues": ["private_address"]},
     ]
     for record, one, before in zip(records, found, plain, strict=True):
         assert list(record)[-3:] == ["quality", "hostname", "event_id"]

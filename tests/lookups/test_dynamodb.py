@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 
 from flink_app.local.cluster import free_port
 from flink_app.local.emulator import CREDENTIALS, REGION, emulator
@@ -129,5 +130,24 @@ def test_another_key_attribute_fails_the_job(endpoint: str) -> None:
 def test_nobody_answers() -> None:
     with service(f"http://127.0.0.1:{free_port()}", breaker_failures="1") as table:
         assert table.start(["a", "b"]).result() == {"a": None, "b": None}
-        assert table.start(["c"]).result() == {"c": None}
-        assert (table.use().breaker_opened, table.use().failures) == (1, 3)
+        assert table.start(["c", "d"]).result() == {"c": None, "d": None}
+        assert (table.use().breaker_opened, table.use().failures) == (1, 4)
+
+
+def test_what_the_table_was_too_busy_to_answer_is_a_failure() -> None:
+    # The emulator is never too busy.
+    policy = DynamoDbSettings.load({"weblog.lookups.dynamodb": {"table": TABLE, "region": REGION}})
+    backend = DynamoDbTable(policy)
+    thread = LoopThread()
+    answer = {
+        "Responses": {TABLE: [{"webpage": {"S": "a"}}]},
+        "UnprocessedKeys": {TABLE: {"Keys": [{"webpage": {"S": "b"}}]}},
+    }
+    try:
+        with Stubber(backend._client) as stubber:
+            stubber.add_response("batch_get_item", answer)
+            answers = LookupService(backend, policy, thread.loop).start(["a", "b"]).result()
+    finally:
+        thread.close()
+        backend.close()
+    assert answers == {"a": None, "b": None}
