@@ -276,7 +276,10 @@ def _salt_error(settings: PrivacySettings) -> Exception:
     )
     if settings.salt_secret_arn:
         return settings.error("salt.secret.arn", settings.salt_secret_arn, expected)
-    return settings.error("salt.variable", settings.salt_variable, expected)
+    name = settings.salt_variable
+    # In the place of another name the salt itself may have been put.
+    shown = name if name == PrivacySettings().salt_variable else None
+    return settings.error("salt.variable", shown, expected)
 
 
 # --- truncation --------------------------------------------------------------------------------

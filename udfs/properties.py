@@ -119,7 +119,7 @@ class Group:
                 continue
             value: object = given[one.key]
             # Where the name of a secret belongs, the secret itself may have been put.
-            shown = None if "secret" in one.key.split(".") else str(value)
+            shown = None if {"secret", "salt"} & {*one.key.split(".")} else str(value)
             # A file may hold numbers where the service would only take text.
             if not isinstance(value, str):
                 expected = f"{one.parser.expectation}, written as text in quotes"

@@ -349,6 +349,15 @@ def test_hiding_anything_needs_a_salt(settings: dict[str, str], salt: bytes | No
     enriched(enricher({"weblog.privacy": settings}, b"x" * MINIMUM_SALT_BYTES), combined())
 
 
+# The first could be a variable's name.
+@pytest.mark.parametrize("given", ["c0ffee0123456789abcdef", "q+7Zk0/1ve9nGbW3Xw=="])
+def test_a_salt_in_the_place_of_its_variable_is_not_shown(given: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        enricher({"weblog.privacy": {"profile": "strict", "salt.variable": given}}, None)
+    assert caught.value.key == "salt.variable"
+    assert given not in str(caught.value)
+
+
 def test_the_missing_secret_is_named() -> None:
     arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:salt-AbCdEf"
     with pytest.raises(ConfigurationError) as caught:
