@@ -177,8 +177,8 @@ def _read_condition(text: str) -> tuple[str, Subject, float, bool]:
     threshold = float(found["number"])
     if metric.is_share:
         threshold /= 100
-        if threshold > 1:
-            raise _RuleError("a threshold of at most 100 %")
+        if threshold >= 1:
+            raise _RuleError("a threshold below 100 %: no share exceeds that")
     return name, subject, threshold, unit == "x baseline"
 
 

@@ -30,7 +30,7 @@ MINUTE = timedelta(minutes=1)
         ("error_rate>1%", Rule("r", "error_rate", "site", 0.01)),
         ("  requests   per host  >  300 ", Rule("r", "requests", "host", 300)),
         ("server_error_rate per page > 0.5 %", Rule("r", "server_error_rate", "page", 0.005)),
-        ("dead_letter_share > 100 %", Rule("r", "dead_letter_share", "site", 1)),
+        ("dead_letter_share > 99 %", Rule("r", "dead_letter_share", "site", 0.99)),
         (
             "requests per page > 2.5 x baseline",
             Rule("r", "requests", "page", 2.5, is_relative=True),
@@ -69,7 +69,7 @@ def test_rules(text: str, expected: Rule) -> None:
         ("eror_rate > 1 %", "a metric out of requests, errors,"),
         ("error_rate > 1", "a threshold in % for error_rate"),
         ("error_rate > 2 x baseline", "a threshold in % for error_rate"),
-        ("error_rate > 101 %", "at most 100 %"),
+        ("error_rate > 100 %", "below 100 %"),
         ("requests > 1 %", "a number, or a number x baseline, for requests"),
         ("dead_letters per page > 1", "dead_letters without 'per'"),
         (
