@@ -553,6 +553,8 @@ def test_letters_are_masked_in_every_format() -> None:
     assert letter(line, format="vhost_combined")["raw"] == line.replace(
         "81.2.69.142 - alice", "81.2.69.0 - -"
     )
+    own = line.replace("www.", "alice.")
+    assert letter(own, format="vhost_combined")["raw"].startswith("***.example.com:80 81.2.69.0 ")
     line = f'{combined(timestamp=FUTURE)} "81.2.69.142, 10.0.0.1"'
     assert letter(line, format="combined_xff")["raw"].endswith('" "***"')
     line = combined(timestamp=FUTURE).rsplit(' "', 2)[0]
