@@ -75,7 +75,7 @@ class DynamoDbTable:
         """
         # What cannot be a key would make the whole call fail.
         usable = [key for key in keys if 0 < len(key.encode()) <= _LONGEST_KEY_BYTES]
-        answers: dict[str, str | None] = dict.fromkeys(keys, NOTHING)
+        answers: dict[str, str | None] = dict.fromkeys(set(keys) - set(usable), NOTHING)
         if usable:
             loop = asyncio.get_running_loop()
             answers |= await loop.run_in_executor(self._threads, self._get, usable)
@@ -98,10 +98,15 @@ class DynamoDbTable:
             raise TransientError("enrich", "dynamodb", code) from error
         except BotoCoreError as error:
             raise TransientError("enrich", "dynamodb", type(error).__name__) from error
-        if response.get("UnprocessedKeys"):
-            # Throttled in part: asked again as a whole, after the pause.
+        # Throttled in part: the rest may be asked for again.
+        left = {
+            one[self._key]["S"]
+            for table in response.get("UnprocessedKeys", {}).values()
+            for one in table["Keys"]
+        }
+        answers: dict[str, str | None] = {key: NOTHING for key in keys if key not in left}
+        if not answers:
             raise TransientError("enrich", "dynamodb", "UnprocessedKeys")
-        answers: dict[str, str | None] = {}
         for items in response["Responses"].values():
             for item in items:
                 values = {name: self._read(value) for name, value in item.items()}

@@ -38,7 +38,9 @@ class Backend(Protocol):
     """Keys that go into one call."""
 
     async def fetch(self, keys: Sequence[str]) -> Mapping[str, str | None]:
-        """Asks once. A key whose value is None, or that is missing, has failed for good.
+        """Asks once.
+
+        A key whose value is None has failed for good, one that is missing may be asked for again.
 
         Raises:
             TransientError: The service did not answer, or not usefully.
@@ -176,12 +178,13 @@ class LookupService:
                 del self._in_flight[key]
 
     async def _with_retries(self, keys: list[str]) -> Answers:
+        answers: Answers = {}
         for attempt in range(1, self._attempts + 1):
             async with self._slots:
                 if not self._breaker.allow():
                     # Not remembered: the next record may find the service well.
                     self._failures += len(keys)
-                    return dict.fromkeys(keys)
+                    return answers | dict.fromkeys(keys)
                 try:
                     async with asyncio.timeout(self._timeout):
                         found = await self._backend.fetch(keys)
@@ -189,12 +192,18 @@ class LookupService:
                     self._breaker.failed()
                 else:
                     self._breaker.succeeded()
-                    return self._remember({key: found.get(key) for key in keys})
+                    self._remember(found)
+                    answers |= found
+                    keys = [key for key in keys if key not in found]
+                    if not keys:
+                        return answers
             if attempt < self._attempts:
                 await asyncio.sleep(pause_seconds(attempt))
-        return self._remember(dict.fromkeys(keys))
+        failed: Answers = dict.fromkeys(keys)
+        self._remember(failed)
+        return answers | failed
 
-    def _remember(self, answers: Answers) -> Answers:
+    def _remember(self, answers: Mapping[str, str | None]) -> None:
         for key, answer in answers.items():
             if answer is None:
                 self._failures += 1
@@ -202,7 +211,6 @@ class LookupService:
             else:
                 seconds = self._negative_ttl if answer == NOTHING else self._ttl
             self._cache.put(key, answer, seconds)
-        return answers
 
 
 def pause_seconds(attempt: int) -> float:

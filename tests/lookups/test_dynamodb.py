@@ -134,20 +134,29 @@ def test_nobody_answers() -> None:
         assert (table.use().breaker_opened, table.use().failures) == (1, 4)
 
 
-def test_what_the_table_was_too_busy_to_answer_is_a_failure() -> None:
+@pytest.mark.parametrize(("attempts", "second"), [("1", None), ("2", '{"number":2}')])
+def test_what_the_table_was_too_busy_to_answer_is_asked_again(
+    attempts: str, second: str | None
+) -> None:
     # The emulator is never too busy.
-    policy = DynamoDbSettings.load({"weblog.lookups.dynamodb": {"table": TABLE, "region": REGION}})
+    settings = {"table": TABLE, "region": REGION, "attempts": attempts}
+    policy = DynamoDbSettings.load({"weblog.lookups.dynamodb": settings})
     backend = DynamoDbTable(policy)
     thread = LoopThread()
-    answer = {
-        "Responses": {TABLE: [{"webpage": {"S": "a"}}]},
+    busy = {
+        "Responses": {TABLE: [{"webpage": {"S": "a"}, "number": {"N": "1"}}]},
         "UnprocessedKeys": {TABLE: {"Keys": [{"webpage": {"S": "b"}}]}},
     }
+    well = {"Responses": {TABLE: [{"webpage": {"S": "b"}, "number": {"N": "2"}}]}}
     try:
         with Stubber(backend._client) as stubber:
-            stubber.add_response("batch_get_item", answer)
-            answers = LookupService(backend, policy, thread.loop).start(["a", "b"]).result()
+            stubber.add_response("batch_get_item", busy)
+            left = {TABLE: {"Keys": [{"webpage": {"S": "b"}}]}}
+            stubber.add_response("batch_get_item", well, {"RequestItems": left})
+            table = LookupService(backend, policy, thread.loop)
+            answers = table.start(["a", "b", "c"]).result()
     finally:
         thread.close()
         backend.close()
-    assert answers == {"a": None, "b": None}
+    assert answers == {"a": '{"number":1}', "b": second, "c": "null"}
+    assert table.use().failures == (second is None)
