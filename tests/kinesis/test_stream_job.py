@@ -136,6 +136,8 @@ def outcome(
         closed = 6 + LAST_MINUTES - 1
         job.wait_until(lambda: len(streams.rows("windows")) >= closed, "the windows")
         job.wait_until(lambda: len(streams.rows("throttled-pages")) >= closed, "the pages")
+        # Metrics are fetched now and then, so the count may come after the rows.
+        job.wait_until(lambda: job.metric("numRecordsSendErrors") > 0, "a count of refused rows")
         refused = job.metric("numRecordsSendErrors")
         letters = streams.rows("other")
         enriched = {
