@@ -118,8 +118,8 @@ class Group:
             if one.key not in given:
                 continue
             value: object = given[one.key]
-            # Where the name of a secret belongs, the secret itself may have been put.
-            shown = None if {"secret", "salt"} & {*one.key.split(".")} else str(value)
+            # Where the name of the salt belongs, the salt itself may have been put.
+            shown = None if "salt" in one.key.split(".") else str(value)
             # A file may hold numbers where the service would only take text.
             if not isinstance(value, str):
                 expected = f"{one.parser.expectation}, written as text in quotes"
