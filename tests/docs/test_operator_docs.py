@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from flink_app.ops.application import RUNTIME, Application, changes
+from flink_app.ops.application import changes
 from flink_app.ops.plan import Plan
 from flink_app.ops.size import main as size
 from flink_app.ops.storage import ZipLocation
@@ -22,6 +23,7 @@ from flink_app.settings_reference import tables
 from flink_app.sinks import SINK_GROUP_PREFIX
 from flink_app.sql_files import SQL_DIRECTORY
 from lambda_app.settings import FunctionSettings
+from tests.deploy.support import application
 from udfs import enrichment
 from udfs.quality import LOOKUP_FAILED
 
@@ -173,44 +175,30 @@ def test_sizes_shown_are_what_the_command_shows(
 
 OLD_ZIP = ZipLocation("code-bucket", "weblog/weblog-stream-processor-0.1.0-1f3a9c0d22b7.zip")
 NEW_ZIP = ZipLocation("code-bucket", "weblog/weblog-stream-processor-0.2.0-9c41e7b0a8d5.zip")
-APPLICATION = Application(
-    runtime=RUNTIME,
-    role="arn:aws:iam::123456789012:role/weblog-application",
-    code=OLD_ZIP.code,
-    properties={},
-    parallelism=2,
-    parallelism_per_kpu=1,
-    auto_scaling=False,
-    log_level="INFO",
-    metrics_level="TASK",
-)
-WIDER = replace(APPLICATION, parallelism=4)
-PLAN = Plan(
-    name="weblog",
-    wanted=WIDER,
-    archive=Path("dist/weblog-stream-processor-0.1.0.zip"),
-    location=OLD_ZIP,
-    uploaded=True,
-    version=1,
-    differing=changes(APPLICATION, WIDER),
-    snapshot=None,
-    running=False,
-)
-NEWER = replace(WIDER, code=NEW_ZIP.code)
-UPGRADE = replace(
-    PLAN,
-    wanted=NEWER,
-    archive=Path("dist/weblog-stream-processor-0.2.0.zip"),
-    location=NEW_ZIP,
-    uploaded=False,
-    version=7,
-    differing=changes(APPLICATION, NEWER),
-    snapshot="before-update-20261124T080000Z",
-    running=True,
+BEFORE = application(code=OLD_ZIP.code, parallelism=2)
+
+
+def plan(location: ZipLocation, **others: Any) -> Plan:
+    """An update to the zip there, and to four subtasks."""
+    wanted = replace(BEFORE, code=location.code, parallelism=4)
+    name, _, _ = Path(location.key).name.rpartition("-")
+    return Plan(
+        name="weblog",
+        wanted=wanted,
+        archive=Path("dist", f"{name}.zip"),
+        location=location,
+        differing=changes(BEFORE, wanted),
+        **others,
+    )
+
+
+SHOWN = plan(OLD_ZIP, uploaded=True, version=1, snapshot=None, running=False)
+UPGRADE = plan(
+    NEW_ZIP, uploaded=False, version=7, snapshot="before-update-20261124T080000Z", running=True
 )
 
 
-@pytest.mark.parametrize(("page", "plan"), [("README.md", PLAN), ("docs/upgrade.md", UPGRADE)])
+@pytest.mark.parametrize(("page", "plan"), [("README.md", SHOWN), ("docs/upgrade.md", UPGRADE)])
 def test_plans_shown_are_what_the_command_shows(page: str, plan: Plan) -> None:
     (shown,) = re.findall(
         r"^   ```text\n((?:(?!```).)*\bdry run(?:(?!```).)*)   ```",

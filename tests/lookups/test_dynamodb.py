@@ -138,25 +138,19 @@ def test_nobody_answers() -> None:
 def test_what_the_table_was_too_busy_to_answer_is_asked_again(
     attempts: str, second: str | None
 ) -> None:
-    # The emulator is never too busy.
-    settings = {"table": TABLE, "region": REGION, "attempts": attempts}
-    policy = DynamoDbSettings.load({"weblog.lookups.dynamodb": settings})
-    backend = DynamoDbTable(policy)
-    thread = LoopThread()
     busy = {
         "Responses": {TABLE: [{"webpage": {"S": "a"}, "number": {"N": "1"}}]},
         "UnprocessedKeys": {TABLE: {"Keys": [{"webpage": {"S": "b"}}]}},
     }
     well = {"Responses": {TABLE: [{"webpage": {"S": "b"}, "number": {"N": "2"}}]}}
-    try:
+    left = {"RequestItems": {TABLE: {"Keys": [{"webpage": {"S": "b"}}]}}}
+    # The emulator is never too busy.
+    with service("http://127.0.0.1", attempts=attempts) as table:
+        backend = table._backend
+        assert isinstance(backend, DynamoDbTable)
         with Stubber(backend._client) as stubber:
             stubber.add_response("batch_get_item", busy)
-            left = {TABLE: {"Keys": [{"webpage": {"S": "b"}}]}}
-            stubber.add_response("batch_get_item", well, {"RequestItems": left})
-            table = LookupService(backend, policy, thread.loop)
+            stubber.add_response("batch_get_item", well, left)
             answers = table.start(["a", "b", "c"]).result()
-    finally:
-        thread.close()
-        backend.close()
     assert answers == {"a": '{"number":1}', "b": second, "c": "null"}
     assert table.use().failures == (second is None)
