@@ -16,8 +16,8 @@ from datetime import timedelta
 from typing import Literal, Self
 
 from flink_app.sql_files import SQL_DIRECTORY, interval, statements, string_literal
+from udfs.config.properties import Group, Properties, Setting, integer, read_duration, setting
 from udfs.errors import ConfigurationError
-from udfs.properties import Group, Properties, Setting, integer, read_duration, setting
 
 RULES_GROUP = "weblog.alerts.rules"
 RULE_OFF = "off"

@@ -11,13 +11,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+from udfs.config.root import ROOT
 from udfs.errors import ConfigurationError
-from udfs.properties import CODE_DIRECTORY
 
 MANAGED_FLINK_FILE = Path("/etc/flink/application_properties.json")
 # Names another file; for local runs and tests.
 FILE_VARIABLE = "WEBLOG_APPLICATION_PROPERTIES"
-DEFAULT_FILE = CODE_DIRECTORY / "conf" / "application_properties.json"
+DEFAULT_FILE = ROOT / "conf" / "application_properties.json"
 
 PropertyGroups = dict[str, dict[str, str]]
 

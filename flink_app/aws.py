@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from udfs.config.properties import Parser
 from udfs.errors import ConfigurationError
-from udfs.properties import Parser
 
 OUTPUT_PLACEHOLDER = "{output}"
 """Stands in a stream's name for the name of the output, with `-` for `_`."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from flink_app.settings import OFF, JobSettings
 from flink_app.sinks import FilesystemSink, KinesisSink, Sink, is_shared
 from flink_app.sql_files import OutputFile, options, output_files, string_literal
-from udfs.masking import MASK
+from udfs.privacy.text import MASK
 
 _RECORDS = "records"
 _WHOLE_BODY = ("body BYTES", "body")

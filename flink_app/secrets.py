@@ -11,9 +11,9 @@ import os
 from typing import Any
 
 from flink_app.aws import region_of
+from udfs.config.core import CoreSettings, PrivacySettings
 from udfs.errors import ConfigurationError
-from udfs.privacy import rules_of
-from udfs.settings import CoreSettings, PrivacySettings
+from udfs.privacy.rules import rules_of
 
 _ENDING_OF_SSM_NAME = ":parameter"
 

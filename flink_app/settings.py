@@ -1,4 +1,4 @@
-"""Settings of the job: its groups beside those of the core (`udfs/settings.py`)."""
+"""Settings of the job: its groups beside those of the core (`udfs/config/core.py`)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from flink_app.shapes import is_part_of
 from flink_app.sinks import SINK_GROUP_PREFIX, KinesisSink, Sink, load_sinks
 from flink_app.sources import SOURCE_TYPES, FilesystemSource, KinesisSource, Source, load_source
 from flink_app.sql_files import milliseconds, output_files
-from udfs.errors import ConfigurationError
-from udfs.properties import (
+from udfs.config.core import CoreSettings, Stage, core_groups, core_settings
+from udfs.config.properties import (
     Group,
     Properties,
     Setting,
@@ -25,7 +25,7 @@ from udfs.properties import (
     setting,
     text,
 )
-from udfs.settings import CoreSettings, Stage, core_groups, core_settings
+from udfs.errors import ConfigurationError
 
 OUTPUTS_GROUP = "weblog.outputs"
 DEFAULT_SINK_KEY = "default"

@@ -12,7 +12,7 @@ from flink_app.sinks import SINK_TYPES
 from flink_app.sources import SOURCE_TYPES
 from flink_app.sql_files import output_files
 from flink_app.variants import TYPE_KEY
-from udfs.properties import Setting
+from udfs.config.properties import Setting
 
 _HEADER = "| key | default | accepted | meaning |\n|---|---|---|---|"
 

@@ -10,7 +10,7 @@ Jobs that share a stream share no output, so together they write what one job wo
 from __future__ import annotations
 
 from flink_app.sql_files import OutputFile
-from udfs.settings import Stage
+from udfs.config.core import Stage
 
 # What the aggregates lack is written by the job that makes them: its windows decide.
 _LATE = "late"

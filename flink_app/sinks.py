@@ -16,7 +16,7 @@ from flink_app.aws import (
 )
 from flink_app.sql_files import milliseconds
 from flink_app.variants import TYPE_KEY, Variant, load_variant
-from udfs.properties import Properties, boolean, choice, duration, integer, setting, text
+from udfs.config.properties import Properties, boolean, choice, duration, integer, setting, text
 
 SINK_GROUP_PREFIX = "weblog.sink."
 _GROUP_PATTERN = SINK_GROUP_PREFIX + "<name>"

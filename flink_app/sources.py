@@ -10,7 +10,7 @@ from typing import Literal
 from flink_app.aws import client_options, endpoint, stream_arn
 from flink_app.sql_files import milliseconds
 from flink_app.variants import TYPE_KEY, Variant, load_variant
-from udfs.properties import (
+from udfs.config.properties import (
     Parser,
     Properties,
     choice,

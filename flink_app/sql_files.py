@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from udfs.properties import CODE_DIRECTORY
+from udfs.config.root import ROOT
 
-SQL_DIRECTORY = CODE_DIRECTORY / "sql"
+SQL_DIRECTORY = ROOT / "sql"
 
 _PARAMETER = re.compile(r"\$\{([a-z_]+)\}")
 _KEY = re.compile(r"-- Key: ([a-z_]+(?:, [a-z_]+)*)$", re.MULTILINE)

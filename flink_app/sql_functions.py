@@ -16,11 +16,12 @@ from pyflink.table.udf import ScalarFunction, udf
 from flink_app.application_properties import load_properties, properties_file
 from flink_app.secrets import resolve_salt
 from flink_app.settings import JobSettings
-from udfs import pages, user_agent
+from udfs.config.core import CoreSettings
+from udfs.enrich import user_agent
+from udfs.enrich.geo import GeoLocation
 from udfs.enrichment import Enricher
-from udfs.flink import enrich_function
-from udfs.geo import GeoLocation
-from udfs.settings import CoreSettings
+from udfs.flink.function import enrich_function
+from udfs.parse import request
 
 
 def _text_function(function: Callable[[str], str | None]) -> ScalarFunction:
@@ -63,7 +64,7 @@ def _city(address: str) -> str | None:
 
 
 enrich = enrich_function(_core_settings(), resolve_salt)
-page_name = _text_function(pages.page_name)
+page_name = _text_function(request.page_name)
 country = _text_function(_country)
 city = _text_function(_city)
 browser = _text_function(lambda agent: _agent(agent).browser)

@@ -25,8 +25,8 @@ from flink_app.sql_files import (
     statements,
     string_literal,
 )
-from udfs.flink import ENRICH_RESULT, enrich_function
-from udfs.masking import MASK
+from udfs.flink.function import ENRICH_RESULT, enrich_function
+from udfs.privacy.text import MASK
 
 
 def build(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
@@ -96,7 +96,7 @@ def _assign_event_time(t_env: StreamTableEnvironment, settings: JobSettings) -> 
     pass unchanged, which saves about a tenth of the JVM's time.
 
     The watermark follows progress_time, not event_time: a line with a wrong date has its
-    own event_time, but does not move the stream's progress (udfs/progress.py).
+    own event_time, but does not move the stream's progress (udfs/flink/progress.py).
     """
     outcomes = t_env.from_path("outcomes")
     delay = interval(settings.windows.out_of_orderness)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from udfs.config.properties import Group
 from udfs.errors import ConfigurationError
-from udfs.properties import Group
 
 TYPE_KEY = "type"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from udfs.properties import Parser
+from udfs.config.properties import Parser
 
 _FORMS = {
     # A FIFO queue or topic would need a group for each message, and orders what has no order.

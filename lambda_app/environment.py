@@ -9,8 +9,8 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 
+from udfs.config.properties import Setting
 from udfs.errors import ConfigurationError
-from udfs.properties import Setting
 
 _PREFIX = "WEBLOG_"
 _SEPARATOR = re.compile(r"[^A-Z0-9]+")

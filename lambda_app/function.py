@@ -13,10 +13,10 @@ from lambda_app.deadline import Context, Deadline
 from lambda_app.log import Invocation, init_line, invocation_line
 from lambda_app.settings import Settings, settings_from
 from lambda_app.tally import Tally
+from udfs.enrich.user_agent import parse_user_agent
 from udfs.enrichment import Enricher
 from udfs.errors import WebLogError
 from udfs.log_line import Level
-from udfs.user_agent import parse_user_agent
 
 
 class Work(Protocol):

@@ -22,7 +22,7 @@ from lambda_app.records import RecordProcessor
 from lambda_app.settings import FunctionSettings
 from lambda_app.tally import Tally
 from lambda_app.targets import OutputTarget
-from udfs.masking import MASK
+from udfs.privacy.text import MASK
 
 
 class ItemFailure(TypedDict):

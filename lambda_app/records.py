@@ -10,14 +10,14 @@ from time import perf_counter
 from lambda_app.payload import decode_base64, decompress
 from lambda_app.settings import Settings
 from lambda_app.tally import Tally
-from udfs.additions import with_additions
-from udfs.dead_letter import DeadLetter
+from udfs.enrich.reference import ReferenceFile
 from udfs.enrichment import Enricher
 from udfs.errors import ValidationError
+from udfs.letters.dead_letter import DeadLetter
+from udfs.lookups.additions import key_of, with_additions
 from udfs.outcomes import DeadLettered, Enriched, Outcome
-from udfs.privacy import rules_of
-from udfs.reference import ReferenceFile, key_of
-from udfs.timestamps import iso_utc
+from udfs.parse.timestamps import iso_utc
+from udfs.privacy.rules import rules_of
 
 
 @dataclass(slots=True)

@@ -19,8 +19,8 @@ from flink_app.application_properties import (
 from flink_app.lookups.settings import LOOKUP_GROUPS, LookupSettings
 from lambda_app.arn import Arn, arn
 from lambda_app.environment import check_environment, read_environment
-from udfs.properties import (
-    CODE_DIRECTORY,
+from udfs.config.core import CoreSettings, core_groups, core_settings
+from udfs.config.properties import (
     Group,
     Properties,
     Setting,
@@ -30,8 +30,8 @@ from udfs.properties import (
     pattern,
     setting,
 )
-from udfs.reference import ReferenceSettings
-from udfs.settings import CoreSettings, core_groups, core_settings
+from udfs.config.root import ROOT
+from udfs.enrich.reference import ReferenceSettings
 
 # The job's own groups mean nothing here, but one file may serve both. The start's log line names
 # those that were given.
@@ -207,5 +207,5 @@ def _file_groups(environ: Mapping[str, str]) -> PropertyGroups:
     named = environ.get(FILE_VARIABLE)
     if named:
         # As with other paths: relative ones are meant from the folder of the code.
-        return load_properties(CODE_DIRECTORY / named)
+        return load_properties(ROOT / named)
     return load_properties(DEFAULT_FILE) if DEFAULT_FILE.exists() else {}

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from udfs.metrics import good_lines
+from udfs.outcomes import good_lines
 
 if TYPE_CHECKING:
     from lambda_app.delivery import Receipt

@@ -1,5 +1,5 @@
 -- One row per log line. The Python function runs once per source record and answers
--- with an array (udfs/wire.py): first the keys of all events in one string, events
+-- with an array (udfs/flink/wire.py): first the keys of all events in one string, events
 -- separated by U+001E, fields by U+001F, an empty field for NULL; then the JSON of each
 -- event. That crosses the JVM-Python border much cheaper than a row of fields.
 --

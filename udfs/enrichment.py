@@ -14,23 +14,23 @@ from typing import Self
 
 import orjson
 
-from udfs.access_log import LogLine, parser_for
-from udfs.basic_record import encode_basic, read_basic
-from udfs.dead_letter import DeadLetter
+from udfs.check.filters import Rule
+from udfs.config.core import CoreSettings, GeoIpSettings
+from udfs.config.root import ROOT
+from udfs.enrich.geo import GeoDatabase, GeoDatabaseFile
 from udfs.errors import DatabaseError, StageError, ValidationError
-from udfs.filters import Rule
-from udfs.geo import GeoDatabase, GeoDatabaseFile
-from udfs.letter_privacy import LetterPrivacy
-from udfs.masking import Identity, mentions, without_identities
+from udfs.letters.dead_letter import DeadLetter
+from udfs.letters.privacy import LetterPrivacy
+from udfs.letters.replay import PREFIX as REPLAY_PREFIX
+from udfs.letters.replay import read_envelope
 from udfs.outcomes import DeadLettered, Enriched, Filtered, Outcome
-from udfs.parts import CacheUse, PartMaker
-from udfs.privacy import Privacy
-from udfs.properties import CODE_DIRECTORY
-from udfs.record import AgentPart, ReferrerPart, RequestPart, encode
-from udfs.replay import PREFIX as REPLAY_PREFIX
-from udfs.replay import read_envelope
-from udfs.settings import CoreSettings, GeoIpSettings
-from udfs.timestamps import EventTime, iso_utc, read_timestamp
+from udfs.parse.access_log import LogLine, parser_for
+from udfs.parse.timestamps import EventTime, iso_utc, read_timestamp
+from udfs.privacy.identities import Identity, mentions, without_identities
+from udfs.privacy.rules import Privacy
+from udfs.record.basic import encode_basic, read_basic
+from udfs.record.encode import AgentPart, ReferrerPart, RequestPart, encode
+from udfs.record.parts import CacheUse, PartMaker
 
 type Clock = Callable[[], float]
 """Seconds since 1970-01-01 UTC."""
@@ -137,9 +137,9 @@ class Enricher:
         geo = file = None
         if path is not None and settings.pipeline.stage != "basic":
             # Looked at before it is opened: a file replaced in between is then noticed.
-            file = GeoDatabaseFile(CODE_DIRECTORY / path)
+            file = GeoDatabaseFile(ROOT / path)
             try:
-                geo = GeoDatabase.open(CODE_DIRECTORY / path)
+                geo = GeoDatabase.open(ROOT / path)
             except DatabaseError as error:
                 expected = f"a readable MaxMind DB file of City type ({error.problem})"
                 raise GeoIpSettings.error("database.path", str(path), expected) from error
@@ -171,7 +171,7 @@ class Enricher:
         r"""Return the outcomes of a record's lines, one each and in order.
 
         One line break at the end is allowed; lines may end with ``\r\n``. A line may be a dead
-        letter that comes back in an envelope (:mod:`udfs.replay`).
+        letter that comes back in an envelope (:mod:`udfs.letters.replay`).
 
         Raises:
             DatabaseError: the GeoIP database is corrupt. No data makes it raise anything else.

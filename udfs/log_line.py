@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from udfs.timestamps import iso_utc
+from udfs.parse.timestamps import iso_utc
 
 type Level = Literal["INFO", "WARNING", "ERROR"]
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from udfs.dead_letter import DeadLetter
-from udfs.record import AgentPart, ClientPart, ReferrerPart, RequestPart
+from udfs.letters.dead_letter import DeadLetter
+from udfs.record.encode import AgentPart, ClientPart, ReferrerPart, RequestPart
+
+# Blank lines are no evidence that the data is good.
+_NO_EVIDENCE = frozenset({"blank_line"})
 
 
 class Enriched(NamedTuple):
@@ -56,3 +60,13 @@ class DeadLettered:
 
 
 type Outcome = Enriched | Filtered | DeadLettered
+
+
+def good_lines(enriched: int, filtered: Mapping[str, int]) -> int:
+    """Lines that show that the data is good: enriched ones, and those left out by a rule.
+
+    Args:
+        enriched: Number of enriched lines.
+        filtered: Numbers of filtered lines, by reason.
+    """
+    return enriched + sum(n for reason, n in filtered.items() if reason not in _NO_EVIDENCE)

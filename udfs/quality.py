@@ -40,7 +40,7 @@ PROBES = (PROBE_PATH_TRAVERSAL, PROBE_SQL_INJECTION, PROBE_SHELL, PROBE_XSS)
 """Attempts to break in. They are flagged and never dropped."""
 
 ISSUES = tuple(code for code in STATUSES if code not in {PRIVATE_ADDRESS, LOOKUP_FAILED})
-"""Codes that checks of a line's own fields give; see :mod:`udfs.validation`."""
+"""Codes that checks of a line's own fields give; see :mod:`udfs.check.anomalies`."""
 
 REJECTABLE = tuple(code for code in ISSUES if code not in PROBES)
 """Those of them that may make a line a dead letter."""

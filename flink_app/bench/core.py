@@ -15,17 +15,18 @@ from time import process_time
 
 from flink_app.bench import straightforward
 from flink_app.bench.setup import Input, Setup, core_properties, read_lines
-from udfs.access_log import LogLine, parser_for, unescape
+from udfs.config.core import CoreSettings
+from udfs.config.properties import Properties
+from udfs.enrich.geo import GeoDatabase
+from udfs.enrich.referrer import describe_referrer
+from udfs.enrich.user_agent import parse_user_agent
 from udfs.enrichment import Enricher, event_id
 from udfs.errors import ValidationError
-from udfs.geo import GeoDatabase
-from udfs.pages import describe_page, describe_referrer, split_request
-from udfs.progress import StreamProgress
-from udfs.properties import Properties
-from udfs.settings import CoreSettings
-from udfs.timestamps import read_timestamp
-from udfs.user_agent import parse_user_agent
-from udfs.wire import pack
+from udfs.flink.progress import StreamProgress
+from udfs.flink.wire import pack
+from udfs.parse.access_log import LogLine, parser_for, unescape
+from udfs.parse.request import describe_page, split_request
+from udfs.parse.timestamps import read_timestamp
 
 type Metrics = dict[str, float]
 

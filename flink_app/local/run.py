@@ -32,10 +32,10 @@ from flink_app.secrets import resolve_salt
 from flink_app.settings import OFF, OUTPUTS_GROUP, JobSettings
 from flink_app.sinks import SINK_GROUP_PREFIX, load_sinks
 from flink_app.sources import SOURCE_GROUP
+from udfs.enrich.geo import GeoDatabase
+from udfs.enrich.reference import ReferenceFile
 from udfs.enrichment import Enricher
 from udfs.errors import ConfigurationError, WebLogError
-from udfs.geo import GeoDatabase
-from udfs.reference import ReferenceFile
 
 SAMPLE_LOG = Path(__file__).with_name("data") / "access_log.gz"
 

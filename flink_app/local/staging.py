@@ -19,7 +19,7 @@ from typing import IO, cast
 
 from flink_app.local.results import writing
 from udfs.errors import ValidationError, WebLogError
-from udfs.timestamps import read_timestamp
+from udfs.parse.timestamps import read_timestamp
 
 STANDARD_INPUT = "-"
 _CHUNK_BYTES = 1 << 20

@@ -12,12 +12,12 @@ from flink_app.lookups.dns import ReverseDns
 from flink_app.lookups.dynamodb import DynamoDbTable
 from flink_app.lookups.service import Answers, LookupService, LoopThread
 from flink_app.lookups.settings import LookupSettings
-from udfs.additions import with_additions
+from udfs.enrich.reference import ReferenceFile
 from udfs.enrichment import Enricher, lines_of
 from udfs.errors import TransientError
+from udfs.lookups.additions import KeyOf, key_of, with_additions
 from udfs.outcomes import Enriched, Outcome
 from udfs.quality import LOOKUP_FAILED
-from udfs.reference import KeyOf, ReferenceFile, key_of
 
 
 @dataclass(frozen=True, slots=True)

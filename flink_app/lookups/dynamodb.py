@@ -16,8 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from flink_app.lookups.service import NOTHING
 from flink_app.lookups.settings import DynamoDbSettings
+from udfs.enrich.reference import MAX_REFERENCE_BYTES
 from udfs.errors import TransientError
-from udfs.reference import MAX_REFERENCE_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -16,9 +16,9 @@ from concurrent.futures import Future
 from typing import NamedTuple, Protocol
 
 from flink_app.lookups.settings import LookupPolicy
-from udfs.circuit_breaker import CircuitBreaker
 from udfs.errors import TransientError
-from udfs.lookup_cache import LookupCache
+from udfs.lookups.cache import LookupCache
+from udfs.lookups.circuit_breaker import CircuitBreaker
 
 NOTHING = "null"
 """The answer that there is none."""

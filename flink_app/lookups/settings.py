@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Literal, Self
 
 from flink_app.aws import endpoint
-from udfs.privacy import rules_of
-from udfs.properties import (
+from udfs.config.core import CoreSettings
+from udfs.config.properties import (
     Group,
     Parser,
     Properties,
@@ -21,8 +21,8 @@ from udfs.properties import (
     pattern,
     setting,
 )
-from udfs.reference import KeyField, ReferenceSettings
-from udfs.settings import CoreSettings
+from udfs.enrich.reference import KeyField, ReferenceSettings
+from udfs.privacy.rules import rules_of
 
 type OnFailure = Literal["continue", "dead_letter"]
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from flink_app.ops.layout import DATA_DIRECTORY
+from udfs.enrich.geo import GeoDatabase
 from udfs.errors import DatabaseError, WebLogError
-from udfs.geo import GeoDatabase
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 _NOTICES = ("LICENSE", "NOTICE")

@@ -19,9 +19,9 @@ from typing import Any, Protocol
 
 from flink_app.ops.aws_errors import explained
 from lambda_app.payload import decompress
-from udfs import dead_letter, replay
 from udfs.enrichment import EXHAUSTED, KPL_AGGREGATED, TOO_MANY_LINES, lines_of
 from udfs.errors import ValidationError, WebLogError
+from udfs.letters import dead_letter, replay
 
 FIREHOSE = "firehose"
 """Stage of a line that Firehose kept: it was never taken apart, so it failed at none."""

@@ -46,9 +46,9 @@ from flink_app.ops.contents import (
     reference_file,
 )
 from lambda_app.settings import Settings
+from udfs.config.core import GeoIpSettings
+from udfs.enrich.reference import ReferenceFile, ReferenceSettings
 from udfs.errors import WebLogError
-from udfs.reference import ReferenceFile, ReferenceSettings
-from udfs.settings import GeoIpSettings
 
 HANDLERS = {
     "Firehose transformation": "lambda_app.firehose_handler.handle",
@@ -61,7 +61,7 @@ DIRECT_UPLOAD_BYTES = 50 * 1024 * 1024
 
 # The core, the functions, and what of the job they share: the property file and the salt.
 _CODE = ("lambda_app", "udfs")
-_NOT_THE_FUNCTIONS = ("udfs/flink.py",)
+_NOT_THE_FUNCTIONS = ("udfs/flink",)
 _SHARED_CODE = (
     "flink_app/__init__.py",
     "flink_app/application_properties.py",

@@ -34,7 +34,7 @@ from flink_app.ops.aws_errors import DeployError, explained
 from flink_app.ops.letters import Files, Letter, LettersError, Queue, Source
 from flink_app.ops.resend import FileTarget, FirehoseTarget, KinesisTarget, Target
 from udfs.errors import WebLogError
-from udfs.replay import envelope
+from udfs.letters.replay import envelope
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130

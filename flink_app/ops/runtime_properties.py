@@ -13,10 +13,10 @@ from flink_app.ops.layout import APPLICATION_DIRECTORY, RUN_OPTIONS_GROUP, Manif
 from flink_app.settings import JobSettings
 from flink_app.sinks import SINK_GROUP_PREFIX
 from flink_app.sources import SOURCE_GROUP
+from udfs.config.core import CoreSettings, GeoIpSettings
+from udfs.enrich.reference import ReferenceFile, ReferenceSettings
 from udfs.errors import ConfigurationError
-from udfs.privacy import rules_of
-from udfs.reference import ReferenceFile, ReferenceSettings
-from udfs.settings import CoreSettings, GeoIpSettings
+from udfs.privacy.rules import rules_of
 
 _CONNECTOR_TYPES = frozenset({"kinesis", "firehose"})
 _ENDPOINT_KEY = "endpoint"

@@ -16,10 +16,10 @@ from flink_app.bench.sample_log import RepeatedLog
 from flink_app.bench.setup import Setup
 from flink_app.bench.visits import SITE
 from flink_app.local.run import SAMPLE_LOG
-from udfs.access_log import LogLine, parser_for
+from udfs.enrich.geo import GeoDatabase, is_reserved
 from udfs.errors import ValidationError, WebLogError
-from udfs.geo import GeoDatabase, is_reserved
-from udfs.timestamps import read_timestamp
+from udfs.parse.access_log import LogLine, parser_for
+from udfs.parse.timestamps import read_timestamp
 
 RECORDS = 20_000
 VARIED = ("host", "request", "referer", "agent")

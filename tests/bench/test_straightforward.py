@@ -9,9 +9,9 @@ from pathlib import Path
 from flink_app.bench import straightforward
 from flink_app.bench.yardstick_job import _field_functions
 from flink_app.local.run import SAMPLE_LOG
+from udfs.config.core import CoreSettings
 from udfs.enrichment import Enricher
 from udfs.outcomes import Enriched
-from udfs.settings import CoreSettings
 
 DATABASE = SAMPLE_LOG.with_name("demo-city.mmdb")
 # Of the core's fields, those that the straightforward version gives as well.

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from udfs.config.core import CoreSettings
+from udfs.config.properties import Properties
 from udfs.enrichment import Enricher
+from udfs.flink.wire import FIELDS
 from udfs.outcomes import DeadLettered, Enriched, Filtered
-from udfs.properties import Properties
-from udfs.settings import CoreSettings
-from udfs.wire import FIELDS
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"

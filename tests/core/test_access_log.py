@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.support import combined, grows_linearly
-from udfs.access_log import LogFormat, LogLine, parser_for, unescape
 from udfs.errors import ValidationError
+from udfs.parse.access_log import LogFormat, LogLine, parser_for, unescape
 
 FORMATS: tuple[LogFormat, ...] = ("combined", "common", "vhost_combined", "combined_xff")
 PLAIN = LogLine(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from udfs.dead_letter import DeadLetter
+from udfs.letters.dead_letter import DeadLetter
 
 FAILED_AT = "2026-01-01T00:00:00.000Z"
 ROOM = 1_000_000

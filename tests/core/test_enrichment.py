@@ -17,12 +17,12 @@ from tests.core.support import (
     filtered,
     geo_enricher,
 )
+from udfs.config.core import CoreSettings
+from udfs.enrich.geo import GeoLocation
 from udfs.enrichment import Enricher, event_id
 from udfs.errors import ConfigurationError, DatabaseError
-from udfs.geo import GeoLocation
 from udfs.outcomes import DeadLettered, Enriched, Filtered
-from udfs.record import client_part
-from udfs.settings import CoreSettings
+from udfs.record.encode import client_part
 
 CONTRACT = [
     "host", "datetime", "request", "response", "bytes", "referer", "agent", "city", "country",

@@ -15,11 +15,11 @@ from tests.core.support import (
     filtered,
     grows_linearly,
 )
+from udfs.check.filters import Filters, Rule
+from udfs.config.core import CoreSettings, FilterSettings
 from udfs.errors import ConfigurationError
-from udfs.filters import Filters, Rule
 from udfs.outcomes import Enriched, Filtered
-from udfs.pages import Page, Request
-from udfs.settings import CoreSettings, FilterSettings
+from udfs.parse.request import Page, Request
 
 GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 

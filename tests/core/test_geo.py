@@ -12,8 +12,8 @@ import pytest
 from flink_app.local import geoip_format
 from flink_app.local.geoip_format import encode_array, encode_map, encode_text
 from tests.core.support import CITY_DATABASE, DATA
+from udfs.enrich.geo import GeoDatabase, GeoLocation, is_reserved
 from udfs.errors import DatabaseError
-from udfs.geo import GeoDatabase, GeoLocation, is_reserved
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.support import grows_linearly
-from udfs.decoding import decoded
-from udfs.masking import (
-    MASK,
-    TextMasker,
+from udfs.parse.encodings import decoded
+from udfs.privacy.identities import (
     client_identity,
     mentions,
     name_identity,
@@ -17,6 +15,7 @@ from udfs.masking import (
     without_addresses,
     without_identity,
 )
+from udfs.privacy.text import MASK, TextMasker
 
 NAMES = ("email", "token", "password", "api_key")
 MASKER = TextMasker(NAMES, lambda _: MASK, lambda _: MASK)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from udfs.dead_letter import DeadLetter
-from udfs.metrics import OutcomeCounts, Sums
+from udfs.flink.metrics import OutcomeCounts, Sums
+from udfs.letters.dead_letter import DeadLetter
 from udfs.outcomes import DeadLettered, Filtered
 
 

@@ -3,15 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.support import grows_linearly
-from udfs.pages import (
+from udfs.enrich.referrer import NO_REFERRER, Referrer, _kept_site, describe_referrer
+from udfs.parse.request import (
     NO_PAGE,
-    NO_REFERRER,
     NO_REQUEST,
-    Referrer,
     Request,
-    _kept_site,
     describe_page,
-    describe_referrer,
     page_name,
     split_request,
 )

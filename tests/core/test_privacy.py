@@ -23,13 +23,13 @@ from tests.core.support import (
     grows_linearly,
     unpack,
 )
-from udfs.decoding import decoded
 from udfs.enrichment import Enricher, event_id
 from udfs.errors import ConfigurationError
+from udfs.flink.progress import StreamProgress
+from udfs.flink.wire import pack
 from udfs.outcomes import Enriched, Filtered
-from udfs.privacy import MINIMUM_SALT_BYTES, PROFILES
-from udfs.progress import StreamProgress
-from udfs.wire import pack
+from udfs.parse.encodings import decoded
+from udfs.privacy.rules import MINIMUM_SALT_BYTES, PROFILES
 
 EZOOMS = "Mozilla/5.0 (compatible; Ezooms/1.0; help@moz.com)"
 
@@ -147,7 +147,7 @@ def test_addresses_of_others_and_versions_stay() -> None:
 def test_look_ups_get_the_address_when_they_want_it() -> None:
     settings = enricher({"weblog.privacy": {"profile": "strict"}})
     assert enriched(settings, combined()).client_address is None
-    from udfs.settings import CoreSettings
+    from udfs.config.core import CoreSettings
 
     wanting = Enricher.create(
         CoreSettings.load({"weblog.privacy": {"profile": "strict"}}), salt=SALT, client_address=True

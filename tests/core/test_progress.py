@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.support import Clock
-from udfs.progress import StreamProgress
+from udfs.flink.progress import StreamProgress
 
 FAR = 4_070_908_800_000  # 2099
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from udfs.errors import ConfigurationError
-from udfs.properties import (
+from udfs.config.properties import (
     Group,
     Parser,
     boolean,
@@ -23,6 +22,7 @@ from udfs.properties import (
     text_list,
     word_list,
 )
+from udfs.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)

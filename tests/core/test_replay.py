@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.support import FIREFOX, combined, dead, enriched, enricher
-from udfs.access_log import parser_for
 from udfs.enrichment import event_id
 from udfs.errors import ValidationError
-from udfs.replay import PREFIX, envelope, read_envelope
+from udfs.letters.replay import PREFIX, envelope, read_envelope
+from udfs.parse.access_log import parser_for
 
 PLAIN = enricher({"weblog.deadletters": {"max.attempts": "3"}})
 LINE = combined()

@@ -20,17 +20,18 @@ from tests.core.support import (
     enriched,
     enricher,
 )
-from udfs import quality, replay
-from udfs.dead_letter import DeadLetter
+from udfs import quality
+from udfs.check.filters import Rule
+from udfs.check.schema import check_agent, check_place
+from udfs.config.core import CoreSettings
+from udfs.config.properties import Properties
+from udfs.enrich.geo import GeoDatabase, GeoLocation
+from udfs.enrich.user_agent import UserAgent
 from udfs.enrichment import Enricher
 from udfs.errors import ValidationError
-from udfs.filters import Rule
-from udfs.geo import GeoDatabase, GeoLocation
+from udfs.letters import replay
+from udfs.letters.dead_letter import DeadLetter
 from udfs.outcomes import DeadLettered, Enriched, Outcome
-from udfs.properties import Properties
-from udfs.schema import check_agent, check_place
-from udfs.settings import CoreSettings
-from udfs.user_agent import UserAgent
 
 SCHEMAS = ROOT / "conf" / "schema"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.core.support import ROOT
+from udfs.config.core import CoreSettings, core_groups, core_settings
+from udfs.config.properties import Setting
 from udfs.errors import ConfigurationError
-from udfs.properties import Setting
-from udfs.settings import CoreSettings, core_groups, core_settings
 
 
 def test_without_properties_everything_has_its_default() -> None:

@@ -17,12 +17,12 @@ from tests.core.support import (
     enricher,
     filtered,
 )
-from udfs.basic_record import SCHEMA
+from udfs.config.properties import Properties
 from udfs.enrichment import Enricher
+from udfs.flink.progress import StreamProgress
+from udfs.flink.wire import pack
 from udfs.outcomes import Enriched
-from udfs.progress import StreamProgress
-from udfs.properties import Properties
-from udfs.wire import pack
+from udfs.record.basic import SCHEMA
 
 BOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from udfs.errors import ValidationError
-from udfs.timestamps import iso_utc, read_timestamp
+from udfs.parse.timestamps import iso_utc, read_timestamp
 
 
 @pytest.mark.parametrize(

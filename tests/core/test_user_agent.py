@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from tests.core.support import ROOT, SAMPLE, grows_linearly
-from udfs.user_agent import MAX_LENGTH, UNKNOWN, UserAgent, parse_user_agent
+from udfs.enrich.user_agent import MAX_LENGTH, UNKNOWN, UserAgent, parse_user_agent
 
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -91,7 +91,7 @@ def test_the_rules_are_loaded_on_first_use_and_not_on_import() -> None:
     code = (
         "import sys, udfs.enrichment\n"
         "assert 'user_agents' not in sys.modules and 'ua_parser' not in sys.modules\n"
-        "from udfs.user_agent import parse_user_agent\n"
+        "from udfs.enrich.user_agent import parse_user_agent\n"
         f"assert parse_user_agent({GOOGLEBOT!r}).is_bot\n"
         "assert 'user_agents' in sys.modules\n"
     )

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.support import SAMPLE, combined, dead, enriched, enricher, grows_linearly
+from udfs.check.anomalies import _matching, _probes
 from udfs.errors import ConfigurationError
 from udfs.outcomes import Enriched
 from udfs.quality import PROBES
-from udfs.validation import _matching, _probes
 
 PLAIN = enricher()
 

@@ -6,15 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.support import combined, enricher, geo_enricher, unpack
-from udfs.dead_letter import DeadLetter
-from udfs.filters import Rule
-from udfs.geo import GeoLocation
-from udfs.keys import MAX_KEY_LENGTH
-from udfs.masking import NOTHING_SEARCHABLE
+from udfs.check.filters import Rule
+from udfs.enrich.geo import GeoLocation
+from udfs.enrich.referrer import Referrer
+from udfs.enrich.user_agent import UserAgent
+from udfs.flink.progress import StreamProgress
+from udfs.flink.wire import FIELDS, pack
+from udfs.letters.dead_letter import DeadLetter
 from udfs.outcomes import DeadLettered, Enriched, Filtered
-from udfs.pages import NO_REQUEST, Page, Referrer
-from udfs.progress import StreamProgress
-from udfs.record import (
+from udfs.parse.request import NO_REQUEST, Page
+from udfs.privacy.identities import NOTHING_SEARCHABLE
+from udfs.record.encode import (
     AgentPart,
     ClientPart,
     ReferrerPart,
@@ -24,8 +26,7 @@ from udfs.record import (
     referrer_part,
     request_part,
 )
-from udfs.user_agent import UserAgent
-from udfs.wire import FIELDS, pack
+from udfs.record.keys import MAX_KEY_LENGTH
 
 TIME = 1_761_646_530_000
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.support import LOG_HEAD
+from udfs.flink.metrics import Sums
+from udfs.flink.upkeep import Upkeep
+from udfs.flink.worker_log import WorkerLog
 from udfs.log_line import Level, LogHead, log_line
-from udfs.metrics import Sums
-from udfs.upkeep import Upkeep
-from udfs.worker_log import WorkerLog
 
 
 class Writer:

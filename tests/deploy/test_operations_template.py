@@ -20,8 +20,8 @@ from lambda_app.log import Invocation, invocation_line
 from lambda_app.tally import Tally
 from tests.deploy.support import REGION
 from tests.deploy.test_template import Resolver, computed, metrics_of, resources
+from udfs.config.core import CoreSettings
 from udfs.enrichment import Enricher
-from udfs.settings import CoreSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "conf" / "cloudformation"
@@ -79,7 +79,7 @@ DOCUMENTED = {
 @cache
 def job_metrics() -> frozenset[str]:
     """The names under which the Python function counts."""
-    source = (ROOT / "udfs" / "flink.py").read_text("utf-8")
+    source = (ROOT / "udfs" / "flink" / "function.py").read_text("utf-8")
     named = re.findall(r'\.(?:counter|gauge|meter)\(\s*"(\w+)"', source)
     caches = Enricher.create(CoreSettings.load({})).cache_use()
     assert '"{name}_cache_hit_percent"' in source

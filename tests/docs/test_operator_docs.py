@@ -119,7 +119,7 @@ def test_named_groups_exist(page: Path) -> None:
 
 def reasons() -> set[str]:
     """What a dead letter may say, as `stage/reason`, by what the code raises."""
-    files = [*(ROOT / "udfs").glob("*.py"), ROOT / "lambda_app" / "payload.py"]
+    files = [*(ROOT / "udfs").rglob("*.py"), ROOT / "lambda_app" / "payload.py"]
     raised = re.compile(r'ValidationError\(\s*"([a-z]+)", (?:"(\w+)"|([A-Z_]+)),')
     found = {
         f"{stage}/{reason or getattr(enrichment, constant)}"
@@ -236,6 +236,6 @@ def test_the_drawing_is_of_the_code() -> None:
 
 
 def test_only_the_modules_named_so_know_flink() -> None:
-    for file in (ROOT / "udfs").glob("*.py"):
+    for file in (ROOT / "udfs").rglob("*.py"):
         knows = re.search(r"^\s*(?:from|import) pyflink", file.read_text("utf-8"), re.MULTILINE)
         assert not knows or file.name.startswith("flink"), file.name

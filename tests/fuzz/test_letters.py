@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flink_app.ops.letters import read_kept_record, read_letter
-from udfs import dead_letter, replay
 from udfs.errors import ValidationError
-from udfs.replay import read_envelope
+from udfs.letters import dead_letter, replay
+from udfs.letters.replay import read_envelope
 
 _SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=20)
 _LETTERS = st.fixed_dictionaries(

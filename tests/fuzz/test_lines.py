@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.core.support import CITY_DATABASE, KPL_MAGIC, SAMPLE, enricher, unpack
 from tests.core.test_schema import BASIC, ENRICHED, check
+from udfs.flink.progress import StreamProgress
+from udfs.flink.wire import pack
 from udfs.outcomes import DeadLettered, Enriched, Filtered
-from udfs.progress import StreamProgress
-from udfs.wire import pack
 
 LINES = gzip.decompress(SAMPLE.read_bytes()).splitlines()[::500]
 PIECES = [

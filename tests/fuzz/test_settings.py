@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from flink_app.application_properties import load_properties
 from flink_app.settings import JobSettings, job_settings
 from lambda_app.settings import Settings
+from udfs.config.properties import Properties
 from udfs.errors import ConfigurationError
-from udfs.properties import Properties
 
 _KNOWN = sorted({(one.group, one.key) for one in job_settings()})
 _GROUPS = sorted({group for group, _ in _KNOWN} | {"weblog.sink.files", "weblog.outputs"})

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.job.running import log_line, only, run_job
-from udfs.masking import MASK
+from udfs.privacy.text import MASK
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 

@@ -11,8 +11,8 @@ from flink_app.settings import JobSettings
 from flink_app.sinks import DiscardSink, FilesystemSink, FirehoseSink, KinesisSink
 from flink_app.sources import KinesisSource
 from flink_app.sql_files import OutputFile, output_files, statements
+from udfs.config.properties import Properties
 from udfs.errors import ConfigurationError
-from udfs.properties import Properties
 
 STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/weblog"
 DELIVERY = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/weblog"

@@ -10,7 +10,7 @@ import pytest
 from tests.job.minicluster import started
 from tests.job.running import log_line
 from tests.kinesis.streams import ENVIRONMENT, Streams, delivery_arn
-from udfs.masking import MASK
+from udfs.privacy.text import MASK
 
 pytestmark = [pytest.mark.kinesis, pytest.mark.minicluster, pytest.mark.slow]
 

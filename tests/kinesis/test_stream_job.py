@@ -18,9 +18,9 @@ import pytest
 from tests.job.minicluster import started
 from tests.job.running import log_line
 from tests.kinesis.streams import DATABASE, ENVIRONMENT, Row, Streams
+from udfs.config.core import CoreSettings, GeoIpSettings
 from udfs.enrichment import Enricher
 from udfs.outcomes import Enriched
-from udfs.settings import CoreSettings, GeoIpSettings
 
 pytestmark = [pytest.mark.kinesis, pytest.mark.minicluster, pytest.mark.slow]
 

@@ -15,8 +15,8 @@ from lambda_app.kinesis import KinesisConsumer
 from lambda_app.records import RecordProcessor
 from lambda_app.settings import FunctionSettings, Settings
 from tests.core.support import NOW, combined
+from udfs.config.properties import Properties
 from udfs.enrichment import Enricher
-from udfs.properties import Properties
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE = PROJECT / "flink_app" / "local" / "data" / "access_log.gz"

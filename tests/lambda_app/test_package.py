@@ -38,9 +38,9 @@ from tests.lambda_app.support import (
     sample_lines,
 )
 from tests.lambda_app.unpacked import Place, contents_of, link_runtime, running
+from udfs.config.core import CoreSettings
 from udfs.enrichment import Enricher
 from udfs.outcomes import Enriched
-from udfs.settings import CoreSettings
 
 FIREHOSE = HANDLERS["Firehose transformation"]
 KINESIS = HANDLERS["Kinesis consumer"]

@@ -29,10 +29,10 @@ from tests.lambda_app.support import (
     sample_lines,
     transformation,
 )
+from udfs.config.core import CoreSettings
+from udfs.config.properties import Properties
 from udfs.enrichment import Enricher
 from udfs.outcomes import DeadLettered, Enriched
-from udfs.properties import Properties
-from udfs.settings import CoreSettings
 
 PROPERTIES: Properties = {
     "weblog.geoip": {"database.path": str(DEMO_DATABASE)},

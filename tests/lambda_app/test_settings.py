@@ -25,9 +25,9 @@ from lambda_app.settings import (
 from lambda_app.targets import dead_letter_target
 from tests.core.support import NOW, dead
 from tests.lambda_app.support import PROJECT
+from udfs.config.core import core_groups
 from udfs.enrichment import Enricher
 from udfs.errors import ConfigurationError
-from udfs.settings import core_groups
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:weblog-dead-letters"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:weblog-dead-letters"

@@ -22,8 +22,8 @@ from tests.lambda_app.support import (
     firehose_event,
     transformation,
 )
-from udfs.metrics import OutcomeCounts
-from udfs.worker_log import WorkerLog
+from udfs.flink.metrics import OutcomeCounts
+from udfs.flink.worker_log import WorkerLog
 
 QUERIES = sorted((Path(__file__).parents[2] / "conf" / "logs_insights").glob("*.query"))
 SCHEMA = Path(__file__).parents[2] / "conf" / "schema" / "dead_letter.json"

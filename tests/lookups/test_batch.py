@@ -16,13 +16,13 @@ from flink_app.lookups.settings import LookupSettings
 from flink_app.settings import JobSettings
 from tests.core.support import combined, enricher, grows_linearly
 from tests.lookups.name_server import FAILURE, SILENCE, UNKNOWN, name_server, usual_name
-from udfs.additions import with_additions
+from udfs.config.core import CoreSettings
+from udfs.config.properties import Properties
 from udfs.enrichment import MAX_LINES, TOO_MANY_LINES, Enricher
 from udfs.errors import ConfigurationError
+from udfs.letters.replay import envelope
+from udfs.lookups.additions import with_additions
 from udfs.outcomes import DeadLettered, Enriched
-from udfs.properties import Properties
-from udfs.replay import envelope
-from udfs.settings import CoreSettings
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from tests.core.support import Clock
-from udfs.circuit_breaker import CircuitBreaker
-from udfs.lookup_cache import LookupCache
+from udfs.lookups.cache import LookupCache
+from udfs.lookups.circuit_breaker import CircuitBreaker
 
 
 def test_an_answer_is_kept_until_its_time_is_over() -> None:

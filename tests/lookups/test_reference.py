@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.core.support import Clock
-from udfs import reference
+from udfs.enrich import reference
+from udfs.enrich.reference import ReferenceFile, ReferenceFileError, ReferenceSettings
 from udfs.errors import ConfigurationError
-from udfs.reference import ReferenceFile, ReferenceFileError, ReferenceSettings
 
 CSV = 'webpage,owner,campaign\nproduct,shop,"autumn, ""late"""\nindex,web,\n'
 

@@ -13,8 +13,8 @@ from flink_app.lookups import service as service_module
 from flink_app.lookups.service import NOTHING, Backend, LookupService, LoopThread, pause_seconds
 from flink_app.lookups.settings import DnsSettings
 from tests.core.support import Clock
+from udfs.config.properties import read_duration
 from udfs.errors import TransientError
-from udfs.properties import read_duration
 
 
 class Failing:

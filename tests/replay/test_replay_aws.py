@@ -16,7 +16,7 @@ from flink_app.ops.resend import FirehoseTarget, KinesisTarget, StreamTarget, ba
 from tests.core.support import ROOT, combined, dead, enricher
 from tests.deploy.test_template import resources
 from tests.replay.conftest import REGION, Aws
-from udfs.replay import read_envelope
+from udfs.letters.replay import read_envelope
 
 STACK = ROOT / "conf" / "cloudformation" / "weblog.yaml"
 ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/log"

@@ -15,8 +15,8 @@ import pytest
 from flink_app.ops import letters as sources
 from flink_app.ops import replay as command
 from tests.core.support import ROOT, combined, dead, enriched, enricher
-from udfs.dead_letter import DeadLetter
-from udfs.replay import Replayed, envelope, read_envelope
+from udfs.letters.dead_letter import DeadLetter
+from udfs.letters.replay import Replayed, envelope, read_envelope
 
 GOOD = combined()
 BAD = GOOD.replace(" 200 ", " 2OO ")

@@ -9,8 +9,8 @@ import pytest
 from flink_app.secrets import resolve_salt
 from tests.core.support import ROOT
 from tests.replay.conftest import Aws
+from udfs.config.core import CoreSettings
 from udfs.errors import ConfigurationError
-from udfs.settings import CoreSettings
 
 SALT = "a salt of enough bytes"
 
@@ -70,7 +70,7 @@ def test_other_arns_are_refused(arn: str) -> None:
 
 
 def test_the_function_travels_without_the_salt(monkeypatch: pytest.MonkeyPatch) -> None:
-    from udfs.flink import EnrichFunction
+    from udfs.flink.function import EnrichFunction
 
     monkeypatch.setenv("WEBLOG_PRIVACY_SALT", SALT)
     packed = pickle.dumps(EnrichFunction(settings(), resolve_salt))

@@ -1,7 +1,7 @@
 """Values as keys: what windows group by and filters compare with, made fit to travel as text.
 
-They go to SQL in one string with separators (:mod:`udfs.wire`), so a key holds none of these, and
-it is short, because a window keeps every distinct key in its state.
+They go to SQL in one string with separators (:mod:`udfs.flink.wire`), so a key holds none of these,
+and it is short, because a window keeps every distinct key in its state.
 """
 
 from __future__ import annotations

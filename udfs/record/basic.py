@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from udfs.access_log import LogLine
 from udfs.errors import ValidationError
+from udfs.parse.access_log import LogLine
 from udfs.quality import PRIVATE_ADDRESS, STATUSES, quality_member, status_of
-from udfs.record import ClientPart, ReferrerPart, RequestPart, StatusPart
+from udfs.record.encode import ClientPart, ReferrerPart, RequestPart, StatusPart
 
 SCHEMA = "weblog.basic/1"
 
@@ -47,7 +47,7 @@ def encode_basic(  # noqa: PLR0917 - as for the enriched record
     masked: bool,
     event_id: str,
 ) -> str:
-    """Put a basic record together; the arguments are those of :func:`udfs.record.encode`."""
+    """Put a basic record together; the arguments are those of :func:`udfs.record.encode.encode`."""
     return (
         f'{{{client.json_host}"datetime":"{timestamp}",{request.json_line}{status.json_response}'
         f'"bytes":"{size_text}",{referer.json_referer}{json_agent}{request.json_request}'

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import re
 
-from udfs.access_log import LineParser, LogLine, unescape
-from udfs.basic_record import read_basic, rewrite_basic
+from udfs.enrich.user_agent import is_person, parse_user_agent
 from udfs.errors import ValidationError
-from udfs.masking import (
-    MASK,
+from udfs.parse.access_log import LineParser, LogLine, unescape
+from udfs.privacy.identities import (
     MAX_NAME_WORDS,
     name_identity,
     trimmed,
@@ -23,8 +22,9 @@ from udfs.masking import (
     without_identities,
     without_identity,
 )
-from udfs.privacy import LetterForm, Privacy, logged
-from udfs.user_agent import is_person, parse_user_agent
+from udfs.privacy.rules import LetterForm, Privacy, logged
+from udfs.privacy.text import MASK
+from udfs.record.basic import read_basic, rewrite_basic
 
 _TIMESTAMP = re.compile(r"\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}(?::[0-9]{2}){3} [+-][0-9]{4}\]")
 # The start of another line that was glued to this one: an address and at least two words.

@@ -17,18 +17,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, cast
 
-from udfs.geo import parse_address
-from udfs.masking import (
-    MASK,
-    Identity,
-    Replacer,
-    TextMasker,
-    client_identity,
-    name_identity,
-    without_identities,
-)
-from udfs.pages import split_request
-from udfs.settings import DeadLetterSettings, PrivacySettings
+from udfs.config.core import DeadLetterSettings, PrivacySettings
+from udfs.enrich.geo import parse_address
+from udfs.parse.request import split_request
+from udfs.privacy.identities import Identity, client_identity, name_identity, without_identities
+from udfs.privacy.text import MASK, Replacer, TextMasker
 
 type Action = Literal["keep", "drop", "mask", "truncate", "hash"]
 type LetterForm = Literal["raw", "masked", "omitted"]

@@ -31,10 +31,6 @@ from udfs.errors import ConfigurationError
 type Properties = Mapping[str, Mapping[str, str]]
 """Property groups as they are read from a file or from the service."""
 
-CODE_DIRECTORY = Path(__file__).resolve().parent.parent
-"""From where relative paths of settings are meant. It is for the process that opens a file to look
-this up: a worker on another machine has its own copy of the code elsewhere."""
-
 _METADATA_KEY = "setting"
 
 

@@ -6,8 +6,14 @@ known text, so the additions go in between without reading the JSON again: 2.5 u
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from udfs.enrich.reference import KeyField
 from udfs.outcomes import Enriched
 from udfs.quality import LOOKUP_FAILED, quality_member
+
+type KeyOf = Callable[[Enriched], str | None]
+"""The key that a record is looked up by; None where it has none."""
 
 _EVENT_ID_LENGTH = len('"event_id":""}') + 32
 
@@ -28,3 +34,10 @@ def with_additions(outcome: Enriched, members: str, *, failed: bool = False) -> 
         rest += quality_member(issues)
     # The address was for the look-up alone: it must not travel on beside a masked host.
     return outcome._replace(issues=issues, client_address=None, json=f"{rest}{members},{event_id}")
+
+
+def key_of(field: KeyField) -> KeyOf:
+    """Returns what gives a record's key for a look-up by a field."""
+    if field == "host":
+        return lambda outcome: outcome.client_address
+    return lambda outcome: outcome.webpage

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from udfs.timestamps import iso_utc
+from udfs.parse.timestamps import iso_utc
 
 SCHEMA = "weblog.dead-letter/1"
 

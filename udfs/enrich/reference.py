@@ -20,10 +20,10 @@ from typing import Any, Literal, Self
 
 import orjson
 
+from udfs.config.properties import Group, choice, duration, path, setting, text
+from udfs.config.root import ROOT
+from udfs.enrich.file_version import file_version
 from udfs.errors import WebLogError
-from udfs.file_version import file_version
-from udfs.outcomes import Enriched
-from udfs.properties import CODE_DIRECTORY, Group, choice, duration, path, setting, text
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,16 +59,6 @@ class ReferenceSettings(Group, name="weblog.reference"):
         "10 s",
         "How often the file is looked at; a changed one is read anew.",
     )
-
-
-type KeyOf = Callable[[Enriched], str | None]
-
-
-def key_of(field: KeyField) -> KeyOf:
-    """What gives the key that a record is looked up by; None where it has none."""
-    if field == "host":
-        return lambda outcome: outcome.client_address
-    return lambda outcome: outcome.webpage
 
 
 class ReferenceFileError(WebLogError):
@@ -115,7 +105,7 @@ class ReferenceFile:
         self._next_check = clock() + check_seconds
 
     @classmethod
-    def open(cls, settings: ReferenceSettings, code: Path = CODE_DIRECTORY) -> Self | None:
+    def open(cls, settings: ReferenceSettings, code: Path = ROOT) -> Self | None:
         """The file that the settings name, or None.
 
         Args:

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
-from udfs.access_log import LogFormat
-from udfs.properties import (
+from udfs.config.properties import (
     Group,
     Properties,
     Setting,
@@ -24,6 +23,7 @@ from udfs.properties import (
     text_list,
     word_list,
 )
+from udfs.parse.access_log import LogFormat
 from udfs.quality import ISSUES, REJECTABLE
 
 type Stage = Literal["all", "basic", "advanced", "records", "aggregates", "alerts"]
@@ -351,7 +351,7 @@ class CoreSettings:
 
     @classmethod
     def load(cls, properties: Properties) -> Self:
-        """Read the core's groups; others are left to :func:`udfs.properties.check_groups`.
+        """Read the core's groups; others are left to :func:`udfs.config.properties.check_groups`.
 
         Raises:
             ConfigurationError: an unknown key or an unacceptable value.

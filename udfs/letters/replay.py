@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import orjson
 
-from udfs.dead_letter import text_of
 from udfs.errors import ValidationError
+from udfs.letters.dead_letter import text_of
 
 SCHEMA = "weblog.replay/1"
 PREFIX = b'{"schema":"weblog.replay/1"'

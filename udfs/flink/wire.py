@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from udfs.keys import EVENT_SEPARATOR, FIELD_SEPARATOR
+from udfs.flink.progress import StreamProgress
 from udfs.outcomes import DeadLettered, Enriched, Filtered, Outcome
-from udfs.progress import StreamProgress
+from udfs.record.keys import EVENT_SEPARATOR, FIELD_SEPARATOR
 
 FIELDS = (
     "kind",

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from udfs.access_log import unescape
-from udfs.decoding import decoded
+from udfs.config.core import ValidationSettings
+from udfs.parse.access_log import unescape
+from udfs.parse.encodings import decoded
 from udfs.quality import (
     CONTROL_CHARACTERS,
     FIELD_TOO_LONG,
@@ -23,7 +24,6 @@ from udfs.quality import (
     TIMESTAMP_ANCIENT,
     UNEXPECTED_BODY,
 )
-from udfs.settings import ValidationSettings
 
 type Issues = tuple[str, ...]
 

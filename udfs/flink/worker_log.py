@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from secrets import token_hex
 from typing import Any
 
+from udfs.flink.metrics import Sums
 from udfs.log_line import Level, LogHead, log_line
-from udfs.metrics import Sums, good_lines
+from udfs.outcomes import good_lines
 
 # As many bad lines and no good one are a fault of the feed or of the job, not of the lines.
 _OUTAGE_LINES = 20

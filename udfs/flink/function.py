@@ -11,22 +11,22 @@ from typing import Self
 from pyflink.metrics import MetricGroup
 from pyflink.table.udf import FunctionContext, ScalarFunction, udf
 
+from udfs.config.core import CoreSettings
 from udfs.enrichment import Enricher
 from udfs.errors import DatabaseError
-from udfs.flink_log import logger_of_worker
+from udfs.flink.log import logger_of_worker
+from udfs.flink.metrics import OutcomeCounts
+from udfs.flink.progress import StreamProgress
+from udfs.flink.upkeep import Upkeep
+from udfs.flink.wire import pack
+from udfs.flink.worker_log import WorkerLog
 from udfs.log_line import Level
-from udfs.metrics import OutcomeCounts
-from udfs.progress import StreamProgress
-from udfs.settings import CoreSettings
-from udfs.upkeep import Upkeep
-from udfs.wire import pack
-from udfs.worker_log import WorkerLog
 
 # Managed Flink sends custom metrics to CloudWatch from this group alone.
 METRIC_GROUP = "kinesisanalytics"
 
 ENRICH_RESULT = "ARRAY<BYTES>"
-"""SQL type of what `enrich` gives: see `udfs.wire`."""
+"""SQL type of what `enrich` gives: see `udfs.flink.wire`."""
 
 type SaltOf = Callable[[CoreSettings], bytes | None]
 """Gives the secret salt that the settings name. It is called in each worker, so that the secret

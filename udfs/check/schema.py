@@ -8,9 +8,9 @@ The tests prove that a record of checked parts and the schema agree.
 
 from __future__ import annotations
 
+from udfs.enrich.geo import GeoLocation
+from udfs.enrich.user_agent import UserAgent
 from udfs.errors import ValidationError
-from udfs.geo import GeoLocation
-from udfs.user_agent import UserAgent
 
 MAX_TEXT = 1024
 """Characters of a name or version that a record may hold."""

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from urllib.parse import unquote_plus
 
-from udfs.pages import Page, Request, path_of
-from udfs.settings import FilterSettings
+from udfs.config.core import FilterSettings
+from udfs.parse.request import Page, Request, path_of
 
 
 class Rule(IntEnum):

@@ -7,24 +7,11 @@ and then. A call into a metrics library for every line would cost more than pars
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
 from udfs.outcomes import Enriched, Filtered, Outcome
-
-# Blank lines are no evidence that the data is good.
-_NO_EVIDENCE = frozenset({"blank_line"})
-
-
-def good_lines(enriched: int, filtered: Mapping[str, int]) -> int:
-    """Lines that show that the data is good: enriched ones, and those left out by a rule.
-
-    Args:
-        enriched: Number of enriched lines.
-        filtered: Numbers of filtered lines, by reason.
-    """
-    return enriched + sum(n for reason, n in filtered.items() if reason not in _NO_EVIDENCE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, Self
 import maxminddb
 from geoip2.database import Reader
 
+from udfs.enrich.file_version import file_version
 from udfs.errors import DatabaseError
-from udfs.file_version import file_version
 
 _CITY_TYPES = ("City", "Enterprise")
 

@@ -16,13 +16,14 @@ from functools import lru_cache
 
 import orjson
 
-from udfs.filters import Rule
-from udfs.geo import GeoLocation
-from udfs.keys import keys
-from udfs.masking import Searchable
-from udfs.pages import Page, Referrer, Request
+from udfs.check.filters import Rule
+from udfs.enrich.geo import GeoLocation
+from udfs.enrich.referrer import Referrer
+from udfs.enrich.user_agent import UserAgent
+from udfs.parse.request import Page, Request
+from udfs.privacy.identities import Searchable
 from udfs.quality import quality_member
-from udfs.user_agent import UserAgent
+from udfs.record.keys import keys
 
 
 @dataclass(slots=True)

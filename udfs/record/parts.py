@@ -11,14 +11,25 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from udfs.access_log import LogLine, unescape
-from udfs.filters import Filters, Rule
-from udfs.geo import GeoDatabase, is_reserved
-from udfs.masking import NOTHING_SEARCHABLE, Searchable, searchable
-from udfs.pages import NO_PAGE, NO_REFERRER, describe_page, describe_referrer, split_request
-from udfs.privacy import Privacy
+from udfs.check.anomalies import Checks
+from udfs.check.filters import Filters, Rule
+from udfs.check.schema import check_agent, check_place
+from udfs.config.core import CoreSettings
+from udfs.enrich.geo import GeoDatabase, is_reserved
+from udfs.enrich.referrer import NO_REFERRER, describe_referrer
+from udfs.enrich.user_agent import (
+    UNKNOWN,
+    UserAgent,
+    is_person,
+    parse_user_agent,
+    without_minor_versions,
+)
+from udfs.parse.access_log import LogLine, unescape
+from udfs.parse.request import NO_PAGE, describe_page, split_request
+from udfs.privacy.identities import NOTHING_SEARCHABLE, Searchable, searchable
+from udfs.privacy.rules import Privacy
 from udfs.quality import PRIVATE_ADDRESS
-from udfs.record import (
+from udfs.record.encode import (
     AgentPart,
     ClientPart,
     ReferrerPart,
@@ -30,10 +41,6 @@ from udfs.record import (
     request_part,
     status_part,
 )
-from udfs.schema import check_agent, check_place
-from udfs.settings import CoreSettings
-from udfs.user_agent import UNKNOWN, UserAgent, is_person, parse_user_agent, without_minor_versions
-from udfs.validation import Checks
 
 _REQUEST_CACHE_SIZE = 8192
 _REFERRER_CACHE_SIZE = 8192

@@ -1,0 +1,1 @@
+"""Judges records: filters, anomalies, and the schema of what is written."""

@@ -1,0 +1,1 @@
+"""Settings: property groups, where they come from, and the groups of the core."""

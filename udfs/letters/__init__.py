@@ -1,0 +1,1 @@
+"""Dead letters: what they say, what they hide, how they come back."""

@@ -1,0 +1,216 @@
+r"""Finding personal data inside texts, and replacing it.
+
+A text is searched with its encodings undone (``%40``, ``%2540``, ``\x40`` and so on) and with its
+ASCII letters in lower case; what is found is replaced where it stands in the text itself. All
+searches take time in proportion to the text.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Self
+
+from udfs.parse.encodings import ENCODED, MAX_PASSES, is_encoded
+
+MASK = "***"
+"""What stands for text that is hidden."""
+
+type Replacer = Callable[[bytes], str]
+"""Gives what stands for a value, which comes with its encodings undone, ASCII in lower case."""
+
+type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+type Span = tuple[int, int, str]
+"""Start and end in the decoded text, and what to write there."""
+
+
+class View(NamedTuple):
+    """A text with its encodings undone."""
+
+    data: bytes
+    starts: Sequence[int]
+    """Where in the UTF-8 source each byte begins, and at last the length of the source."""
+    depths: Sequence[int]
+    """How often each byte is encoded."""
+
+
+def view_of(source: bytes) -> View:
+    """Returns UTF-8 text with its encodings undone and its ASCII letters in lower case."""
+    view = View(source, range(len(source) + 1), bytes(len(source)))
+    for _ in range(MAX_PASSES):
+        if not is_encoded(view.data):
+            break
+        before, view = view, _decoded_once(view)
+        if len(before.data) == len(view.data):
+            break
+    return view._replace(data=view.data.lower())
+
+
+def _decoded_once(view: View) -> View:
+    source = view.data
+    data, starts, depths = bytearray(), list[int](), list[int]()
+    position = 0
+    for match in ENCODED.finditer(source):
+        first, after = match.span()
+        data += source[position:first]
+        starts += view.starts[position:first]
+        depths += view.depths[position:first]
+        data.append(int(match[2], 16))
+        starts.append(view.starts[first])
+        depths.append(max(view.depths[first:after]) + 1 + len(match[1] or b"") // 2)
+        position = after
+    data += source[position:]
+    starts += view.starts[position:]
+    depths += view.depths[position:]
+    return View(bytes(data), starts, depths)
+
+
+def replace_spans(source: bytes, view: View, spans: list[Span]) -> str:
+    """Write each span's replacement into the source; of overlapping ones the first counts."""
+    out, position = list[str](), 0
+    for start, end, replacement in _merged(spans):
+        first, last = view.starts[start], view.starts[end]
+        out += (source[position:first].decode("utf-8", "replace"), replacement)
+        position = last
+    out.append(source[position:].decode("utf-8", "replace"))
+    return "".join(out)
+
+
+def _merged(spans: list[Span]) -> list[Span]:
+    merged = list[Span]()
+    for start, end, replacement in sorted(spans):
+        if merged and start < merged[-1][1]:
+            before = merged[-1]
+            merged[-1] = (before[0], max(before[1], end), before[2])
+        else:
+            merged.append((start, end, replacement))
+    return merged
+
+
+_EVERY_BYTE = bytes(range(256))
+_WORD_ENDS = b'\t\n\r\f\v "<>(){},;\\/?&=#@|'
+# Form frameworks put a form's name in front (form:password, ctl00$password), a plus is a blank.
+_NAME_BYTES = _EVERY_BYTE.translate(None, _WORD_ENDS + b"'+:$\x7f" + bytes(range(32)))
+_LOCAL_BYTES = _EVERY_BYTE.translate(None, _WORD_ENDS + b"[]:" + bytes(range(32)))
+# A ";" ends a value only where another name follows it: else it is part of the value. So is a
+# quotation mark that a server has escaped.
+_VALUE_END = re.compile(rb'[&#]|;(?=[^=&;#]*+=)|(?<!\\)"')
+_QUERY_START = re.compile(rb"[?#]")
+_DOMAIN = re.compile(rb"\[?[a-z0-9*_\x80-\xff-]++(?:\.[a-z0-9*_\x80-\xff-]++)++")
+# image@2x.png is an image of double resolution.
+_RETINA = re.compile(rb"[1-9](?:\.[0-9])?x\.(?:avif|gif|jpe?g|png|svg|webp)")
+_USER_INFORMATION = re.compile(rb'://([^/?#\s"]*)@')
+_NAME_PARTS = re.compile(r"[\[\].]")
+
+
+def parameter_name(name: str) -> str:
+    """The form in which names of parameters are compared: case, ``-`` and ``_`` do not matter."""
+    return name.lower().replace("-", "").replace("_", "")
+
+
+class TextMasker:
+    """Replaces values of named query parameters, e-mail addresses, and the user part of URLs."""
+
+    def __init__(
+        self, names: Iterable[str], value: Replacer | None, email: Replacer | None
+    ) -> None:
+        """Say what is replaced.
+
+        Args:
+            names: parameters whose values are personal.
+            value: gives what stands for such a value; None keeps it.
+            email: gives what stands for an e-mail address; None keeps it.
+        """
+        self._names = frozenset(map(parameter_name, names))
+        self._value = value
+        self._email = email
+
+    def without_emails(self) -> Self:
+        """The same masker, which keeps e-mail addresses."""
+        return type(self)(self._names, self._value, None)
+
+    def mask(self, text: str) -> str:
+        """Return the text with what is personal replaced; the very same text if nothing is."""
+        source = text.encode()
+        view = view_of(source)
+        spans = [*self._values(view), *self._emails(view)]
+        return replace_spans(source, view, spans) if spans else text
+
+    def _values(self, view: View) -> Iterable[Span]:
+        if self._value is None:
+            return
+        data, done = view.data, 0
+        at = data.find(b"=")
+        path = _QUERY_START.search(data) if at >= 0 else None
+        while at >= 0:
+            end = at + 1
+            name = _trailing(data[done:at], _NAME_BYTES)
+            if self._is_named(name):
+                end = _value_end(view, at)
+                before = at - len(name) - 1
+                if (
+                    path is not None
+                    and at < path.start() < end
+                    and data[before : before + 1] == b";"
+                    and view.depths[path.start()] <= view.depths[at]
+                ):
+                    # A parameter of the path, such as jsessionid, ends where the query starts.
+                    end = path.start()
+                if end > at + 1:
+                    yield at + 1, end, self._value(data[at + 1 : end])
+            done = end
+            at = data.find(b"=", end)
+
+    def _is_named(self, name: bytes) -> bool:
+        if not name:
+            return False
+        # user[email]=, user.email=, email[]=
+        parts = _NAME_PARTS.split(name.decode("utf-8", "replace"))
+        return any(parameter_name(part) in self._names for part in parts)
+
+    def _emails(self, view: View) -> Iterable[Span]:
+        data = view.data
+        at = data.find(b"@")
+        if at < 0 or self._email is None:
+            return
+        users = {match.end(1): match.start(1) for match in _USER_INFORMATION.finditer(data)}
+        floor = 0
+        while at >= 0:
+            local = _trailing(data[floor:at], _LOCAL_BYTES)
+            floor = at + 1
+            domain = _DOMAIN.match(data, floor)
+            if at in users:
+                # What follows is the host of a URL.
+                if users[at] < at:
+                    yield users[at], at, MASK
+            elif local and domain is not None and _is_domain(domain[0]):
+                floor = domain.end()
+                yield at - len(local), floor, self._email(data[at - len(local) : floor])
+            at = data.find(b"@", floor)
+
+
+def _trailing(text: bytes, allowed: bytes) -> bytes:
+    return text[len(text.rstrip(allowed)) :]
+
+
+def _value_end(view: View, equals: int) -> int:
+    """Where the value after an equals sign ends.
+
+    In ``next=%2Fa%3Ftoken%3Dx%26y`` the encoded ``&`` ends the value of token, whose equals sign is
+    encoded as well; in ``token=x%26y`` it is part of it.
+    """
+    depth = view.depths[equals]
+    for match in _VALUE_END.finditer(view.data, equals + 1):
+        if view.depths[match.start()] <= depth:
+            return match.start()
+    return len(view.data)
+
+
+def _is_domain(text: bytes) -> bool:
+    if _RETINA.fullmatch(text):
+        return False
+    labels = text.lstrip(b"[").split(b".")
+    # package@1.2.3 is a version; name@10.0.0.1 is an address.
+    return not labels[-1].isdigit() or len(labels) == 4

@@ -1,0 +1,1 @@
+"""Makes the JSON of an enriched record out of its parts."""
