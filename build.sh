@@ -50,17 +50,17 @@ die() {
 # module is not part of this tree are neither offered nor run.
 module_commands() {
     cat <<'TABLE'
-run flink_app.local.run run java [PATH...]  Run the job on the bundled access log, or on files, folders, - (standard input).
-sql flink_app.local.sql run java [-f FILE]  Open Flink's SQL client with the tables and functions of the job.
-settings flink_app.settings_reference run - [GROUP]  Print every setting, its default and what it accepts; or of one group.
-geoip flink_app.local.geoip_database run - [ARGS]  Fetch the full DB-IP City Lite database and say how to use it.
-bench flink_app.bench dev java [ARGS]  Measure records/s of the core and of the job.
-dashboard flink_app.local.dashboard run - [ARGS]  Show a run in the browser, live or afterwards.
-package flink_app.ops.package run java [ARGS]  Make the zip for Amazon Managed Service for Apache Flink.
-package-lambda flink_app.ops.package_lambda run - [ARGS]  Make the zip for AWS Lambda.
-deploy flink_app.ops.deploy run - [COMMAND]  Create or update the application; status, start, stop, snapshot, rollback, delete.
-replay flink_app.ops.replay run - [ARGS]  Show dead letters and send repaired ones back to the input.
-size flink_app.ops.size run - [ARGS]  Sizing and monthly cost from a rate and measured figures.
+run tools.run.command run java [PATH...]  Run the job on the bundled access log, or on files, folders, - (standard input).
+sql tools.sql.command run java [-f FILE]  Open Flink's SQL client with the tables and functions of the job.
+settings tools.settings_reference run - [GROUP]  Print every setting, its default and what it accepts; or of one group.
+geoip tools.geoip.command run - [ARGS]  Fetch the full DB-IP City Lite database and say how to use it.
+bench tools.bench.command dev java [ARGS]  Measure records/s of the core and of the job.
+dashboard tools.dashboard.command run - [ARGS]  Show a run in the browser, live or afterwards.
+package tools.package.command run java [ARGS]  Make the zip for Amazon Managed Service for Apache Flink.
+package-lambda tools.package.function run - [ARGS]  Make the zip for AWS Lambda.
+deploy tools.deploy.command run - [COMMAND]  Create or update the application; status, start, stop, snapshot, rollback, delete.
+replay tools.replay.command run - [ARGS]  Show dead letters and send repaired ones back to the input.
+size tools.size.command run - [ARGS]  Sizing and monthly cost from a rate and measured figures.
 TABLE
 }
 
@@ -411,7 +411,7 @@ command_test() {
         make_class_archive "$archive" "$options"
         wait "$check"
         # Files side by side. Jobs wait for one another at times, so two cores do it in two thirds of
-        # the time. In the order of their names the long ones (tests/job) are not the last.
+        # the time. In the order of their names the long ones are not the last.
         set -- --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
     fi
     [[ ! -f $archive ]] || options="$options -XX:SharedArchiveFile=$archive"
@@ -430,7 +430,7 @@ make_class_archive() {
     output=$(mktemp -d "$TOOLS/archive.XXXXXX")
     rm -f "$TOOLS"/classes-*.jsa
     if (JAVA_TOOL_OPTIONS="$2 -XX:ArchiveClassesAtExit=$output/classes" \
-        run_python -m flink_app.local.run --out "$output/run" >/dev/null 2>&1 </dev/null) &&
+        run_python -m tools.run.command --out "$output/run" >/dev/null 2>&1 </dev/null) &&
         [[ -f $output/classes ]]; then
         mv "$output/classes" "$archive"
     else

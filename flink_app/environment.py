@@ -4,7 +4,7 @@ Managed Flink 2.2 fails a job whose code sets a key that is not on its allow lis
 ("Programmatic Flink configuration properties" in the service's documentation), so the
 job sets these few and leaves the rest (parallelism, checkpoints, restarts, state
 backend, Python executable) to the cluster's own configuration: the service's on
-Managed Flink, `flink_app/local/cluster.py` in a local run.
+Managed Flink, `tools/local/cluster.py` in a local run.
 """
 
 from __future__ import annotations

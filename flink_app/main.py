@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-if __name__ == "__main__":
-    # Started as a script: the code's root is the folder above this one. This one itself must not
-    # be searched, or its modules would hide those of the standard library (secrets).
-    _HERE = Path(__file__).resolve().parent
-    sys.path[:] = [str(_HERE.parent), *(one for one in sys.path if Path(one).resolve() != _HERE)]
-
-from flink_app.application_properties import load_properties, properties_file
 from flink_app.environment import create_table_environment, runs_locally
 from flink_app.settings import JobSettings
 from flink_app.topology import build
+from udfs.config.file import load_properties, properties_file
 from udfs.errors import WebLogError
 
 EXIT_BAD_SETTINGS = 2

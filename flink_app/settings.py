@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, Self
 
+from aws.streams import arn_for
 from flink_app.alerts import RULES_GROUP, Alerts, AlertSettings, rule_settings
-from flink_app.aws import arn_for
-from flink_app.lookups.settings import LOOKUP_GROUPS, LookupSettings, lookup_settings
 from flink_app.shapes import is_part_of
 from flink_app.sinks import SINK_GROUP_PREFIX, KinesisSink, Sink, load_sinks
 from flink_app.sources import SOURCE_TYPES, FilesystemSource, KinesisSource, Source, load_source
@@ -26,6 +25,7 @@ from udfs.config.properties import (
     text,
 )
 from udfs.errors import ConfigurationError
+from udfs.lookups.settings import LOOKUP_GROUPS, LookupSettings, lookup_settings
 
 OUTPUTS_GROUP = "weblog.outputs"
 DEFAULT_SINK_KEY = "default"

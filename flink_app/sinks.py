@@ -6,17 +6,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from flink_app.aws import (
+from aws.streams import (
     OUTPUT_PLACEHOLDER,
     arn_for,
-    endpoint,
     name_of,
     sink_client_options,
     stream_arn,
 )
 from flink_app.sql_files import milliseconds
 from flink_app.variants import TYPE_KEY, Variant, load_variant
-from udfs.config.properties import Properties, boolean, choice, duration, integer, setting, text
+from udfs.config.properties import (
+    Properties,
+    boolean,
+    choice,
+    duration,
+    endpoint,
+    integer,
+    setting,
+    text,
+)
 
 SINK_GROUP_PREFIX = "weblog.sink."
 _GROUP_PATTERN = SINK_GROUP_PREFIX + "<name>"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from flink_app.aws import client_options, endpoint, stream_arn
+from aws.streams import client_options, stream_arn
 from flink_app.sql_files import milliseconds
 from flink_app.variants import TYPE_KEY, Variant, load_variant
 from udfs.config.properties import (
@@ -15,6 +15,7 @@ from udfs.config.properties import (
     Properties,
     choice,
     duration,
+    endpoint,
     integer,
     pattern,
     setting,

@@ -2,7 +2,7 @@
 
 `enrich` is the job's own function; the others answer one question each about one value
 and give NULL where there is no answer. Settings come from the application properties in
-force for the session (the variable that `flink_app.application_properties` reads).
+force for the session (the variable that `udfs.config.file` reads).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import cast
 
 from pyflink.table.udf import ScalarFunction, udf
 
-from flink_app.application_properties import load_properties, properties_file
-from flink_app.secrets import resolve_salt
+from aws.salt import resolve_salt
 from flink_app.settings import JobSettings
 from udfs.config.core import CoreSettings
+from udfs.config.file import load_properties, properties_file
 from udfs.enrich import user_agent
 from udfs.enrich.geo import GeoLocation
 from udfs.enrichment import Enricher

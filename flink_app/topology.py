@@ -13,9 +13,9 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StatementSet, StreamTableEnvironment
 from pyflink.table.udf import ScalarFunction, udf
 
+from aws.salt import resolve_salt
 from flink_app.alerts import alert_parameters
 from flink_app.outputs import Output, planned_outputs
-from flink_app.secrets import resolve_salt
 from flink_app.settings import JobSettings
 from flink_app.sql_files import (
     SQL_DIRECTORY,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from flink_app.secrets import resolve_salt
+from aws.salt import resolve_salt
 from lambda_app.deadline import Context, Deadline
 from lambda_app.log import Invocation, init_line, invocation_line
 from lambda_app.settings import Settings, settings_from

@@ -10,16 +10,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Self
 
-from flink_app.application_properties import (
+from aws.arn import Arn, arn
+from udfs.config.core import CoreSettings, core_groups, core_settings
+from udfs.config.environment import check_environment, read_environment
+from udfs.config.file import (
     DEFAULT_FILE,
     FILE_VARIABLE,
     PropertyGroups,
     load_properties,
 )
-from flink_app.lookups.settings import LOOKUP_GROUPS, LookupSettings
-from lambda_app.arn import Arn, arn
-from lambda_app.environment import check_environment, read_environment
-from udfs.config.core import CoreSettings, core_groups, core_settings
 from udfs.config.properties import (
     Group,
     Properties,
@@ -32,6 +31,7 @@ from udfs.config.properties import (
 )
 from udfs.config.root import ROOT
 from udfs.enrich.reference import ReferenceSettings
+from udfs.lookups.settings import LOOKUP_GROUPS, LookupSettings
 
 # The job's own groups mean nothing here, but one file may serve both. The start's log line names
 # those that were given.

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lambda_app.arn import Arn
+from aws.arn import Arn
 from lambda_app.delivery import Limits, Message, Rejection, Target
 from lambda_app.errors import RefusedError
 from lambda_app.settings import TOPIC_BYTES

@@ -11,11 +11,11 @@ from typing import Self
 from flink_app.lookups.dns import ReverseDns
 from flink_app.lookups.dynamodb import DynamoDbTable
 from flink_app.lookups.service import Answers, LookupService, LoopThread
-from flink_app.lookups.settings import LookupSettings
 from udfs.enrich.reference import ReferenceFile
 from udfs.enrichment import Enricher, lines_of
 from udfs.errors import TransientError
 from udfs.lookups.additions import KeyOf, key_of, with_additions
+from udfs.lookups.settings import LookupSettings
 from udfs.outcomes import Enriched, Outcome
 from udfs.quality import LOOKUP_FAILED
 

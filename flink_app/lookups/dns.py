@@ -19,8 +19,8 @@ import dns.reversename
 import orjson
 
 from flink_app.lookups.service import NOTHING
-from flink_app.lookups.settings import DnsSettings
 from udfs.errors import TransientError
+from udfs.lookups.settings import DnsSettings
 
 MAX_NAME = 253
 """Characters of the longest name that DNS allows."""

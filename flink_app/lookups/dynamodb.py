@@ -15,9 +15,9 @@ from boto3.dynamodb.types import Binary, TypeDeserializer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from flink_app.lookups.service import NOTHING
-from flink_app.lookups.settings import DynamoDbSettings
 from udfs.enrich.reference import MAX_REFERENCE_BYTES
 from udfs.errors import TransientError
+from udfs.lookups.settings import DynamoDbSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

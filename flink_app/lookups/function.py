@@ -14,10 +14,10 @@ from pyflink.table.udf import FunctionContext, ScalarFunction
 
 from flink_app.lookups.batch import BatchEnricher
 from flink_app.lookups.service import LookupService
-from flink_app.lookups.settings import LookupSettings
 from udfs.config.core import CoreSettings
 from udfs.flink.function import METRIC_GROUP, SaltOf, Worker
 from udfs.flink.wire import pack
+from udfs.lookups.settings import LookupSettings
 
 
 class EnrichWithLookups(ScalarFunction):

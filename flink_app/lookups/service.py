@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol
 
-from flink_app.lookups.settings import LookupPolicy
 from udfs.errors import TransientError
 from udfs.lookups.cache import LookupCache
 from udfs.lookups.circuit_breaker import CircuitBreaker
+from udfs.lookups.settings import LookupPolicy
 
 NOTHING = "null"
 """The answer that there is none."""

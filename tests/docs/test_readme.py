@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from flink_app.alerts import METRICS
-from flink_app.application_properties import DEFAULT_FILE, load_properties
-from flink_app.local.run import apply_assignments
 from flink_app.settings import JobSettings
-from flink_app.settings_reference import tables
-from tests.job.running import ROOT, run_job
+from tests.support.running import run_job
+from tools.run.command import apply_assignments
+from tools.settings_reference import tables
+from udfs.config.file import DEFAULT_FILE, load_properties
+from udfs.config.root import ROOT
 from udfs.quality import STATUSES
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -29,7 +30,7 @@ def test_settings_tables() -> None:
     assert shown == "\n\n".join(tables()), "put the output of ./build.sh settings there"
 
 
-@pytest.mark.parametrize("page", ["README.md", "flink_app/local/run.py"])
+@pytest.mark.parametrize("page", ["README.md", "tools/run/command.py"])
 def test_settings_for_one_run_are_accepted(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     shown = re.findall(r"(weblog[a-z.]+:[a-z.]+=)(?:'([^']*)'|([^\s'`]+))", text)
@@ -81,7 +82,7 @@ def test_the_sample_run_and_the_queries_give_the_results_shown(tmp_path: Path) -
 
     script = tmp_path / "queries.sql"
     script.write_text("".join(query for query, _ in QUERIES))
-    command = [sys.executable, "-m", "flink_app.local.sql", "--out", str(results.output)]
+    command = [sys.executable, "-m", "tools.sql.command", "--out", str(results.output)]
     ended = subprocess.run(
         [*command, "-f", str(script)],
         cwd=ROOT,
@@ -100,7 +101,7 @@ def test_the_sample_run_and_the_queries_give_the_results_shown(tmp_path: Path) -
 
 def test_a_wrong_query_fails_with_a_reason(tmp_path: Path) -> None:
     missing = subprocess.run(
-        [sys.executable, "-m", "flink_app.local.sql", "-f", str(tmp_path / "missing.sql")],
+        [sys.executable, "-m", "tools.sql.command", "-f", str(tmp_path / "missing.sql")],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lambda_app.deadline import Deadline
 from lambda_app.delivery import CALL_SECONDS, Delivery, Limits, Message, Rejection
 from lambda_app.errors import RefusedError
-from tests.lambda_app.support import FakeContext, FakeTarget, delivery
+from tests.support.functions import FakeContext, FakeTarget, delivery
 from udfs.errors import TransientError
 
 

@@ -13,14 +13,14 @@ from typing import Any
 import boto3
 import pytest
 
-from lambda_app.arn import read_arn
+from aws.arn import read_arn
 from lambda_app.deadline import Deadline
 from lambda_app.firehose import FirehoseTransformation
 from lambda_app.kinesis import KinesisConsumer
 from lambda_app.settings import FunctionSettings
 from lambda_app.tally import Tally
 from lambda_app.targets import dead_letter_target, output_target
-from tests.lambda_app.support import (
+from tests.support.functions import (
     ACCOUNT,
     BAD,
     REGION,

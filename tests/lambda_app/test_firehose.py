@@ -16,8 +16,8 @@ from lambda_app.delivery import Limits, Message, Rejection
 from lambda_app.errors import EventError, OutageError, RefusedError
 from lambda_app.firehose import RESPONSE_LIMIT, FirehoseTransformation, Response
 from lambda_app.tally import Tally
-from tests.core.support import DATA, combined
-from tests.lambda_app.support import (
+from tests.support.core import DATA, combined
+from tests.support.functions import (
     BAD,
     GOOD,
     FakeContext,

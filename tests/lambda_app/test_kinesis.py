@@ -13,8 +13,8 @@ from lambda_app.delivery import Limits, Message, Rejection
 from lambda_app.errors import EventError
 from lambda_app.kinesis import KinesisConsumer
 from lambda_app.tally import Tally
-from tests.core.support import SALT
-from tests.lambda_app.support import (
+from tests.support.core import SALT
+from tests.support.functions import (
     BAD,
     FakeContext,
     FakeTarget,

@@ -16,16 +16,16 @@ from lambda_app.log import Invocation, invocation_line
 from lambda_app.records import RecordProcessor
 from lambda_app.settings import Settings
 from lambda_app.tally import Tally
-from tests.core.support import LOG_HEAD, NOW, combined, enricher
-from tests.lambda_app.support import (
+from tests.support.core import LOG_HEAD, NOW, combined, enricher
+from tests.support.functions import (
     BAD,
     GOOD,
-    PROJECT,
     FakeContext,
     FakeTarget,
     firehose_event,
     transformation,
 )
+from udfs.config.root import ROOT
 
 
 def function(lines: list[str], dead_letters: FakeTarget | None = None) -> Function:
@@ -103,7 +103,7 @@ def test_metrics() -> None:
 
 
 def test_the_page_names_the_fields_and_the_metrics() -> None:
-    page = (PROJECT / "docs" / "lambda.md").read_text("utf-8")
+    page = (ROOT / "docs" / "lambda.md").read_text("utf-8")
     table = page.partition("| field | metric | what |")[2].partition("\n\n")[0]
     documented = {
         name: metric.strip() == "yes"

@@ -12,12 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flink_app.lookups.batch import BatchEnricher
-from flink_app.lookups.settings import LookupSettings
 from lambda_app.deadline import Deadline
 from lambda_app.tally import Tally
-from tests.core.support import CITY_DATABASE, NOW, combined, enricher
-from tests.core.test_golden import LINES
-from tests.lambda_app.support import (
+from tests.support.core import CITY_DATABASE, NOW, combined, enricher
+from tests.support.functions import (
     DEMO_DATABASE,
     FakeContext,
     FakeTarget,
@@ -29,9 +27,11 @@ from tests.lambda_app.support import (
     sample_lines,
     transformation,
 )
+from tests.udfs.test_golden import LINES
 from udfs.config.core import CoreSettings
 from udfs.config.properties import Properties
 from udfs.enrichment import Enricher
+from udfs.lookups.settings import LookupSettings
 from udfs.outcomes import DeadLettered, Enriched
 
 PROPERTIES: Properties = {

@@ -7,14 +7,10 @@ from typing import Any
 
 import pytest
 
-from flink_app.application_properties import DEFAULT_FILE, FILE_VARIABLE, load_properties
-from flink_app.lookups.settings import LOOKUP_GROUPS
+from aws.arn import read_arn
 from flink_app.settings import OUTPUTS_GROUP, JobSettings, job_settings
-from flink_app.settings_reference import table
 from lambda_app import settings as settings_module
-from lambda_app.arn import read_arn
 from lambda_app.delivery import Message
-from lambda_app.environment import read_environment, variable_name
 from lambda_app.settings import (
     JOB_GROUPS,
     FunctionSettings,
@@ -23,11 +19,15 @@ from lambda_app.settings import (
     settings_from,
 )
 from lambda_app.targets import dead_letter_target
-from tests.core.support import NOW, dead
-from tests.lambda_app.support import PROJECT
+from tests.support.core import NOW, dead
+from tools.settings_reference import table
 from udfs.config.core import core_groups
+from udfs.config.environment import read_environment, variable_name
+from udfs.config.file import DEFAULT_FILE, FILE_VARIABLE, load_properties
+from udfs.config.root import ROOT
 from udfs.enrichment import Enricher
 from udfs.errors import ConfigurationError
+from udfs.lookups.settings import LOOKUP_GROUPS
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:weblog-dead-letters"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:weblog-dead-letters"
@@ -96,7 +96,7 @@ def test_every_setting_has_a_variable_of_its_own() -> None:
 
 
 def test_the_functions_settings_as_the_page_shows_them() -> None:
-    page = (PROJECT / "docs" / "lambda.md").read_text("utf-8")
+    page = (ROOT / "docs" / "lambda.md").read_text("utf-8")
     shown = page.partition("<!-- settings -->\n")[2].partition("\n<!-- /settings -->")[0]
     assert shown == table(f"`{FunctionSettings.group}`", FunctionSettings.settings())
 
@@ -131,7 +131,7 @@ def test_the_file_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_file_of_the_job_serves_too() -> None:
-    path = PROJECT / "conf" / "application_properties.json"
+    path = ROOT / "conf" / "application_properties.json"
 
     settings = settings_from({FILE_VARIABLE: str(path)})
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
+from urllib.parse import urlsplit
 
 from udfs.errors import ConfigurationError
 
@@ -333,6 +334,25 @@ def path() -> Parser[Path | None]:
             raise ValueError(given) from error
 
     return Parser(read, "a file path")
+
+
+def endpoint() -> Parser[str]:
+    """A setting that is the URL of a service's endpoint, or empty for the region's own."""
+
+    def read(given: str) -> str:
+        # urlsplit() and its port raise ValueError themselves.
+        url = urlsplit(given)
+        if given and (
+            url.scheme not in {"http", "https"}
+            or not url.hostname
+            or (url.port is not None and url.port == 0)
+            or url.path not in {"", "/"}
+            or url.query
+        ):
+            raise ValueError
+        return given.rstrip("/")
+
+    return Parser(read, "a URL such as https://kinesis.eu-west-1.amazonaws.com")
 
 
 def _within[T: (int, timedelta)](value: T, low: T, high: T) -> T:

@@ -1,0 +1,1 @@
+"""What the job, the functions and the tools share of AWS."""

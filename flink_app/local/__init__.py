@@ -1,1 +1,0 @@
-"""Runs the job on one machine: mini-cluster, input, results, display."""

@@ -1,0 +1,146 @@
+"""The queries for CloudWatch Logs Insights, against lines as job and function write them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambda_app.errors import OutageError
+from lambda_app.function import Function
+from lambda_app.records import RecordProcessor
+from lambda_app.settings import Settings
+from tests.support.core import NOW, enricher
+from tests.support.functions import (
+    BAD,
+    GOOD,
+    FakeContext,
+    FakeTarget,
+    firehose_event,
+    transformation,
+)
+from udfs.config.root import ROOT
+from udfs.flink.metrics import OutcomeCounts
+from udfs.flink.worker_log import WorkerLog
+
+QUERIES = sorted((ROOT / "conf" / "logs_insights").glob("*.query"))
+SCHEMA = ROOT / "conf" / "schema" / "dead_letter.json"
+STAGES = json.loads(SCHEMA.read_text("utf-8"))["properties"]["stage"]["enum"]
+# Lines have the stages that occurred.
+OCCASIONAL = {f"dead_lettered_{stage}" for stage in STAGES}
+ALWAYS_THERE = {"@timestamp", "@message", "@logStream"}
+WORDS = {
+    "fields", "filter", "parse", "stats", "sort", "limit", "display", "by", "as", "and", "or",
+    "not", "like", "in", "desc", "asc",
+}  # fmt: skip
+COMMANDS = ("fields", "filter", "parse", "stats", "sort", "limit", "display")
+# Function calls count by their name before the bracket.
+_REGEX = re.compile(r"/((?:\\.|[^/\\])+)/")
+_TEXT = re.compile(r'"[^"]*"')
+_NAME = re.compile(r"(?<![\w.@])@?[a-zA-Z_][\w.]*(?!\w*\()")
+
+
+def commands(path: Path) -> list[str]:
+    text = "\n".join(
+        line for line in path.read_text("utf-8").splitlines() if not line.startswith("#")
+    )
+    # A | inside of a regular expression separates alternatives.
+    hidden = _REGEX.sub(lambda found: found[0].replace("|", "\0"), text)
+    return [one.strip().replace("\0", "|") for one in re.split(r"\|", hidden)]
+
+
+def job_events() -> list[dict[str, Any]]:
+    """What CloudWatch gets of a job: the lines of a worker in the service's own envelope."""
+    lines: list[str] = []
+    log = WorkerLog(lambda _, line: lines.append(line), lambda: NOW)
+    core = enricher({"weblog.validation": {"reject": "size_impossible", "max.bytes": "1"}})
+    log.event("start", "INFO", geoip="City of 2026-01-01")
+    counts = OutcomeCounts()
+    for records in ([GOOD, BAD, b"\xff", b"\n"], [BAD] * 20):
+        for record in records:
+            counts.add(core.process(record), 0.0001)
+        log.add(counts.take())
+        log.interval({"client": 90, "request": 20, "referrer": 80, "agent": 95})
+    log.event("geoip_reload", "ERROR", geoip="City of 2026-01-01", error="corrupt")
+    return [
+        {
+            "applicationARN": "arn:aws:kinesisanalytics:eu-west-1:123456789012:application/weblog",
+            "applicationVersionId": "1",
+            "locationInformation": "flink.py",
+            "logger": "weblog.worker",
+            "message": line,
+            "messageSchemaVersion": "1",
+            "messageType": "INFO",
+            "threadName": "grpc",
+            "throwableInformation.0": "java.lang.Exception",
+        }
+        for line in lines
+    ]
+
+
+def function_events() -> list[dict[str, Any]]:
+    lines: list[str] = []
+    core = enricher()
+    work = transformation(FakeTarget(), of=RecordProcessor(core, Settings.load({}), lambda: NOW))
+    function = Function(work, core, "WebLog/Test", clock=lambda: NOW, write=lines.append)
+    function(firehose_event([GOOD, GOOD, BAD, b"\xff"]), FakeContext())
+    with pytest.raises(OutageError):
+        function(firehose_event([BAD] * 100), FakeContext())
+    return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="module", params=QUERIES, ids=lambda path: path.stem)
+def query(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+@pytest.fixture(scope="module")
+def events(query: Path) -> list[dict[str, Any]]:
+    return job_events() if query.stem.startswith("job_") else function_events()
+
+
+def test_there_are_queries_for_both() -> None:
+    assert len([path for path in QUERIES if path.stem.startswith("job_")]) >= 5
+    assert len([path for path in QUERIES if path.stem.startswith("lambda_")]) >= 5
+
+
+def test_every_query_says_what_it_is_for(query: Path) -> None:
+    assert query.read_text("utf-8").startswith(("# Job: ", "# Lambda: "))
+    for one in commands(query):
+        assert one.startswith(COMMANDS), one
+
+
+def test_every_pattern_finds_something(query: Path, events: list[dict[str, Any]]) -> None:
+    texts = [event.get("message", "") for event in events]
+    for one in commands(query):
+        for pattern in _REGEX.findall(one):
+            python = re.compile(pattern.replace("(?<", "(?P<"))
+            found = [match for text in texts if (match := python.search(text))]
+            assert found or OCCASIONAL & {*re.findall(r"\w+", pattern)}, pattern
+
+
+def test_every_field_exists(query: Path, events: list[dict[str, Any]]) -> None:
+    known = ALWAYS_THERE | OCCASIONAL | {name for event in events for name in event}
+    for one in commands(query):
+        known |= set(re.findall(r"\(\?<(\w+)>", one)) | set(re.findall(r"\bas (\w+)", one))
+    for one in commands(query):
+        bare = _TEXT.sub(" ", _REGEX.sub(" ", one))
+        used = {name for name in _NAME.findall(bare) if name not in WORDS}
+        assert used - {"5m"} <= known, used - known
+
+
+@pytest.mark.parametrize("path", [path for path in QUERIES if path.stem.endswith("_failures")])
+def test_failures_are_told_by_every_stage(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert {*re.findall(r"dead_lettered_[a-z]+(?=[\")])", text)} == OCCASIONAL
+    assert {*re.findall(r" as at_([a-z]+)", text)} == {*STAGES}
+
+
+def test_a_field_that_no_line_has_would_be_found() -> None:
+    names = _NAME.findall("stats avg(duratoin_ms) as mean by bin(5m)")
+    assert "duratoin_ms" in names
+    assert "avg" not in names

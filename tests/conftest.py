@@ -1,0 +1,122 @@
+"""What tests of several folders share: servers, a run of the bundled log, Hypothesis's profile."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.aws import REGION, Aws
+from tests.support.moto_server import moto_server, reset
+from tests.support.running import Result, run_job
+from tests.support.streams import Streams
+from tests.support.unpacked import unpack
+from tools.package.function import PackageOptions, build
+from tools.package.layout import JAR
+from tools.run.kinesis.emulator import emulator as kinesis_emulator
+from udfs.config.root import ROOT
+
+DEMO_DATABASE = ROOT / "examples" / "demo-city.mmdb"
+JAR_VARIABLE = "WEBLOG_CONNECTOR_JAR"
+
+# A busy machine makes examples slow, which says nothing about the code.
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
+
+
+@pytest.fixture(scope="session")
+def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """The command without any option: the bundled log, by one job.
+
+    Made once, also when the tests are spread over several processes.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # of this session, too
+    output, kept = folder / "sample_run", folder / "sample_run.json"
+    with (folder / "sample_run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            kept.write_text(json.dumps(asdict(run_job(output)), default=str), encoding="utf-8")
+    known = json.loads(kept.read_text("utf-8"))
+    return Result(**known | {"output": Path(known["output"])})
+
+
+@pytest.fixture(scope="session")
+def connector_jar() -> Path:
+    named = os.environ.get(JAR_VARIABLE)
+    jar = Path(named) if named else ROOT / JAR
+    if not named and not jar.exists():
+        pytest.skip(
+            f"needs the connector jar: {JAR} (./build.sh package makes it) or {JAR_VARIABLE}"
+        )
+    return jar.resolve()
+
+
+@pytest.fixture(scope="session")
+def streams() -> Iterator[Streams]:
+    """Kinesis, emulated on this machine."""
+    with kinesis_emulator("tests.support.kinesis_server") as url:
+        yield Streams(url)
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[str]:
+    """The address of a server of emulated services."""
+    with moto_server() as address:
+        yield address
+
+
+@pytest.fixture
+def endpoint(emulator: str) -> str:
+    """The same, with nothing in it."""
+    reset(emulator)
+    return emulator
+
+
+@pytest.fixture
+def aws(emulator: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    reset(emulator)
+    for name, value in {
+        "AWS_ENDPOINT_URL": emulator,
+        "AWS_ACCESS_KEY_ID": "123456789012",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": REGION,
+        "NO_PROXY": "127.0.0.1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return Aws(emulator)
+
+
+@pytest.fixture(scope="session")
+def function_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The functions' zip for x86-64 with the demo's GeoIP database."""
+    return build(PackageOptions(out=tmp_path_factory.mktemp("dist"), geoip=DEMO_DATABASE))
+
+
+@pytest.fixture(scope="session")
+def task_root(function_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The unpacked zip of the functions."""
+    folder = tmp_path_factory.mktemp("task") / "root"
+    unpack(function_zip, folder)
+    return folder
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No credentials, files or settings of the machine take part."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")

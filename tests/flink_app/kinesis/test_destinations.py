@@ -1,0 +1,104 @@
+"""What a job writes beside good records: through Firehose, and lines that no sink would take."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.minicluster import started
+from tests.support.running import log_line
+from tests.support.streams import ENVIRONMENT, Streams, delivery_arn
+from udfs.privacy.text import MASK
+
+pytestmark = [pytest.mark.kinesis, pytest.mark.minicluster, pytest.mark.slow]
+
+LONGEST_RECORD = 1024 * 1024
+LINES = 100
+LONG_NAME = "h" * 300
+
+
+def line(number: int) -> str:
+    return log_line(f"28/Oct/2025:10:{number // 10:02}:00 +0000", host=f"203.0.113.{number % 9}")
+
+
+def test_no_line_stops_the_job(streams: Streams, connector_jar: Path, tmp_path: Path) -> None:
+    """Kinesis refuses long records and keys with all that is sent with them, time and again."""
+    streams.create({"hostile": 1, "unhurt": 2, "long-letters": 1})
+    streams.create_bucket("delivered")
+    streams.create_delivery_stream("windows", "delivered", "AppendDelimiterToRecord")
+    hostile = [
+        # Each mark becomes two characters of JSON: more than a record may hold.
+        '"' * 900_000,
+        # Three times six characters for a byte, in the record of a line that is short enough.
+        log_line("28/Oct/2025:10:00:30 +0000", request="GET /" + "\x01" * 65_000 + " HTTP/1.1"),
+        # A partition key has at most 256 characters, and at least one.
+        log_line("28/Oct/2025:10:00:40 +0000", host=LONG_NAME),
+        log_line("28/Oct/2025:10:00:50 +0000", host="-", request="-", status=408),
+        # As all clients are shown where they are masked.
+        log_line("28/Oct/2025:10:00:55 +0000", host=MASK),
+    ]
+    blank = "\n"
+    streams.put("hostile", [("0", one) for one in [line(0) + blank, *hostile]])
+    streams.put("hostile", [("0", line(number)) for number in range(1, LINES)])
+    properties = {
+        "weblog.source": streams.source("hostile", initial_position="TRIM_HORIZON"),
+        "weblog.windows": {"out.of.orderness": "5 s", "idle.timeout": "2 s"},
+        "weblog.sink.records": streams.sink("unhurt"),
+        "weblog.sink.letters": streams.sink("long-letters"),
+        "weblog.sink.lake": {
+            "type": "firehose",
+            "stream.arn": delivery_arn("windows"),
+            "endpoint": streams.url,
+            "flush.interval": "100 ms",
+        },
+        "weblog.sink.files": {
+            "type": "filesystem",
+            "path": str(tmp_path / "files"),
+            "partition.by": "date",
+            "rollover.interval": "1 s",
+        },
+        "weblog.outputs": {
+            "enriched": "records",
+            "filtered": "files",
+            "dead_letters": "letters",
+            "traffic_overview": "lake",
+        },
+    }
+    good = LINES + 3
+    with started(tmp_path, properties, jar=connector_jar, environment=ENVIRONMENT) as job:
+        job.wait_until(lambda: len(streams.rows("long-letters")) == 2, "both dead letters")
+        job.wait_until(lambda: len(streams.rows("unhurt")) == good, "all other lines")
+        job.wait_until(lambda: len(delivered(streams)) >= LINES // 10 - 2, "the windows")
+        # A file is closed by its age, while the job goes on.
+        job.wait_until(lambda: any(closed_files(tmp_path / "files" / "filtered")), "a file")
+
+    letters = {row["reason"]: row for row in streams.rows("long-letters")}
+    assert letters.keys() == {"line_too_long", "record_too_large"}
+    assert letters["line_too_long"]["raw_bytes"] == 900_000
+    longest = max(len(one["Data"]) for one in streams.records("long-letters").popitem()[1])
+    assert longest < LONGEST_RECORD
+    keys = {
+        record["PartitionKey"]: json.loads(record["Data"])
+        for records in streams.records("unhurt").values()
+        for record in records
+    }
+    # A name as long as none can be is no key. Then the record's own id is, as without a client.
+    for host in (LONG_NAME, MASK):
+        (key,) = (key for key, row in keys.items() if row.get("host") == host)
+        assert key == keys[key]["event_id"]
+    (file,) = closed_files(tmp_path / "files" / "filtered")
+    assert json.loads(file.read_text("utf-8"))["reason"] == "blank_line"
+    windows = [json.loads(one) for one in delivered(streams)]
+    assert [row["requests"] for row in windows[:2]] == [13, 10]
+
+
+def closed_files(folder: Path) -> list[Path]:
+    return list(folder.glob("event_date=*/[!.]*"))
+
+
+def delivered(streams: Streams) -> list[bytes]:
+    """The lines of the files that Firehose wrote, in the order of the files."""
+    files = streams.objects("delivered", "windows/")
+    return sorted(row for body in files.values() for row in body.splitlines())

@@ -1,0 +1,98 @@
+"""A day of traffic in about a minute: every line accounted for, and nothing grows."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import batched
+from pathlib import Path
+
+import pytest
+
+from flink_app.sql_files import output_files
+from tests.support.day import hours
+from tests.support.lines import line
+from tests.support.live import LiveJob, live_job
+from udfs.enrichment import event_id
+
+pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
+
+MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What might grow, after two hours' lines."""
+
+    worker_bytes: int
+    class_bytes: float
+    threads: float
+    state_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The job after the day, and how it was on the way."""
+
+    job: LiveJob
+    sizes: list[Sizes]
+
+
+def measured(job: LiveJob) -> Sizes:
+    (worker,) = job.workers()
+    pages = int(Path(f"/proc/{worker}/statm").read_text().split()[1])
+    metrics = job.metrics()
+    checkpoints = job.cluster.get("/checkpoints")
+    return Sizes(
+        pages * os.sysconf("SC_PAGE_SIZE"),
+        metrics.total("taskmanager_Status_JVM_Memory_Metaspace_Used") or 0,
+        metrics.total("taskmanager_Status_JVM_Threads_Count") or 0,
+        checkpoints["latest"]["completed"]["state_size"],
+    )
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
+    outputs = [one.name for one in output_files()]
+    with live_job(tmp_path_factory.mktemp("day") / "work", outputs=outputs) as job:
+        sizes = []
+        for first, second in batched(hours(), 2):
+            job.give(first + second)
+            job.wait_until_accounted()
+            sizes.append(measured(job))
+        # Months later: three lines that agree on it close all windows.
+        job.give([line(number) for number in range(3)])
+        job.wait_until_accounted()
+        yield Day(job, sizes)
+
+
+def test_every_line_is_accounted_for_once(day: Day) -> None:
+    given = Counter(event_id(one, 0) for one in day.job.lines)
+    dead = [row["raw"] for row in day.job.rows("dead_letters")]
+    assert len(dead) > 200
+    found = day.job.event_ids()
+    found.update(event_id(raw.encode(), 0) for raw in dead)
+    assert found == given
+
+
+def test_the_windows_hold_every_line_that_was_not_late(day: Day) -> None:
+    job = day.job
+
+    def counted() -> int:
+        return sum(row["requests"] for row in job.rows("traffic_overview"))
+
+    on_time = len(job.rows("enriched")) - len(job.rows("late")) - 3
+    job.cluster.wait_until(lambda: counted() >= on_time, "the last windows")
+    assert counted() == on_time
+    assert 0 < len(job.rows("late")) < len(job.lines) / 100
+
+
+def test_nothing_grows(day: Day) -> None:
+    noon, evening = day.sizes[4:7], day.sizes[9:]
+    assert max(one.threads for one in evening) <= max(one.threads for one in noon) + 10
+    assert max(one.class_bytes for one in evening) <= 1.1 * max(one.class_bytes for one in noon)
+    assert max(one.state_bytes for one in evening) <= 1.5 * max(one.state_bytes for one in noon)
+    # The caches fill until they hold what they are allowed to.
+    assert evening[-1].worker_bytes - noon[-1].worker_bytes < 60 * MEGABYTE

@@ -1,0 +1,295 @@
+"""Alerts on a made log: each scenario has pages and hosts of its own in one stream."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tests.support.running import Result, Row, log_line, only, run_job
+
+pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
+
+RULES = {
+    # The defaults would say something about all scenarios together.
+    **dict.fromkeys(
+        ("site_errors", "page_errors", "traffic_spike", "host_spike", "probe_activity", "outage"),
+        "off",
+    ),
+    "lasting": "error_rate per page > 10 %, at least 10 requests, for 3 min",
+    "at_once": "server_errors per page > 5",
+    "spike": "requests per page > 3 x baseline, at least 30 requests",
+    "busy_host": "requests per host > 20",
+    "probing": "probes per host > 2",
+    "bad_feed": "dead_letter_share > 50 %, at least 20 lines",
+    "whole_site": "error_rate > 95 %, at least 30 requests, at least 30 errors",
+}
+SETTINGS = {
+    **{f"weblog.alerts.rules:{name}": text for name, text in RULES.items()},
+    # Windows of a minute.
+    "weblog.alerts:quiet.windows": "3",
+    "weblog.alerts:baseline.windows": "20",
+    "weblog.alerts:baseline.minimum.windows": "5",
+}
+
+type Event = tuple[float, bytes]
+
+
+def at(minute: float) -> str:
+    """Minutes after noon, as an alert has it."""
+    return f"2015-05-17T{12 + int(minute) // 60:02}:{int(minute) % 60:02}:00Z"
+
+
+class Log:
+    """Log lines with the second of their arrival."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._random = random.Random(5)
+        self._hosts = 0
+
+    def requests(
+        self,
+        page: str,
+        minutes: Iterable[int],
+        count: int,
+        *,
+        errors: int = 0,
+        status: int = 404,
+        host: str | None = None,
+        request: str | None = None,
+        arrival: int | None = None,
+    ) -> None:
+        """So many requests in each of the minutes after noon, the first ones being errors.
+
+        They are spread over the minute and arrive up to 40 seconds late, in any order;
+        with `arrival`, all at that minute.
+        """
+        for minute in minutes:
+            for number in range(count):
+                second = minute * 60 + number * 60 // count
+                if host is None:
+                    # Clients of their own, or the rules about hosts would see them.
+                    self._hosts += 1
+                line = log_line(
+                    f"17/May/2015:{12 + second // 3600:02}:{second // 60 % 60:02}"
+                    f":{second % 60:02} +0000",
+                    host=host or f"198.51.{self._hosts // 250 % 250}.{self._hosts % 250}",
+                    request=f"GET {request or f'/{page}.html'} HTTP/1.1",
+                    status=status if number < errors else 200,
+                )
+                come = second + 40 * self._random.random() if arrival is None else arrival * 60
+                self._events.append((come, line.encode()))
+
+    def line(self, minute: float, line: bytes) -> None:
+        self._events.append((minute * 60, line))
+
+    def to_bytes(self) -> bytes:
+        return b"".join(line for _, line in sorted(self._events))
+
+
+def scenarios() -> bytes:
+    log = Log()
+    # Something happens in each minute but the gap from 22 to 29, to the end.
+    log.requests("other", (*range(22), *range(30, 60)), 2)
+
+    # `lasting`: three breaches in a row start it, the quiet time after the last ends it.
+    log.requests("long", (0, 1, 6, 7, 8, 9), 10)
+    log.requests("long", range(2, 6), 10, errors=2)
+    # The same at the same time, and longer: pages do not touch each other.
+    log.requests("beside", range(2, 8), 20, errors=10)
+    # Two in a row do not start it, nor do more with a hole, be it without traffic,
+    # without errors or below the minimum.
+    log.requests("short", (2, 3), 10, errors=10)
+    log.requests("holes", (2, 3, 5, 6, 8, 9, 11, 12), 10, errors=10)
+    log.requests("holes", (7,), 10)
+    log.requests("holes", (10,), 9, errors=9)
+    # Not more than the threshold; not as many requests as the minimum.
+    log.requests("exactly", range(5), 10, errors=1)
+    log.requests("few", range(5), 9, errors=9)
+    # Calm for longer than the quiet time: another alert, again after three in a row.
+    log.requests("again", (0, 1, 2, 5, 6, 7), 10, errors=5)
+    # No traffic ever again, and the alert still ends; in the gap of the whole log, too.
+    log.requests("silent", (10, 11, 12), 10, errors=10)
+    log.requests("last", (19, 20, 21), 10, errors=10)
+
+    # `at_once`: three windows apart is one alert, four are two.
+    log.requests("now", (0, 3, 7), 6, errors=6, status=500)
+    # Client errors are no server errors.
+    log.requests("client", (0,), 6, errors=6, status=404)
+    # The sixth error comes when its window has closed.
+    log.requests("late", (5,), 5, errors=5, status=500)
+    log.requests("late", (5,), 1, errors=1, status=500, arrival=40)
+
+    # `spike`: the fourth window is too early to tell; the high window itself raises the
+    # baseline after it.
+    log.requests("popular", (*range(4), *range(5, 10), 11), 10)
+    log.requests("popular", (4, 10), 40)
+    log.requests("popular", (12,), 39)
+    # Windows without traffic count neither way.
+    log.requests("sometimes", (0, 2, 4, 6, 8), 10)
+    log.requests("sometimes", (10,), 40)
+    # Below the minimum; never seen before; too long ago.
+    log.requests("rare", range(8), 1)
+    log.requests("rare", (8,), 29)
+    log.requests("new", (6,), 100)
+    log.requests("forgotten", range(6), 10)
+    log.requests("forgotten", (30,), 40)
+
+    # Hosts, whatever the page.
+    log.requests("a", (1,), 11, host="192.0.2.1")
+    log.requests("b", (1,), 10, host="192.0.2.1")
+    log.requests("a", (1,), 20, host="192.0.2.2")
+    log.requests("p", (3,), 3, host="192.0.2.3", request="/../../etc/passwd")
+    log.requests("p", (3, 4), 2, host="192.0.2.4", request="/../../etc/passwd")
+
+    # 5 good lines, 5 blank ones, 30 bad ones.
+    log.requests("feed", (31,), 3)
+    for number in range(30):
+        log.line(31.9 + number / 1000, b"bad\n")
+    for number in range(5):
+        log.line(31.9 + number / 1000, b"\n")
+
+    # On to the end of the log, and beyond the start of the next.
+    log.requests("endless", range(33, 60), 6, errors=6, status=500)
+    # The whole site: 46 errors of 48 requests.
+    log.requests("down", (35,), 40, errors=40, status=403)
+    return log.to_bytes()
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    folder = tmp_path_factory.mktemp("alerts")
+    file = folder / "access.log"
+    file.write_bytes(scenarios())
+    arguments = [part for item in SETTINGS.items() for part in ("--set", "=".join(item))]
+    result = run_job(folder / "out", *only("alerts"), *arguments, str(file))
+    assert result.status == 0, result.errors
+    return result
+
+
+def alerts(result: Result, name: str) -> list[Row]:
+    return [row for row in result.rows("alerts") if row["alert"] == name]
+
+
+def times(rows: list[Row]) -> list[tuple[str, ...]]:
+    return [
+        (row["subject"], row["state"], row["window_start"], row["window_end"], row["changed_at"])
+        for row in sorted(rows, key=lambda row: (row["subject"], row["changed_at"]))
+    ]
+
+
+def alert(subject: str, start: int, started: int, last: int) -> list[tuple[str, ...]]:
+    """Both rows of an alert, from minutes: its first window's start, the end of the window
+    that started it, the end of its last window."""
+    return [
+        (subject, "started", at(start), at(started), at(started)),
+        (subject, "ended", at(start), at(last), at(last + 3)),
+    ]
+
+
+def test_nothing_is_late_but_what_is_meant_to_be(result: Result) -> None:
+    assert result.summary["late"] == 1
+    assert result.summary["dead_lettered"] == {"parse/malformed_line": 30}
+
+
+def test_a_rate_has_to_last(result: Result) -> None:
+    assert times(alerts(result, "lasting")) == [
+        *alert("again", 0, 3, 3),
+        *alert("again", 5, 8, 8),
+        *alert("beside", 2, 5, 8),
+        *alert("last", 19, 22, 22),
+        *alert("long", 2, 5, 6),
+        *alert("silent", 10, 13, 13),
+    ]
+
+
+def test_what_an_alert_says(result: Result) -> None:
+    rows = [row for row in alerts(result, "lasting") if row["subject"] == "beside"]
+    # Starts and ends come from two operators: a replay may write them in any order.
+    started, ended = sorted(rows, key=lambda row: str(row["changed_at"]))
+    common = {
+        "alert": "lasting",
+        "metric": "error_rate",
+        "subject_type": "page",
+        "subject": "beside",
+        "threshold": 0.1,
+        "metric_value": 0.5,
+        "dead_letters": 0,
+        "server_errors": 0,
+        "probes": 0,
+    }
+    times = ("window_start", "window_end", "changed_at")
+    # The window that started it; and all since.
+    assert {k: v for k, v in started.items() if k not in times} == common | {
+        "state": "started", "lines": 20, "requests": 20, "errors": 10,
+    }  # fmt: skip
+    assert {k: v for k, v in ended.items() if k not in times} == common | {
+        "state": "ended", "lines": 80, "requests": 80, "errors": 40,
+    }  # fmt: skip
+
+
+def test_alerts_that_follow_soon_are_one(result: Result) -> None:
+    assert times(alerts(result, "at_once")) == [
+        *alert("endless", 33, 34, 60),
+        *alert("now", 0, 1, 4),
+        *alert("now", 7, 8, 8),
+    ]
+
+
+def test_a_spike_is_one_against_the_recent_past(result: Result) -> None:
+    rows = alerts(result, "spike")
+    assert times(rows) == [*alert("popular", 10, 11, 11), *alert("sometimes", 10, 11, 11)]
+    # Popular before: nine windows of 10 and one of 40.
+    # Rows of one instant come in no promised order.
+    assert sorted((row["subject"], row["metric_value"], row["threshold"]) for row in rows) == [
+        *[("popular", 40.0, 39.0)] * 2,
+        *[("sometimes", 40.0, 30.0)] * 2,
+    ]
+
+
+def test_busy_hosts(result: Result) -> None:
+    assert times(alerts(result, "busy_host")) == alert("192.0.2.1", 1, 2, 2)
+
+
+def test_probes(result: Result) -> None:
+    rows = alerts(result, "probing")
+    assert times(rows) == alert("192.0.2.3", 3, 4, 4)
+    assert [row["probes"] for row in rows] == [3, 3]
+
+
+def test_dead_letters_count_against_all_lines(result: Result) -> None:
+    rows = alerts(result, "bad_feed")
+    assert times(rows) == alert("", 31, 32, 32)
+    assert {(r["dead_letters"], r["requests"], r["lines"], r["metric_value"]) for r in rows} == {
+        (30, 5, 40, 0.75)
+    }
+
+
+def test_the_whole_site(result: Result) -> None:
+    rows = alerts(result, "whole_site")
+    assert times(rows) == alert("", 35, 36, 36)
+    assert {(row["subject_type"], row["errors"]) for row in rows} == {("site", 46)}
+
+
+def test_there_are_no_other_alerts(result: Result) -> None:
+    assert {row["alert"] for row in result.rows("alerts")} == set(RULES) - {
+        name for name, text in RULES.items() if text == "off"
+    }
+
+
+def test_an_alert_is_told_when_it_starts_and_not_when_it_is_over(result: Result) -> None:
+    # Starts come from one operator in the order in which it finds them. One of them is the
+    # start of an alert that is on until after the others.
+    told = [row["changed_at"] for row in result.rows("alerts") if row["state"] == "started"]
+    assert told == sorted(told)
+    assert told.index(at(34)) < told.index(at(36))
+
+
+def test_rules_that_are_none_are_told_before_anything_starts(tmp_path: Path) -> None:
+    result = run_job(tmp_path / "out", "--set", "weblog.alerts.rules:mine=eror_rate > 1 %")
+    assert result.status == 2
+    (line,) = result.errors.splitlines()
+    assert line.startswith("error: weblog.alerts.rules: mine = 'eror_rate > 1 %': expected")

@@ -1,0 +1,120 @@
+"""A live stream that brings nothing but lines that cannot be used.
+
+There is no event time to go by, and still the alert about it has to come.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import zlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.support.minicluster import started
+from tests.support.running import Row
+
+pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
+
+LINES_AT_ONCE = 5
+PAUSE_SECONDS = 0.1
+# The stream has to be bad for half a minute before the clock on the wall is taken for its time.
+ALERT_SECONDS = 100
+
+
+class LiveLog:
+    """A named pipe that the job reads as a compressed file: it gives what is there and waits."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self.path = path
+        self.lines = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._feed, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Ends the stream, as a file ends."""
+        self._ended.set()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+    def _feed(self) -> None:
+        packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+        with self.path.open("wb", buffering=0) as pipe:
+            while not self._ended.wait(PAUSE_SECONDS):
+                lines = packer.compress(b"bad\n" * LINES_AT_ONCE)
+                pipe.write(lines + packer.flush(zlib.Z_SYNC_FLUSH))
+                self.lines += LINES_AT_ONCE
+            pipe.write(packer.flush())
+
+
+def rows(folder: Path) -> list[Row]:
+    """Rows of finished files."""
+    return [
+        json.loads(line)
+        for file in folder.glob("*")
+        if not file.name.startswith(".")
+        for line in file.read_text("utf-8").splitlines()
+    ]
+
+
+def test_the_outage_of_a_stream_of_bad_lines_alone(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    properties = {
+        "weblog.sink.files": {
+            "type": "filesystem",
+            "path": str(results),
+            "rollover.interval": "1 s",
+        },
+        "weblog.outputs": {"default": "files"},
+        "weblog.source": {"type": "filesystem", "path": str(tmp_path / "live.gz")},
+        # Short windows, so that the rest of the test is.
+        "weblog.windows": {
+            "size": "1 s",
+            "sliding.size": "2 s",
+            "sliding.slide": "1 s",
+            "out.of.orderness": "0 s",
+        },
+        "weblog.alerts": {"quiet.windows": "5"},
+    }
+    begun = datetime.now(UTC)
+    log = LiveLog(tmp_path / "live.gz")
+    with started(tmp_path / "work", properties) as job:
+        deadline = time.monotonic() + ALERT_SECONDS
+        job.wait_until(
+            lambda: bool(rows(results / "alerts")) or time.monotonic() > deadline, "the alert"
+        )
+        told = rows(results / "alerts")
+        log.end()
+        assert job.wait_for_end() == 0, job.printed()[-2000:]
+
+    # While it goes on there is the start and nothing else.
+    (start,) = told
+    assert (start["alert"], start["state"], start["subject_type"]) == ("outage", "started", "site")
+    assert start["metric_value"] == 1.0
+    assert start["dead_letters"] == start["lines"] >= 20
+    assert begun < datetime.fromisoformat(start["window_start"]) < datetime.now(UTC)
+
+    everything = rows(results / "alerts")
+    assert [
+        (row["alert"], row["state"]) for row in sorted(everything, key=lambda r: r["state"])
+    ] == [
+        ("outage", "ended"),
+        ("outage", "started"),
+    ]
+    (end,) = (row for row in everything if row["state"] == "ended")
+    assert end["window_start"] == start["window_start"]
+    assert end["dead_letters"] == end["lines"] >= start["lines"]
+
+    letters = rows(results / "dead_letters")
+    assert len(letters) == log.lines
+    assert {(one["stage"], one["reason"], one["event_time"]) for one in letters} == {
+        ("parse", "malformed_line", None)
+    }
+    for output in ("enriched", "late", "filtered", "traffic_overview", "errors_per_page"):
+        assert rows(results / output) == []

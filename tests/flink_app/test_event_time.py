@@ -1,0 +1,143 @@
+"""Event time on made lines: offsets, order, lateness, wrong dates, bad lines."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from tests.support.running import Result, log_line, only, run_job
+
+pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
+
+DAY = "17/May/2015"
+NOT_UTF8 = b"\xff\xfe\x00 garbage \xc3\x28\n"
+
+# Out-of-orderness 60 s, windows of a minute, future tolerance 5 min.
+LINES: list[bytes] = [
+    # The first three agree, so they start the stream's clock.
+    *(log_line(f"{DAY}:12:00:{second:02} +0000").encode() for second in (5, 10, 15)),
+    # The same instant written with other offsets: 12:00:20 and 12:00:25 UTC.
+    log_line(f"{DAY}:14:00:20 +0200", request="GET /offset.html HTTP/1.1").encode(),
+    log_line(f"{DAY}:06:30:25 -0530", request="GET /offset.html HTTP/1.1").encode(),
+    # Ahead of the wall clock: cannot be.
+    log_line("01/Jan/2099:00:00:00 +0000").encode(),
+    # A day ahead of the stream, alone: taken, but it must not move the clock.
+    log_line("18/May/2015:12:00:00 +0000", request="GET /ahead.html HTTP/1.1").encode(),
+    b"not a log line\n",
+    NOT_UTF8,
+    log_line("31/Feb/2015:12:00:30 +0000").encode(),
+    b"\n",
+    # Had one of the above moved the clock, this one would be late.
+    log_line(f"{DAY}:12:00:30 +0000", request="GET /still-open.html HTTP/1.1").encode(),
+    # A true gap: three lines that agree move the clock to 12:30:10, watermark 12:29:10.
+    *(log_line(f"{DAY}:12:30:{second:02} +0000").encode() for second in (0, 5, 10)),
+    # Behind by 50 s: out of order, and its window 12:29 is still open.
+    log_line(f"{DAY}:12:29:20 +0000", request="GET /in-time.html HTTP/1.1").encode(),
+    # Its window 12:28 closed at watermark 12:29:00.
+    log_line(f"{DAY}:12:28:59 +0000", request="GET /late.html HTTP/1.1").encode(),
+    log_line(f"{DAY}:12:00:40 +0000", request="GET /late.html HTTP/1.1", status=500).encode(),
+]
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    folder = tmp_path_factory.mktemp("event-time")
+    log = folder / "access.log"
+    log.write_bytes(b"".join(LINES))
+    outputs = only("errors_per_page", "sessions", "traffic_overview")
+    return run_job(folder / "out", *outputs, str(log))
+
+
+def requests_by_window(result: Result) -> dict[str, int]:
+    return {row["window_start"]: row["requests"] for row in result.rows("traffic_overview")}
+
+
+def test_every_line_has_one_end(result: Result) -> None:
+    assert result.status == 0, result.errors
+    assert result.summary["lines_in"] == len(LINES) == 18
+    assert result.summary["enriched"] == 13
+    assert result.summary["filtered"] == {"blank_line": 1}
+    assert sorted(result.summary["dead_lettered"]) == [
+        "decode/invalid_utf8",
+        "parse/bad_timestamp",
+        "parse/malformed_line",
+        "validate/timestamp_in_future",
+    ]
+
+
+def test_windows_hold_what_came_in_time(result: Result) -> None:
+    assert requests_by_window(result) == {
+        "2015-05-17T12:00:00Z": 6,
+        "2015-05-17T12:29:00Z": 1,
+        "2015-05-17T12:30:00Z": 3,
+        "2015-05-18T12:00:00Z": 1,
+    }
+
+
+def test_offsets_are_honoured(result: Result) -> None:
+    pages = {(row["window_start"], row["webpage"]) for row in result.rows("errors_per_page")}
+    assert ("2015-05-17T12:00:00Z", "offset") in pages
+    times = [r["event_time"] for r in result.rows("enriched") if r["webpage"] == "offset"]
+    assert times == ["2015-05-17T12:00:20.000Z", "2015-05-17T12:00:25.000Z"]
+
+
+def test_late_lines_are_kept_and_in_no_window(result: Result) -> None:
+    late = result.rows("late")
+    assert [row["event_time"] for row in late] == [
+        "2015-05-17T12:28:59.000Z",
+        "2015-05-17T12:00:40.000Z",
+    ]
+    assert result.summary["late"] == 2
+    assert all(row in result.rows("enriched") for row in late)
+    assert "late" not in {row["webpage"] for row in result.rows("errors_per_page")}
+
+
+def test_a_line_that_is_not_utf8_keeps_its_bytes(result: Result) -> None:
+    (letter,) = [r for r in result.rows("dead_letters") if r["stage"] == "decode"]
+    assert letter["raw_encoding"] == "base64"
+    assert base64.b64decode(letter["raw"]) == NOT_UTF8.rstrip(b"\n")
+
+
+def test_a_pause_is_taken_between_windows(tmp_path: Path) -> None:
+    # The gap is 30 min. Pauses of 30:20 and of 30:40, in windows 31 and 30 min apart.
+    visits = [
+        ("198.51.100.2", "12:00:10"),
+        ("198.51.100.1", "12:00:50"),
+        ("198.51.100.9", "12:00:55"),
+        ("198.51.100.2", "12:30:50"),
+        ("198.51.100.1", "12:31:10"),
+        ("198.51.100.9", "12:31:15"),
+    ]
+    log = tmp_path / "access.log"
+    log.write_text("".join(log_line(f"{DAY}:{time} +0000", host=host) for host, time in visits))
+    result = run_job(tmp_path / "out", *only("sessions"), str(log))
+    assert result.status == 0, result.errors
+    sessions: dict[str, list[tuple[str, str, int]]] = {}
+    for row in sorted(result.rows("sessions"), key=lambda one: str(one["window_start"])):
+        times = row["window_start"][11:19], row["window_end"][11:19]
+        sessions.setdefault(row["host"], []).append((*times, row["requests"]))
+    assert sessions["198.51.100.1"] == [("12:00:50", "12:30:50", 1), ("12:31:10", "13:01:10", 1)]
+    assert sessions["198.51.100.2"] == [("12:00:10", "13:00:50", 2)]
+
+
+def test_nothing_in_nothing_out(tmp_path: Path) -> None:
+    result = run_job(tmp_path / "out", *only("alerts", "traffic_overview"), "-")
+    assert result.status == 0, result.errors
+    assert result.summary["lines_in"] == 0
+    assert "0 + 0 + 0 = 0" in result.printed
+    # These two have rows of the whole site.
+    assert result.rows("alerts") == result.rows("traffic_overview") == []
+    assert result.rows("enriched") == []
+
+
+def test_only_bad_lines(tmp_path: Path) -> None:
+    stdin = b"bad\n" * 500 + b"\x16\x03\x01\xff"
+    result = run_job(tmp_path / "out", *only("traffic_overview"), "-", stdin=stdin)
+    assert result.status == 0, result.errors
+    assert result.summary["dead_lettered"] == {
+        "parse/malformed_line": 500,
+        "decode/invalid_utf8": 1,
+    }
+    assert result.rows("enriched") == result.rows("traffic_overview") == []

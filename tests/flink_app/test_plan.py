@@ -1,0 +1,113 @@
+"""The plan: the source is read once, and each record crosses into Python once."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from flink_app.settings import OFF, JobSettings
+from tests.support.running import SAMPLE
+from udfs.config.file import DEFAULT_FILE, dump_properties, load_properties
+from udfs.config.root import ROOT
+
+pytestmark = pytest.mark.minicluster
+
+OPTIMIZED = "== Optimized Execution Plan =="
+
+
+@pytest.fixture(scope="module")
+def properties(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    properties = load_properties(DEFAULT_FILE)
+    properties["weblog.source"] = {"type": "filesystem", "path": str(SAMPLE)}
+    properties["weblog.sink.files"]["path"] = str(tmp_path_factory.mktemp("plan"))
+    return properties
+
+
+@pytest.fixture(scope="module")
+def plans(
+    properties: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """Optimized plans by name, and the operators of the whole job."""
+    file = tmp_path_factory.mktemp("properties") / "application_properties.json"
+    dump_properties(properties, file)
+    printed = subprocess.run(
+        [sys.executable, "-m", "tests.support.explain", str(file)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    ).stdout
+    plans: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    return plans | {name: plans[name].partition(OPTIMIZED)[2] for name in ("outputs", "outcomes")}
+
+
+def test_one_source_and_one_python_operator_in_the_job(
+    plans: dict[str, Any], properties: dict[str, dict[str, str]]
+) -> None:
+    operators = plans["operators"]
+    assert len([one for one in operators if "raw_log" in one]) == 1, operators
+    assert len([one for one in operators if "Python" in one]) == 1, operators
+    assert len([one for one in operators if "WatermarkAssigner" in one]) == 1, operators
+    # So it is the whole job that was looked at.
+    outputs = JobSettings.load(properties).outputs.values()
+    writers = [one for one in operators if "StreamingFileWriter" in one]
+    assert len(writers) == sum(sink != OFF for sink in outputs) >= 12
+
+
+def test_the_function_is_called_once_for_all_columns(plans: dict[str, Any]) -> None:
+    plan = plans["outcomes"]
+    assert re.findall(r"enrich\(\w+\)", plan) == ["enrich(data)"]
+    assert plan.count("PythonCalc(") == 1
+    assert plan.count("TableSourceScan(") == 1
+
+
+def test_an_event_is_split_once_for_all_columns(plans: dict[str, Any]) -> None:
+    # The projection indexes an array that a Correlate made; it does not split again.
+    plan = plans["outcomes"]
+    (projection,) = [line for line in plan.splitlines() if " AS status" in line]
+    assert "SPLIT(" not in projection
+
+
+def test_all_outputs_share_one_scan(plans: dict[str, Any]) -> None:
+    plan = plans["outputs"]
+    assert plan.count("TableSourceScan(") == 1
+    assert "enrich(" not in plan
+
+
+def test_pages_are_counted_once_for_all_outputs_that_need_them(plans: dict[str, Any]) -> None:
+    plan = plans["outputs"]
+    # The tumbling windows for errors, ranks and alerts, and the sliding ones made of them.
+    assert windows(plan, "webpage") == ["HOP of window_time", "TUMBLE of event_time"]
+
+
+def test_hosts_are_counted_once_for_sessions_and_alerts(plans: dict[str, Any]) -> None:
+    plan = plans["outputs"]
+    assert windows(plan, "host") == ["TUMBLE of event_time"]
+    assert windows(plan, "host, visit_day") == ["SESSION of window_time"]
+
+
+def test_the_whole_site_is_counted_once_for_overview_and_alerts(plans: dict[str, Any]) -> None:
+    plan = plans["outputs"]
+    assert windows(plan, "") == ["TUMBLE of event_time"]
+
+
+def test_rules_without_a_duration_need_no_state_for_it(plans: dict[str, Any]) -> None:
+    # The default rules: what is left are the baseline and the quiet time.
+    plan = plans["outputs"]
+    assert plan.count(" OverAggregate(") == 2
+
+
+def windows(plan: str, key: str) -> list[str]:
+    """Kinds of the windows that group by a key, or by none, with the time that they go by."""
+    aggregate = (
+        r"\b(?:Local)?WindowAggregate\((?:groupBy=\[(.*?)\], )?"
+        r"window=\[(\w+)\(time_col=\[(\w+)\]"
+    )
+    return sorted(
+        f"{kind} of {time}" for by, kind, time in re.findall(aggregate, plan) if by == key
+    )

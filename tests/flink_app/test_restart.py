@@ -1,0 +1,87 @@
+"""A job killed in mid-stream and started again from its checkpoint: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.minicluster import started
+from tests.support.running import log_line
+
+pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
+
+LINES = 150_000
+LINES_A_MINUTE = 1000
+STARTED = datetime(2025, 10, 28, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log in order of time; every line is another."""
+    path = tmp_path_factory.mktemp("log") / "access_log.gz"
+    with gzip.open(path, "wt", compresslevel=1) as stream:
+        for number in range(LINES):
+            minutes, part = divmod(number, LINES_A_MINUTE)
+            time = STARTED + timedelta(minutes=minutes, seconds=part * 60 // LINES_A_MINUTE)
+            stream.write(
+                log_line(
+                    time.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+                    request=f"GET /page-{number % 50}.html?id={number} HTTP/1.1",
+                )
+            )
+    return path
+
+
+def finished_lines(folder: Path) -> list[str]:
+    return [
+        line
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+        for line in path.read_text("utf-8").splitlines()
+    ]
+
+
+def test_files_hold_every_line_once_after_a_kill_and_a_restart(log: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    properties = {
+        "weblog.source": {"type": "filesystem", "path": str(log)},
+        # Files are closed often, so that the kill finds finished and unfinished ones.
+        "weblog.sink.files": {
+            "type": "filesystem",
+            "path": str(results),
+            "rollover.interval": "1 s",
+        },
+        "weblog.outputs": {
+            "enriched": "files",
+            "filtered": "files",
+            "dead_letters": "files",
+            "late": "files",
+            "traffic_overview": "files",
+        },
+    }
+    with started(tmp_path / "first", properties, checkpoint_interval_ms=500) as first:
+        first.wait_until(lambda: bool(finished_lines(results / "enriched")), "a finished file")
+        first.wait_until(lambda: len(first.checkpoints()) > 0, "a checkpoint")
+        first.kill()
+        checkpoint = first.checkpoints()[-1]
+    before = len(finished_lines(results / "enriched"))
+    assert before < LINES, "the job was through before it was killed"
+
+    recovery = {"execution.state-recovery.path": checkpoint.as_uri()}
+    with started(tmp_path / "second", properties, extra=recovery) as second:
+        assert second.wait_for_end() == 0, second.printed()[-2000:]
+
+    ids = Counter(json.loads(line)["event_id"] for line in finished_lines(results / "enriched"))
+    assert len(ids) == LINES
+    assert set(ids.values()) == {1}
+    assert finished_lines(results / "dead_letters") == []
+    assert finished_lines(results / "late") == []
+    windows = [json.loads(line) for line in finished_lines(results / "traffic_overview")]
+    starts = [window["window_start"] for window in windows]
+    assert len(starts) == len(set(starts)) == LINES // LINES_A_MINUTE
+    assert {window["requests"] for window in windows} == {LINES_A_MINUTE}

@@ -1,0 +1,119 @@
+"""Files in S3, written by a real job with Flink's S3 plugin to an emulator."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pyflink
+import pytest
+
+from tests.support.minicluster import started
+from tests.support.running import log_line
+from tools.run.kinesis.emulator import CREDENTIALS, emulator
+
+pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
+
+PLUGIN = "org.apache.flink:flink-s3-fs-hadoop:2.2.0"
+COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
+REGION = "eu-west-1"
+BUCKET = "lake"
+# Event time counts, and in UTC.
+TIMES = {
+    "28/Oct/2025:22:59:59 +0000": "event_date=2025-10-28/event_hour=22",
+    "29/Oct/2025:01:00:30 +0100": "event_date=2025-10-29/event_hour=00",
+    "29/Oct/2025:11:00:00 +0000": "event_date=2025-10-29/event_hour=11",
+}
+
+
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plugin folder with Flink's S3 file system, as Managed Flink has one."""
+    maven = shutil.which("mvn")
+    if maven is None:
+        pytest.skip(f"needs Maven (mvn) to fetch {PLUGIN}")
+    plugins = tmp_path_factory.mktemp("plugins")
+    folder = plugins / "s3-fs-hadoop"
+    fetched = subprocess.run(
+        [maven, "-q", "-B", COPY, f"-Dartifact={PLUGIN}", f"-DoutputDirectory={folder}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    if fetched.returncode != 0:
+        pytest.skip(f"Maven does not find {PLUGIN}")
+    return plugins
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with emulator() as url:
+        yield url
+
+
+def configuration(folder: Path, endpoint: str) -> Path:
+    """Flink's own folder of settings, with those of an emulated S3.
+
+    File systems are set up from that file alone, before the command line is looked at.
+    """
+    shutil.copytree(Path(pyflink.__file__).parent / "conf", folder)
+    settings = {
+        "s3.endpoint": endpoint,
+        "s3.endpoint.region": REGION,
+        "s3.path.style.access": "true",
+    }
+    with (folder / "config.yaml").open("a", encoding="utf-8") as file:
+        file.writelines(f"{key}: {value}\n" for key, value in settings.items())
+    return folder
+
+
+def test_rows_lie_in_the_folders_of_their_hours(
+    plugins: Path, endpoint: str, tmp_path: Path
+) -> None:
+    make: Any = boto3.client
+    s3 = make(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+    )
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    log = tmp_path / "access.log"
+    log.write_text("".join(log_line(time) * 2 for time in TIMES), "utf-8")
+    properties = {
+        "weblog.source": {"type": "filesystem", "path": str(log)},
+        "weblog.sink.files": {
+            "type": "filesystem",
+            "path": f"s3a://{BUCKET}/weblog",
+            "partition.by": "hour",
+        },
+        "weblog.outputs": {"enriched": "files", "traffic_overview": "files"},
+    }
+    environment = {
+        "FLINK_PLUGINS_DIR": str(plugins),
+        "FLINK_CONF_DIR": str(configuration(tmp_path / "conf", endpoint)),
+        **CREDENTIALS,
+    }
+    with started(tmp_path / "work", properties, environment=environment) as job:
+        assert job.wait_for_end() == 0, job.printed()[-2000:]
+
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in s3.list_objects_v2(Bucket=BUCKET)["Contents"]:
+        folder, _, _ = one["Key"].rpartition("/")
+        body = s3.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read()
+        found.setdefault(folder, []).extend(map(json.loads, body.splitlines()))
+    assert {folder: len(rows) for folder, rows in found.items()} == {
+        f"weblog/{output}/{place}": count
+        for output, count in (("enriched", 2), ("traffic_overview", 1))
+        for place in TIMES.values()
+    }
+    for time, place in TIMES.items():
+        assert {row["datetime"] for row in found[f"weblog/enriched/{place}"]} == {time}
+        assert [row["requests"] for row in found[f"weblog/traffic_overview/{place}"]] == [2]

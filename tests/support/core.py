@@ -1,0 +1,121 @@
+"""What several tests of the core share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from udfs.config.core import CoreSettings
+from udfs.config.properties import Properties
+from udfs.config.root import ROOT
+from udfs.enrichment import Enricher
+from udfs.flink.wire import FIELDS
+from udfs.outcomes import DeadLettered, Enriched, Filtered
+
+DATA = ROOT / "tests" / "data"
+CITY_DATABASE = DATA / "GeoIP2-City-Test.mmdb"
+SAMPLE = ROOT / "examples" / "access_log.gz"
+
+NOW = 1_767_225_600.0
+"""2026-01-01T00:00:00Z, the clock of the tests."""
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+
+
+SALT = b"sixteen bytes or more"
+
+KPL_MAGIC = b"\xf3\x89\x9a\xc2"
+"""How a record begins that is one dead letter as a whole. Hypothesis finds it in the code."""
+
+LOG_HEAD = [
+    "timestamp",
+    "level",
+    "request_id",
+    "event_type",
+    "duration_ms",
+    "records_processed",
+    "records_failed",
+]
+"""The fields that every structured log line begins with."""
+
+
+def enricher(properties: Properties | None = None, salt: bytes | None = SALT) -> Enricher:
+    """An enricher whose clock stands at NOW."""
+    return Enricher.create(CoreSettings.load(properties or {}), clock=lambda: NOW, salt=salt)
+
+
+def geo_enricher() -> Enricher:
+    """The same over MaxMind's test database."""
+    return enricher({"weblog.geoip": {"database.path": str(CITY_DATABASE)}})
+
+
+def combined(
+    *,
+    host: str = "81.2.69.142",
+    user: str = "-",
+    timestamp: str = "28/Oct/2025:10:15:30 +0000",
+    request: str = "GET /product.php HTTP/1.1",
+    status: str = "200",
+    size: str = "1234",
+    referer: str = "http://example.com/search.php",
+    agent: str = FIREFOX,
+) -> str:
+    """A line in Combined format; the fields go in as they are."""
+    return f'{host} - {user} [{timestamp}] "{request}" {status} {size} "{referer}" "{agent}"'
+
+
+def enriched(using: Enricher, line: str | bytes) -> Enriched:
+    """The only outcome of a line that must be enriched."""
+    (outcome,) = using.process(line.encode() if isinstance(line, str) else line)
+    assert isinstance(outcome, Enriched), outcome
+    return outcome
+
+
+def dead(using: Enricher, line: str | bytes) -> DeadLettered:
+    """The only outcome of a line that must become a dead letter."""
+    (outcome,) = using.process(line.encode() if isinstance(line, str) else line)
+    assert isinstance(outcome, DeadLettered), outcome
+    return outcome
+
+
+def filtered(using: Enricher, line: str | bytes) -> Filtered:
+    """The only outcome of a line that must be filtered."""
+    (outcome,) = using.process(line.encode() if isinstance(line, str) else line)
+    assert isinstance(outcome, Filtered), outcome
+    return outcome
+
+
+@dataclass(slots=True)
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    now: float = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def unpack(packed: list[bytes]) -> list[dict[str, str | None]]:
+    """What was packed for SQL as its events, taken apart as the SQL does; `body` is the JSON."""
+    keys, *bodies = [one.decode() for one in packed]
+    return [
+        dict(zip(FIELDS, (value or None for value in event.split("\x1f")), strict=True))
+        | {"body": body}
+        for event, body in zip(keys.split("\x1e"), bodies, strict=True)
+    ]
+
+
+def grows_linearly(work: Callable[[str], object], make: Callable[[int], str], size: int) -> bool:
+    """Whether four times the input takes far less than the 16 times of quadratic work."""
+
+    def cost(text: str) -> float:
+        best = float("inf")
+        for _ in range(5):
+            start = time.process_time()
+            work(text)
+            best = min(best, time.process_time() - start)
+        return best
+
+    # The floor keeps the clock's grain out of the quotient.
+    return cost(make(4 * size)) < 10 * max(cost(make(size)), 0.0005)

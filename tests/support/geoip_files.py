@@ -1,0 +1,49 @@
+"""Small databases in the flat schema of the npm package, for the GeoIP tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
+
+from tools.geoip.city import IPV4_FILE, IPV6_FILE
+
+type Flat = Mapping[str, object]
+
+PARIS: Flat = {"city": "Paris", "country_code": "FR", "latitude": 48.8566, "longitude": 2.3522}
+SEOUL: Flat = {"city": "Seoul", "country_code": "KR", "latitude": 37.5665, "longitude": 126.978}
+BOUVET: Flat = {"city": "", "country_code": "BV", "latitude": -54.4208, "longitude": 3.3464}
+UTRECHT: Flat = {"city": "Utrecht", "country_code": "NL", "latitude": 52.0908, "longitude": 5.1124}
+
+IPV4 = {
+    "1.2.3.0/24": PARIS,
+    "1.2.4.0/23": SEOUL,
+    "9.0.0.0/8": BOUVET,
+    "203.0.113.7/32": PARIS,
+}
+IPV6 = {"2001:db8::/32": SEOUL, "2a00:1450:4000::/37": UTRECHT, "2a00:1450:5000::1/128": PARIS}
+
+
+def write_flat(path: Path, ip_version: int, networks: Mapping[str, Flat]) -> Path:
+    """Writes a flat database; numbers are stored as 32-bit floats, as in the package."""
+    writer = MMDBWriter(
+        ip_version=ip_version, database_type=f"city ipv{ip_version}", float_type="f32"
+    )
+    for network, record in networks.items():
+        extra = {"state1": "somewhere", "state2": "", "postcode": "", "timezone": ""}
+        writer.insert_network(IPSet([network]), extra | dict(record))
+    writer.to_db_file(str(path))
+    return path
+
+
+def write_pair(
+    folder: Path,
+    ipv4: Mapping[str, Flat] = IPV4,
+    ipv6: Mapping[str, Flat] = IPV6,
+) -> Path:
+    """Writes both files of the package into a folder."""
+    write_flat(folder / IPV4_FILE, 4, ipv4)
+    write_flat(folder / IPV6_FILE, 6, ipv6)
+    return folder

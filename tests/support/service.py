@@ -1,0 +1,243 @@
+"""Runs an unpacked application the way the managed service does, as far as a test can.
+
+The service has a Python with Flink's package and its dependencies, unpacks the zip where
+nothing can be written, and starts Flink's own command with what the run options name.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.metadata
+import json
+import os
+import signal
+import subprocess
+import venv
+import zipfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from udfs.config.root import ROOT
+
+SAMPLE_LOG = ROOT / "examples" / "access_log.gz"
+DEMO_DATABASE = ROOT / "examples" / "demo-city.mmdb"
+PROPERTIES_VARIABLE = "WEBLOG_APPLICATION_PROPERTIES"
+RECORD_VARIABLE = "TEST_IMPORT_RECORD"
+TIME_LIMIT_SECONDS = 240
+
+# Written into the interpreter of the "service": notes where each module is found.
+_RECORDER = f'''
+import importlib.machinery, os, sys
+
+class Recorder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if "." in name:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is not None:
+            origin = spec.origin or str(list(spec.submodule_search_locations or ["?"])[0])
+            with open(os.environ["{RECORD_VARIABLE}"], "a") as record:
+                record.write(name + "\\t" + origin + "\\n")
+        return spec
+
+if "{RECORD_VARIABLE}" in os.environ:
+    sys.meta_path.insert(2, Recorder)  # after built-in and frozen modules
+'''
+
+
+def distributions_of_flink() -> set[str]:
+    """Names of `apache-flink` and of all that it requires, as installed here."""
+    found: set[str] = set()
+    waiting = ["apache-flink"]
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name in found:
+            continue
+        found.add(name)
+        for text in importlib.metadata.requires(name) or []:
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(requirement.name)
+    return found
+
+
+def make_interpreter(directory: Path) -> Path:
+    """A virtual environment that holds Flink and its dependencies alone; its Python."""
+    venv.create(directory, with_pip=False, symlinks=True)
+    site_packages = directory / "lib" / "python3.12" / "site-packages"
+    for name in distributions_of_flink():
+        distribution = importlib.metadata.distribution(name)
+        tops = {Path(str(file)).parts[0] for file in distribution.files or []}
+        for top in tops - {"..", "__pycache__", "/"}:
+            link = site_packages / top
+            origin = Path(str(distribution.locate_file(top)))
+            if origin.exists() and not link.exists():
+                link.symlink_to(origin)
+    (site_packages / "sitecustomize.py").write_text(_RECORDER, encoding="utf-8")
+    return directory / "bin" / "python"
+
+
+def unpack(archive: Path, directory: Path) -> None:
+    """Unpacks a zip and takes all rights to write away."""
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(directory)
+    for path in (directory, *directory.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+
+
+def fingerprint(directory: Path) -> dict[str, str]:
+    """Digest by path of all files below a folder.
+
+    Where tests run as root, who may write whatever the rights say, this is what shows that
+    the job wrote nothing. Python's own cache of byte code, which it does without, is no
+    matter.
+    """
+    return {
+        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run of the application left.
+
+    Attributes:
+        status: Exit status of Flink's command.
+        printed: What it and the job printed.
+        origins: Where modules were found, by name; several when processes differ.
+    """
+
+    status: int
+    printed: str
+    origins: Mapping[str, frozenset[Path]]
+
+
+def start(
+    interpreter: Path,
+    code: Path,
+    *,
+    run_options: Mapping[str, str],
+    properties: Path,
+    work: Path,
+    settings: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Starts an unpacked application with Flink's own command, in a process group of its own.
+
+    Args:
+        interpreter: Python for the job and for its workers.
+        code: The unpacked zip.
+        run_options: The service's property group of that name.
+        properties: The application's property file.
+        work: The only folder that the job may write to; what it prints goes to `printed` there.
+        settings: More settings of the cluster.
+        environment: More environment variables.
+    """
+    work.mkdir(parents=True)
+    for name in ("tmp", "home", "log"):
+        (work / name).mkdir()
+    flink_home = interpreter.parent.parent / "lib" / "python3.12" / "site-packages" / "pyflink"
+    with (work / "printed").open("wb") as printed:
+        return subprocess.Popen(
+            _command(flink_home, interpreter, code, run_options, settings or {}),
+            cwd=work,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(work / "home"),
+                "TMPDIR": str(work / "tmp"),
+                "FLINK_HOME": str(flink_home),
+                "FLINK_LOG_DIR": str(work / "log"),
+                "JAVA_TOOL_OPTIONS": " ".join(
+                    (os.environ.get("JAVA_TOOL_OPTIONS", ""), f"-Djava.io.tmpdir={work / 'tmp'}")
+                ),
+                # A real cluster has its workers in processes of their own.
+                "_python_worker_execution_mode": "process",
+                PROPERTIES_VARIABLE: str(properties),
+                RECORD_VARIABLE: str(work / "imports.tsv"),
+                **({"JAVA_HOME": os.environ["JAVA_HOME"]} if "JAVA_HOME" in os.environ else {}),
+                **(environment or {}),
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends the job and every process that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(TIME_LIMIT_SECONDS)
+
+
+def run(
+    interpreter: Path, code: Path, *, run_options: Mapping[str, str], properties: Path, work: Path
+) -> Run:
+    """Starts an unpacked application and waits for its end; the arguments are those of start()."""
+    process = start(interpreter, code, run_options=run_options, properties=properties, work=work)
+    try:
+        status = process.wait(TIME_LIMIT_SECONDS)
+    finally:
+        stop(process)
+    printed = (work / "printed").read_text(encoding="utf-8", errors="replace")
+    return Run(status, printed, _origins(work / "imports.tsv"))
+
+
+def _command(
+    flink_home: Path,
+    interpreter: Path,
+    code: Path,
+    run_options: Mapping[str, str],
+    settings: Mapping[str, str],
+) -> Sequence[str]:
+    cluster = {
+        "python.executable": str(interpreter),
+        "python.client.executable": str(interpreter),
+        "parallelism.default": "1",
+        "rest.bind-port": "0",
+        "restart-strategy.type": "none",
+        "execution.checkpointing.interval": "10 s",
+        **settings,
+    }
+    command = [str(flink_home / "bin" / "flink"), "run", "--target", "local"]
+    command += [f"-D{key}={value}" for key, value in cluster.items()]
+    if "jarfile" in run_options:
+        command += ["--jarfile", str(code / run_options["jarfile"])]
+    command += ["--pyFiles", str(code / run_options["pyFiles"])]
+    command += ["--python", str(code / run_options["python"])]
+    return command
+
+
+def _origins(record: Path) -> dict[str, frozenset[Path]]:
+    origins: dict[str, set[Path]] = {}
+    if record.exists():
+        for line in record.read_text(encoding="utf-8").splitlines():
+            name, _, origin = line.partition("\t")
+            origins.setdefault(name, set()).add(Path(origin))
+    return {name: frozenset(found) for name, found in origins.items()}
+
+
+def rows(directory: Path) -> list[dict[str, object]]:
+    """The JSON lines in all finished files of an output."""
+    return [
+        json.loads(line)
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+        for line in path.read_bytes().splitlines()
+    ]
+
+
+def sample_lines() -> list[bytes]:
+    """The lines of the access log that comes with the project."""
+    with gzip.open(SAMPLE_LOG) as file:
+        return file.read().splitlines()

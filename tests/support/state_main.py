@@ -1,0 +1,34 @@
+"""The job with one more query, whose state has no bound: what a test of state must see grow.
+
+Started like `flink_app/main.py`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from flink_app.environment import create_table_environment
+from flink_app.settings import JobSettings
+from flink_app.topology import build
+from udfs.config.file import load_properties, properties_file
+
+
+def main() -> None:
+    settings = JobSettings.load(load_properties(properties_file()))
+    t_env = create_table_environment(settings)
+    statements = build(t_env, settings)
+    t_env.execute_sql(
+        "CREATE TEMPORARY TABLE ever_seen (host STRING, requests BIGINT)"
+        " WITH ('connector' = 'blackhole')"
+    )
+    statements.add_insert_sql(
+        "INSERT INTO ever_seen SELECT host, COUNT(*) FROM timely_events GROUP BY host"
+    )
+    statements.execute().wait()
+
+
+if __name__ == "__main__":
+    main()

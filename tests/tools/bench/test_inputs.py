@@ -1,0 +1,194 @@
+"""What is measured on: made and repeated logs, the made database."""
+
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tools.bench.city_database import make_city_database
+from tools.bench.made_log import MadeLog
+from tools.bench.sample_log import RepeatedLog
+from tools.bench.setup import Setup
+from tools.bench.visits import SITE
+from tools.run.command import SAMPLE_LOG
+from udfs.enrich.geo import GeoDatabase, is_reserved
+from udfs.errors import ValidationError, WebLogError
+from udfs.parse.access_log import LogLine, parser_for
+from udfs.parse.timestamps import read_timestamp
+
+RECORDS = 20_000
+VARIED = ("host", "request", "referer", "agent")
+MINUTES = len("01/Mar/2025:00:00")
+
+
+@pytest.fixture(scope="module")
+def made() -> list[bytes]:
+    return list(MadeLog(RECORDS))
+
+
+@pytest.fixture(scope="module")
+def parsed(made: list[bytes]) -> list[LogLine]:
+    return _parsed(made)
+
+
+@pytest.fixture(scope="module")
+def bundled() -> list[LogLine]:
+    with gzip.open(SAMPLE_LOG) as stream:
+        return _parsed(stream)
+
+
+def _parsed(log: Iterable[bytes]) -> list[LogLine]:
+    parse = parser_for("combined")
+    lines = []
+    for raw in log:
+        try:
+            lines.append(parse(raw.decode().removesuffix("\n")))
+        except ValidationError:
+            continue
+    return lines
+
+
+def test_the_same_seed_gives_the_same_lines_and_another_seed_others(made: list[bytes]) -> None:
+    assert list(MadeLog(RECORDS)) == made
+    assert list(MadeLog(100, seed=8)) != made[:100]
+
+
+def test_a_shorter_log_is_the_start_of_a_longer_one(made: list[bytes]) -> None:
+    assert list(MadeLog(10_001)) == made[:10_001]
+
+
+def test_only_a_few_lines_are_malformed(made: list[bytes], parsed: list[LogLine]) -> None:
+    assert 0 < len(made) - len(parsed) < RECORDS / 1000
+
+
+# For each field: how much is new in it (at least, at most), the least share of its most frequent
+# tenth, and of values that come once. A made host is less often a frequent one than a real one.
+@pytest.mark.parametrize(
+    ("field", "least", "most", "frequent", "once"),
+    [
+        ("host", 0.1, 0.5, 0.3, 1 / 4),
+        ("agent", 0.01, 0.1, 0.4, 1 / 5),
+        ("request", 0.2, 0.6, 0.4, 1 / 4),
+        ("referer", 0.05, 0.2, 0.4, 1 / 4),
+    ],
+)
+def test_few_values_are_frequent_and_many_are_rare(
+    *, parsed: list[LogLine], field: str, least: float, most: float, frequent: float, once: float
+) -> None:
+    counts = Counter(getattr(line, field) for line in parsed)
+    assert least < len(counts) / len(parsed) < most
+    top = sum(count for _, count in counts.most_common(len(counts) // 10))
+    assert top / len(parsed) > frequent
+    assert sum(count == 1 for count in counts.values()) > len(counts) * once
+
+
+def test_ten_thousand_lines_vary_as_those_of_a_real_log_or_more(
+    parsed: list[LogLine], bundled: list[LogLine]
+) -> None:
+    for field in VARIED:
+        new, real = (
+            len({getattr(line, field) for line in lines}) / len(lines)
+            for lines in (parsed[:10_000], bundled)
+        )
+        assert real <= new < 2 * real, (field, new, real)
+
+
+def test_a_client_asks_as_often_in_a_minute_as_in_a_real_log(
+    parsed: list[LogLine], bundled: list[LogLine]
+) -> None:
+    made, real = (
+        len(lines) / len({(line.host, line.timestamp[:MINUTES]) for line in lines})
+        for lines in (parsed[:10_000], bundled)
+    )
+    assert 0.8 < made / real < 1.25
+
+
+def test_a_client_keeps_its_agent_as_in_a_real_log(
+    parsed: list[LogLine], bundled: list[LogLine]
+) -> None:
+    for lines in (parsed, bundled):
+        agents = len({(line.host, line.agent) for line in lines})
+        assert 1 < agents / len({line.host for line in lines}) < 1.1
+
+
+def test_assets_are_found_on_pages_that_were_asked_for(parsed: list[LogLine]) -> None:
+    pages = {line.request.split()[1] for line in parsed if " " in line.request}
+    found_on = [line.referer for line in parsed if "/assets/" in line.request]
+    assert len(found_on) > len(parsed) / 4
+    known = sum((one or "").removeprefix(SITE) in pages for one in found_on)
+    assert known / len(found_on) > 0.99
+
+
+def test_lines_are_in_order_but_for_short_delays_and_a_few_late_ones(parsed: list[LogLine]) -> None:
+    latest, behind = 0, []
+    for line in parsed:
+        time = read_timestamp(line.timestamp).ms
+        latest = max(latest, time)
+        behind.append(latest - time)
+    assert 0 < sum(one > 60_000 for one in behind) < RECORDS / 1000
+    assert sum(0 < one <= 60_000 for one in behind) > 0
+
+
+def test_a_repeated_log_goes_on_in_time() -> None:
+    with gzip.open(SAMPLE_LOG) as stream:
+        original = stream.readlines()
+    lines = list(RepeatedLog(SAMPLE_LOG, 25_000))
+    assert len(lines) == 25_000
+    assert lines[:10_000] == original
+    starts = [_time(lines[number]) for number in (0, 10_000, 20_000)]
+    assert all(later - earlier > 3 * 86_400_000 for earlier, later in pairwise(starts))
+    assert max(map(_time, lines[:10_000])) < min(map(_time, lines[10_000:20_000]))
+    # Nothing but the time moves.
+    assert lines[10_000].split(b"]")[1] == lines[0].split(b"]")[1]
+
+
+def test_a_log_is_not_repeated_into_the_future() -> None:
+    with pytest.raises(WebLogError, match="beyond the present"):
+        RepeatedLog(SAMPLE_LOG, 1_000_000_000)
+
+
+def _time(line: bytes) -> int:
+    return read_timestamp(line.partition(b"[")[2].partition(b"]")[0].decode()).ms
+
+
+def test_inputs_hold_the_same_lines_whole_and_in_halves(setup: Setup) -> None:
+    whole, even, odd = (
+        gzip.decompress(Path(path).read_bytes()).splitlines(keepends=True)
+        for path in (setup.made.whole, *setup.made.halves)
+    )
+    assert whole == list(MadeLog(400))
+    assert (whole[0::2], whole[1::2]) == (even, odd)
+    assert setup.made.bytes == sum(map(len, whole))
+
+
+def test_a_setup_survives_the_way_to_another_process(setup: Setup) -> None:
+    assert Setup.from_json(setup.to_json()) == setup
+
+
+def test_the_made_database_knows_most_public_addresses(
+    tmp_path: Path, parsed: list[LogLine]
+) -> None:
+    path = tmp_path / "city.mmdb"
+    make_city_database(path, depth=14)
+    geo = GeoDatabase.open(path)
+    public = {line.host for line in parsed if line.host[0].isdigit() and ":" not in line.host}
+    public = {host for host in public if not is_reserved(host)}
+    found = [geo.lookup(host) for host in public]
+    known = [one for one in found if one is not None]
+    assert 0.9 < len(known) / len(found) < 1
+    assert len({one.city for one in known}) > 100
+    assert all(one.country and one.latitude is not None for one in known)
+    assert geo.lookup("10.1.2.3") is None
+    geo.close()
+
+
+def test_the_same_depth_gives_the_same_database(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a.mmdb", "b.mmdb")]
+    for path in paths:
+        make_city_database(path, depth=9)
+    assert paths[0].read_bytes() == paths[1].read_bytes()

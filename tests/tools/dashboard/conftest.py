@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.support.dashboard import finished_run
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = [
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-sync",
+    "--disable-component-update",
+    "--no-first-run",
+]
+
+
+@dataclass(slots=True)
+class Watched:
+    """A page with everything that it must not do noted down."""
+
+    page: Page
+    problems: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # Not for the session: while it lives its event loop runs, and other tests have their own.
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip("no Chromium found: install one (apt install chromium) or set CHROMIUM")
+    # Chromium's sandbox does not start for root.
+    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=found, args=flags)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    seen = Watched(page)
+    page.on("console", lambda message: seen.problems.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: seen.problems.append(f"error: {error}"))
+    page.on("dialog", lambda dialog: seen.problems.append(f"dialog: {dialog.message}"))
+    page.on("request", lambda request: seen.requests.append(request.url))
+    yield seen
+    context.close()
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return finished_run(tmp_path / "out")

@@ -1,0 +1,88 @@
+"""`run --open` with a real job: the page that it opens shows the run while it goes, and after."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.interrupts import hearing_interrupts
+from tests.support.running import only
+from tests.tools.dashboard.conftest import Watched
+from tools.local.cluster import JARS
+from udfs.config.root import ROOT
+
+pytestmark = [pytest.mark.browser, pytest.mark.minicluster, pytest.mark.slow]
+
+TIME_LIMIT_SECONDS = 90
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """The address that a running `run --open` handed to the browser."""
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" >{opened}.part && mv {opened}.part {opened}\n')
+    browser.chmod(0o755)
+    command = [sys.executable, "-m", "tools.run.command", "--open"]
+    arguments = ["--out", str(tmp_path / "out"), *only("traffic_overview", "traffic_per_country")]
+    with (tmp_path / "printed").open("wb") as printed:
+        with hearing_interrupts():
+            process = subprocess.Popen(
+                [*command, *arguments],
+                cwd=ROOT,
+                env=os.environ | {"BROWSER": str(browser)},
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            deadline = time.monotonic() + TIME_LIMIT_SECONDS
+            while not opened.exists():
+                assert process.poll() is None, (tmp_path / "printed").read_text()
+                assert time.monotonic() < deadline, "no browser was started"
+                time.sleep(0.05)
+            yield opened.read_text()
+            # It stays until Ctrl-C.
+            assert process.poll() is None, (tmp_path / "printed").read_text()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(TIME_LIMIT_SECONDS) == 0
+        finally:
+            process.terminate()
+            process.wait(TIME_LIMIT_SECONDS)
+    text = (tmp_path / "printed").read_text()
+    assert f"Dashboard {address_line(text)} stays until Ctrl-C" in text
+    assert "Traceback" not in text
+
+
+def address_line(text: str) -> str:
+    return text.partition("Dashboard ")[2].split()[0]
+
+
+def test_the_page_shows_the_run_live_and_finished(
+    address: str, watched: Watched, tmp_path: Path
+) -> None:
+    page = watched.page
+    patience = TIME_LIMIT_SECONDS * 1000
+    page.goto(address)
+    page.wait_for_selector("html[data-ready]")
+    expect(page.locator("#state")).to_have_text("starting Flink", timeout=patience)
+    if list(JARS.glob("flink-runtime-web-*.jar")):
+        link = page.locator("#flink-ui")
+        expect(link).to_be_visible(timeout=patience)
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", link.get_attribute("href") or "")
+    expect(page.locator("#state")).to_have_text("finished", timeout=patience)
+    expect(page.locator("#flink-ui")).to_be_hidden()
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    expect(page.locator("#figures")).to_contain_text(re.compile("Lines in10,000.*Enriched9,999"))
+    expect(page.locator("#countries tbody tr").first).to_contain_text("United States")
+    assert summary["enriched"] == 9999
+    assert watched.problems == []

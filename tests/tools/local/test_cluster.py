@@ -1,0 +1,35 @@
+"""What the mini-cluster is told, held against what Flink makes of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.local import cluster
+
+
+def test_a_worker_starts_in_a_folder_with_a_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = tmp_path / "a project"
+    environment.symlink_to(sys.prefix, target_is_directory=True)
+    monkeypatch.setattr(sys, "executable", str(environment / "bin" / "python"))
+    options = cluster.ClusterOptions(work_directory=tmp_path)
+    # PyFlink's script, started as Flink does, but not told what to work for.
+    worker = subprocess.run(
+        [str(cluster.flink_home() / "bin" / "pyflink-udf-runner.sh")],
+        env=cluster.environment(options, tmp_path / "application_properties.json")
+        | {
+            "python": cluster.cluster_configuration(options)["python.executable"],
+            "BOOT_LOG_DIR": str(tmp_path),
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "No id provided" in worker.stdout, worker

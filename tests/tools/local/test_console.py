@@ -1,0 +1,60 @@
+"""What a run shows on a terminal while it goes."""
+
+from __future__ import annotations
+
+import os
+import termios
+from collections.abc import Iterator
+from io import FileIO, TextIOWrapper
+from pathlib import Path
+
+import pytest
+
+from tools.local.console import Console
+from tools.local.progress import JobProgress
+
+RUNNING = JobProgress("RUNNING", 123_456, None)
+WHOLE = "Flink     running  123,456 of 234,567 lines (53%)"
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, TextIOWrapper]]:
+    """A terminal's other side, and the terminal to write to."""
+    master, slave = os.openpty()
+    with FileIO(master) as _, TextIOWrapper(FileIO(slave, "w"), write_through=True) as stream:
+        yield master, stream
+
+
+def shown(terminal: tuple[int, TextIOWrapper], *progress: JobProgress) -> str:
+    master, stream = terminal
+    console = Console(stream)
+    for one in progress:
+        console.progress(one, 234_567)
+    return os.read(master, 10_000).decode()
+
+
+@pytest.mark.parametrize(("columns", "text"), [(0, WHOLE), (80, WHOLE), (40, WHOLE[:39])])
+def test_progress_overwrites_its_line_and_does_not_wrap(
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: tuple[int, TextIOWrapper],
+    columns: int,
+    text: str,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    termios.tcsetwinsize(terminal[0], (24, columns))
+    assert shown(terminal, RUNNING) == f"\r\x1b[K{text}"
+
+
+def test_a_terminal_without_cursor_is_told_changes_alone(
+    monkeypatch: pytest.MonkeyPatch, terminal: tuple[int, TextIOWrapper]
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    assert shown(terminal, RUNNING, RUNNING) == "Flink     running\r\n"
+
+
+def test_a_file_is_told_changes_alone(tmp_path: Path) -> None:
+    with (tmp_path / "printed").open("w") as stream:
+        console = Console(stream)
+        console.progress(RUNNING, 234_567)
+        console.progress(RUNNING, 234_567)
+    assert (tmp_path / "printed").read_text() == "Flink     running\n"

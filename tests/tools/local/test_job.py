@@ -1,0 +1,36 @@
+"""What is said of a job that failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tools.local.job import _explain
+
+PY4J = """Traceback (most recent call last):
+  File "main.py", line 1, in <module>
+py4j.protocol.Py4JJavaError: An error occurred while calling o523.await.
+: java.util.concurrent.ExecutionException: Failed to wait job finish
+\tat java.base/java.util.concurrent.CompletableFuture.get(CompletableFuture.java:2005)
+"""
+CAUSES = """Caused by: java.lang.RuntimeException: Failed to create stage bundle factory!
+\t... 16 more
+Caused by: java.lang.IllegalStateException: Process died with exit code 0
+\t... 23 more
+"""
+ABORTED = "org.apache.flink.client.program.ProgramAbortException: Python process exits with code: 1"
+
+
+@pytest.mark.parametrize(
+    ("printed", "reason"),
+    [
+        (PY4J + CAUSES, "java.lang.IllegalStateException: Process died with exit code 0"),
+        (PY4J, "java.util.concurrent.ExecutionException: Failed to wait job finish"),
+        (PY4J + "ValueError: of our own\n", "ValueError: of our own"),
+    ],
+)
+def test_the_reason_is_not_that_java_had_one(tmp_path: Path, printed: str, reason: str) -> None:
+    (tmp_path / "job.out").write_text(printed + ABORTED)
+    log = tmp_path / "job.log"
+    assert str(_explain(None, log, 1)) == f"the job failed: {reason} (log: {log})"

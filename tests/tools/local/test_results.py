@@ -1,0 +1,68 @@
+"""The output folder: what a run takes away there, and what is not its own."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tools.local.results import OutputError, publish, reserved
+
+RUN_FILES = ["job.log", "run.json", "summary.json"]
+
+
+def a_run(output: Path, *names: str) -> None:
+    """Puts results of a run there, with a row in each output."""
+    with reserved(output) as work:
+        (work / "logs").mkdir()
+        (work / "logs" / "job.log").touch()
+        (work / "run.json").touch()
+        summary = json.dumps({"outputs": dict.fromkeys(names, 1)})
+        (work / "results" / "summary.json").write_text(summary)
+        for name in names:
+            (work / "results" / name).mkdir()
+            (work / "results" / name / "part-0-0").write_text("{}\n")
+        publish(output, work, list(names), (work / "run.json",))
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+
+
+def test_outputs_that_are_off_or_are_no_longer_there_go(tmp_path: Path) -> None:
+    a_run(tmp_path, "enriched", "sessions", "an_aggregate_of_last_week")
+    a_run(tmp_path, "enriched", "late")
+    assert names_in(tmp_path) == sorted(["enriched", "late", *RUN_FILES])
+
+
+@pytest.mark.parametrize("name", ["mine.log", "notes/today.txt"])
+def test_a_file_beside_the_results_is_refused_and_stays(tmp_path: Path, name: str) -> None:
+    a_run(tmp_path, "enriched")
+    mine = tmp_path / name
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    entry = name.partition("/")[0]
+    with pytest.raises(OutputError, match=re.escape(f"not made by a run ({entry})")):
+        a_run(tmp_path, "enriched")
+    assert mine.read_text() == "mine"
+    assert (tmp_path / "summary.json").exists()
+
+
+def test_a_file_that_comes_during_a_run_stays(tmp_path: Path) -> None:
+    a_run(tmp_path, "enriched")
+    with reserved(tmp_path) as work:
+        (work / "logs").mkdir()
+        (work / "logs" / "job.log").touch()
+        (work / "results" / "summary.json").write_text("{}")
+        (tmp_path / "mine.log").write_text("mine")
+        publish(tmp_path, work, ["late"])
+    assert names_in(tmp_path) == ["job.log", "late", "mine.log", "summary.json"]
+
+
+def test_a_folder_named_as_an_output_is_not_taken_where_no_run_has_been(tmp_path: Path) -> None:
+    (tmp_path / "late").mkdir()
+    with pytest.raises(OutputError), reserved(tmp_path):
+        pass
+    assert names_in(tmp_path) == ["late"]

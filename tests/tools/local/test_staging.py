@@ -1,0 +1,102 @@
+"""What becomes of the inputs before the job sees them."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.running import log_line
+from tools.local.results import OutputError
+from tools.local.staging import InputError, StagedInput, stage
+
+
+def lines_of(day: int, count: int) -> str:
+    return "".join(log_line(f"{day}/May/2015:12:00:{number:02} +0000") for number in range(count))
+
+
+def text_of(staged: StagedInput) -> str:
+    return gzip.decompress(staged.path.read_bytes()).decode()
+
+
+@contextmanager
+def pipe_with(text: str) -> Iterator[str]:
+    """The name of a pipe with the text in it, as a shell's `<(...)` is one."""
+    reading, writing = os.pipe()
+    try:
+        with os.fdopen(writing, "w") as stream:
+            stream.write(text)
+        yield f"/dev/fd/{reading}"
+    finally:
+        os.close(reading)
+
+
+def test_pipes_are_read_once_and_in_the_order_given(tmp_path: Path) -> None:
+    texts = [lines_of(18, 50), lines_of(16, 50)]
+    with ExitStack() as stack:
+        pipes = [stack.enter_context(pipe_with(text)) for text in texts]
+        staged = stage(pipes, tmp_path / "work")
+    assert text_of(staged) == "".join(texts)
+    assert (staged.lines, staged.sources) == (100, tuple(pipes))
+
+
+def test_a_pipe_among_files_leaves_the_order_alone(tmp_path: Path) -> None:
+    later = tmp_path / "later.log"
+    later.write_text(lines_of(18, 3))
+    with pipe_with(lines_of(16, 3)) as pipe:
+        staged = stage([str(later), pipe], tmp_path / "work")
+    assert text_of(staged) == lines_of(18, 3) + lines_of(16, 3)
+
+
+def test_files_are_put_in_the_order_of_time(tmp_path: Path) -> None:
+    later, first = tmp_path / "a.log", tmp_path / "b.log"
+    later.write_text(lines_of(18, 3))
+    first.write_text(lines_of(16, 3))
+    assert text_of(stage([str(tmp_path)], tmp_path / "work")) == lines_of(16, 3) + lines_of(18, 3)
+
+
+def test_a_last_line_without_its_end_gets_one(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_bytes(b"a\nb")
+    staged = stage([str(log), str(log)], tmp_path / "work")
+    assert text_of(staged) == "a\nb\na\nb\n"
+    assert (staged.lines, staged.uncompressed_bytes) == (4, 8)
+
+
+def test_no_name_is_not_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.log").write_text(lines_of(18, 3))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"^no such file or folder: ''$"):
+        stage([""], tmp_path / "work")
+
+
+def test_a_name_that_is_too_long_is_the_inputs_fault(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^cannot read x+: File name too long$"):
+        stage(["x" * 300], tmp_path / "work")
+
+
+def test_a_folder_that_cannot_be_listed_is_the_inputs_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_: Path) -> Iterator[Path]:
+        raise PermissionError(13, "Permission denied")
+
+    # Root, whom no folder is closed to, runs this test too.
+    monkeypatch.setattr(Path, "iterdir", denied)
+    with pytest.raises(InputError, match=f"^cannot read {tmp_path}: Permission denied$"):
+        stage([str(tmp_path)], tmp_path / "work")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+def test_a_full_disk_is_not_the_inputs_fault(tmp_path: Path) -> None:
+    log, work = tmp_path / "a.log", tmp_path / "work"
+    # More than any buffer takes: the disk is full while the input is being read.
+    log.write_bytes(os.urandom(3_000_000))
+    work.mkdir()
+    (work / "access_log.gz").symlink_to("/dev/full")
+    with pytest.raises(OutputError, match=f"^cannot write to {work}: No space left on device$"):
+        stage([str(log)], work)

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.support.service import DEMO_DATABASE, make_interpreter
+from tools.package.command import PackageOptions, build
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A zip of the application: without the connector jar, with a GeoIP database."""
+    options = PackageOptions(
+        out=tmp_path_factory.mktemp("dist"), with_connectors=False, geoip=DEMO_DATABASE
+    )
+    return build(options)
+
+
+@pytest.fixture(scope="session")
+def names(archive: Path) -> frozenset[str]:
+    with zipfile.ZipFile(archive) as opened:
+        return frozenset(opened.namelist())
+
+
+@pytest.fixture(scope="session")
+def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with Flink and its dependencies alone, as the service has it."""
+    return make_interpreter(tmp_path_factory.mktemp("python") / "venv")

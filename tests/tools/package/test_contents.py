@@ -1,0 +1,215 @@
+"""What is in the zip, and what is not."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import os
+import shutil
+import stat
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.support.service import DEMO_DATABASE, distributions_of_flink
+from tools.package import command as package
+from tools.package import contents, wheels
+from tools.package.command import PackageOptions, build, describe
+from tools.package.layout import Manifest, read_manifest
+from tools.package.wheels import CORE, JOB, LEFT_OUT, find_uv
+from udfs.config.root import ROOT
+
+# Flink's Python package and what it requires for its own interface.
+PROVIDED = {"numpy", "pandas", "pyarrow", "pyflink"}
+# Commands and tools of the project, which the job does without.
+SHIPPED = CORE | JOB
+OWN_CODE = ("app/aws/", "app/flink_app/", "app/udfs/")
+TOOLS = ("tools", "lambda_app", "sql/client")
+DATABASE_IN_PROJECT = DEMO_DATABASE.relative_to(ROOT)
+
+
+def packaged_modules(archive: Path) -> Iterator[tuple[str, ast.Module]]:
+    with zipfile.ZipFile(archive) as opened:
+        for name in opened.namelist():
+            if name.startswith(("app/aws/", "app/flink_app/", "app/udfs/")) and name.endswith(
+                ".py"
+            ):
+                yield name, ast.parse(opened.read(name))
+
+
+def imported(module: ast.AST) -> set[str]:
+    """Every module named in an import, those inside functions included."""
+    found: set[str] = set()
+    for node in ast.iter_child_nodes(module):
+        match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                continue
+            case ast.Import():
+                found.update(alias.name for alias in node.names)
+            case ast.ImportFrom(module=str(name)):
+                found.add(name)
+                found.update(f"{name}.{alias.name}" for alias in node.names)
+        found |= imported(node)
+    return found
+
+
+def test_the_job_is_whole(names: frozenset[str]) -> None:
+    wanted = {
+        path.relative_to(ROOT).as_posix()
+        for pattern in ("aws/**/*.py", "flink_app/**/*.py", "udfs/**/*.py", "sql/**/*.sql")
+        for path in ROOT.glob(pattern)
+    }
+    wanted = {one for one in wanted if not one.startswith(tuple(f"{tool}/" for tool in TOOLS))}
+
+    assert {f"app/{one}" for one in wanted} <= names
+    assert "app/flink_app/main.py" in names
+    assert f"app/data/{DEMO_DATABASE.name}" in names
+    assert {"LICENSE", "NOTICE", "manifest.json"} <= names
+
+
+def test_nothing_that_the_service_has_no_use_for(names: frozenset[str]) -> None:
+    # The JSON Schemas in conf/ are for people: the code's own checks stand for them.
+    folders = (*(f"app/{tool}/" for tool in TOOLS), "app/bin/", "app/conf/", "conf/")
+    assert not [name for name in names if name.startswith(folders)]
+    assert not [name for name in names if "/__pycache__/" in name or name.endswith(".pyc")]
+    assert not [name for name in names if "/tests/" in name or name.endswith("/tests.py")]
+    assert not [name for name in names if name.endswith(("/RECORD", "/INSTALLER", "/WHEEL"))]
+
+
+def test_no_package_that_the_service_provides(names: frozenset[str]) -> None:
+    tops = {name.split("/")[1] for name in names if name.startswith("app/")}
+    assert not tops & {"pyflink", "pandas", "numpy", "pyarrow", "apache_beam", "google", "requests"}
+    # These are in both, since the job asks for versions that are not Flink's to choose.
+    assert distributions_of_flink() & SHIPPED == {"dnspython", "orjson"}
+
+
+def test_every_package_brings_its_licence(names: frozenset[str]) -> None:
+    folders = {name.split("/")[1] for name in names if ".dist-info/" in name}
+    assert len(folders) == len(SHIPPED)
+    for folder in folders:
+        inside = [name for name in names if name.startswith(f"app/{folder}/")]
+        # Two of them name their licence in METADATA and ship no text of it.
+        assert any("LICEN" in name.upper() for name in inside) or inside == [
+            f"app/{folder}/METADATA"
+        ]
+
+
+def test_each_import_of_the_job_is_there(archive: Path, names: frozenset[str]) -> None:
+    tops = {name.split("/")[1].removesuffix(".py") for name in names if name.startswith("app/")}
+    for name, module in packaged_modules(archive):
+        for target in imported(module):
+            top = target.split(".")[0]
+            known = top in sys.stdlib_module_names or top in PROVIDED or top in tops
+            assert known, f"{name} imports {target}, which is neither provided nor packaged"
+
+
+def test_the_job_imports_nothing_of_the_commands(archive: Path) -> None:
+    tools = tuple(tool.replace("/", ".") for tool in TOOLS)
+    for name, module in packaged_modules(archive):
+        assert not [one for one in imported(module) if one.startswith(tools)], name
+
+
+def test_packages_agree_with_those_of_flink(archive: Path) -> None:
+    shipped = read_manifest(archive).packages
+    assert shipped.keys() == SHIPPED
+    for name in distributions_of_flink():
+        for text in importlib.metadata.requires(name) or []:
+            requirement = Requirement(text)
+            version = shipped.get(canonicalize_name(requirement.name))
+            if version and (
+                requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+            ):
+                assert requirement.specifier.contains(version), f"{name} needs {requirement}"
+
+
+def test_packages_left_out_are_imported_by_none_that_is_shipped(archive: Path) -> None:
+    left_out = {name for group in LEFT_OUT.values() for name in group}
+    absent = {name.replace("-", "_") for name in left_out - distributions_of_flink()}
+    with zipfile.ZipFile(archive) as opened:
+        importing = {
+            name: found
+            for name in opened.namelist()
+            if name.startswith("app/") and name.endswith(".py")
+            if (found := _at_import(ast.parse(opened.read(name))) & absent)
+        }
+    assert importing == {"app/geoip2/webservice.py": {"aiohttp"}}
+
+
+def _at_import(module: ast.Module) -> set[str]:
+    """Top-level modules imported when the module itself is."""
+    found: set[str] = set()
+    for node in module.body:
+        if isinstance(node, ast.Import):
+            found.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_same_input_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From two checkouts: in other folders, of other times and rights."""
+    uv = find_uv(ROOT)
+    monkeypatch.setattr(wheels, "find_uv", lambda project: uv)
+    made = []
+    first, second = tmp_path / "first", tmp_path / "second"
+    for origin, checkout in ((ROOT, first), (first, second)):
+        for name in (
+            "aws",
+            "flink_app",
+            "udfs",
+            "sql",
+            "conf",
+            "examples",
+            "LICENSE",
+            "NOTICE",
+            "pyproject.toml",
+        ):
+            copy = shutil.copytree if (origin / name).is_dir() else shutil.copyfile
+            checkout.mkdir(exist_ok=True)
+            copy(origin / name, checkout / name)
+        for module in (package, contents):
+            monkeypatch.setattr(module, "ROOT", checkout)
+        options = PackageOptions(
+            out=checkout / "dist", with_connectors=False, geoip=checkout / DATABASE_IN_PROJECT
+        )
+        made.append(build(options).read_bytes())
+        for path in (checkout / "udfs").rglob("*.py"):
+            path.chmod(0o755)
+            os.utime(path, (0, 0))
+    assert made[0] == made[1]
+
+
+def test_entries_carry_neither_time_nor_rights_of_this_machine(archive: Path) -> None:
+    with zipfile.ZipFile(archive) as opened:
+        entries = opened.infolist()
+    assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {entry.external_attr >> 16 for entry in entries} == {stat.S_IFREG | 0o644}
+    assert {entry.create_system for entry in entries} == {3}
+
+
+def test_manifest_tells_what_the_zip_is(archive: Path) -> None:
+    manifest = read_manifest(archive)
+
+    assert manifest == Manifest.from_json(manifest.to_json())
+    assert not manifest.connectors
+    assert manifest.geoip == f"data/{DEMO_DATABASE.name}"
+    assert manifest.run_options() == {"python": "app/flink_app/main.py", "pyFiles": "app/"}
+
+
+def test_listing_names_size_parts_and_run_options(archive: Path) -> None:
+    text = "\n".join(describe(archive))
+
+    size = archive.stat().st_size
+    assert f"{size / 1_000_000:.1f} MB" in text
+    assert "app/udfs" in text
+    assert "orjson " in text
+    assert "python   app/flink_app/main.py" in text
+    assert "WITHOUT the AWS connectors" in text
+    assert f"database.path = data/{DEMO_DATABASE.name}" in text
+    assert "WITHOUT a GeoIP" not in text

@@ -1,0 +1,346 @@
+"""`./build.sh replay` on files."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.core import combined, dead, enriched, enricher
+from tools.replay import command
+from tools.replay import letters as sources
+from udfs.config.root import ROOT
+from udfs.letters.dead_letter import DeadLetter
+from udfs.letters.replay import Replayed, envelope, read_envelope
+
+GOOD = combined()
+BAD = GOOD.replace(" 200 ", " 2OO ")
+POISON = "poison"
+
+
+def letter(line: str | bytes, **settings: str) -> str:
+    """The JSON of a line's dead letter, with settings of weblog.deadletters and privacy."""
+    groups = {"weblog.deadletters": settings}
+    if "privacy" in settings:
+        groups["weblog.privacy"] = {"profile": "standard"}
+    return dead(enricher(groups), line).json
+
+
+@pytest.fixture
+def letters(tmp_path: Path) -> Path:
+    path = tmp_path / "letters.jsonl"
+    made = [letter(BAD), letter(BAD), letter(POISON), letter(b"\xff\x1b[31m")]
+    path.write_text("\n".join(made) + "\n")
+    return path
+
+
+type Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def replay(*arguments: str | Path) -> tuple[int, str, str]:
+        status = command.main([str(one) for one in arguments])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return replay
+
+
+def sent(path: Path) -> list[Replayed]:
+    return [read_envelope(line) for line in path.read_bytes().splitlines()]
+
+
+def test_letters_are_shown_by_stage_and_reason(letters: Path, run: Run) -> None:
+    status, out, err = run(letters, "--samples", "1")
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "4 dead letters"
+    assert lines[1].split() == ["2", "parse/bad_status", "(tried", "1", "times)"]
+    assert lines[2].strip() == BAD[:157] + "..."
+    assert "decode/invalid_utf8" in out
+    # A line must not reach the terminal's own commands.
+    assert "\x1b" not in out
+    assert letters.read_text().count("\n") == 4
+
+
+def test_repaired_lines_go_back_with_their_attempts(
+    letters: Path, run: Run, tmp_path: Path
+) -> None:
+    target = tmp_path / "again.jsonl"
+    status, out, _ = run(letters, "--replace", " 2OO ", " 200 ", "--send", target)
+    assert status == 0
+    assert "2 of 2 sent" in out
+    assert "2  not changed by --replace" in out
+    assert sent(target) == [(GOOD.encode(), 2)] * 2
+    outcome = enriched(enricher(), target.read_bytes().splitlines()[0])
+    assert outcome == enriched(enricher(), GOOD)
+
+
+@pytest.mark.parametrize("only", ["invalid_utf8", "decode/invalid_utf8"])
+def test_letters_are_chosen_by_reason(letters: Path, run: Run, tmp_path: Path, only: str) -> None:
+    target = tmp_path / "again.jsonl"
+    assert run(letters, "--only", only, "--send", target)[0] == 0
+    assert sent(target) == [(b"\xff\x1b[31m", 2)]
+
+
+def test_a_line_goes_round_until_it_is_given_up(run: Run, tmp_path: Path) -> None:
+    job = enricher({"weblog.deadletters": {"max.attempts": "3"}})
+    body = dead(job, POISON).json
+    for round_number in (1, 2):
+        source, target = tmp_path / f"{round_number}.jsonl", tmp_path / f"{round_number}.again"
+        source.write_text(body + "\n")
+        assert run(source, "--send", target)[0] == 0
+        ((line, attempts),) = sent(target)
+        assert (line, attempts) == (POISON.encode(), round_number + 1)
+        body = dead(job, target.read_bytes().rstrip()).json
+    source = tmp_path / "last.jsonl"
+    source.write_text(body + "\n")
+    status, out, _ = run(source, "--send", tmp_path / "last.again")
+    assert status == 0
+    assert "1  not to be sent: given up after the last attempt" in out
+    assert "nothing to send" in out
+    assert not (tmp_path / "last.again").exists()
+
+
+def test_lines_can_be_corrected_by_hand(letters: Path, run: Run, tmp_path: Path) -> None:
+    draft, target = tmp_path / "draft.jsonl", tmp_path / "again.jsonl"
+    run(letters, "--only", "malformed_line", "--send", draft)
+    body = json.loads(draft.read_text())
+    draft.write_text(json.dumps(body | {"raw": GOOD}))
+    assert run(draft, "--send", target)[0] == 0
+    assert sent(target) == [(GOOD.encode(), 2)]
+
+
+def test_masked_and_omitted_lines(run: Run, tmp_path: Path) -> None:
+    source, target = tmp_path / "letters.jsonl", tmp_path / "again.jsonl"
+    line = combined(timestamp="01/Jan/2099:00:00:00 +0000")
+    source.write_text(f"{letter(line, privacy='masked')}\n{letter(line, privacy='omitted')}\n")
+    _, out, _ = run(source, "--send", target)
+    assert "1  not to be sent: masked" in out
+    assert "1  not to be sent: without the line" in out
+    assert "nothing to send" in out
+    assert run(source, "--masked", "--send", target)[0] == 0
+    ((masked, _),) = sent(target)
+    assert masked.startswith(b"81.2.69.0 - - ")
+
+
+def test_a_line_without_its_end_is_not_sent(run: Run, tmp_path: Path) -> None:
+    source, target = tmp_path / "letters.jsonl", tmp_path / "again.jsonl"
+    line = "x" * 5000
+    whole, cut = letter(line), letter(line, **{"max.bytes": "4096"})
+    source.write_text(f"{whole}\n{cut}\n")
+    _, out, _ = run(source, "--send", target)
+    assert "1  not to be sent: without the end of the line (cut by weblog.deadletters" in out
+    assert sent(target) == [(line.encode(), 2)]
+
+
+def test_folders_and_compressed_files(letters: Path, run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "dead_letters"
+    (folder / "event_date=2025-10-28").mkdir(parents=True)
+    (folder / "event_date=2025-10-28" / "part-0").write_bytes(letters.read_bytes())
+    (folder / "part-1.gz").write_bytes(gzip.compress(letters.read_bytes()))
+    # By what is in them: what Firehose keeps is named as it likes.
+    (folder / "part-3").write_bytes(gzip.compress(letters.read_bytes()))
+    (folder / "part-4.gz").write_bytes(letters.read_bytes())
+    (folder / ".part-2.inprogress").write_text("unfinished")
+    _, out, _ = run(folder, letters)
+    assert out.startswith("20 dead letters\n")
+
+
+def test_a_folder_as_target_gets_a_file_of_its_own(letters: Path, run: Run, tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for _ in range(2):
+        assert run(letters, "--only", "bad_status", "--send", inbox)[0] == 0
+    names = [path.name for path in inbox.iterdir()]
+    assert len(names) == 2
+    assert all(name.startswith("replay-") and name.endswith(".jsonl") for name in names)
+
+
+def kept_by_firehose(data: bytes, *, arn: str = "lambdaARN", **change: object) -> str:
+    """An entry as Firehose writes it for records that a function failed to transform."""
+    entry = {
+        "rawData": base64.b64encode(data).decode(),
+        "errorCode": "Lambda.ProcessingFailedStatus",
+        "errorMessage": "ProcessingFailed status set for record",
+        "attemptsMade": 4,
+        "arrivalTimestamp": 1761646530000,
+        "attemptEndingTimestamp": 1761646591000,
+        arn: "arn:aws:lambda:eu-west-1:123456789012:function:weblog:$LATEST",
+    }
+    return json.dumps(entry | change)
+
+
+def test_records_that_firehose_kept_go_back_line_by_line(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "processing-failed" / "2025" / "10" / "28" / "10"
+    folder.mkdir(parents=True)
+    other = combined(request="GET /other.html HTTP/1.1")
+    entries = [
+        kept_by_firehose(f"{GOOD}\n{other}\r\n".encode()),
+        # As AWS documents it.
+        kept_by_firehose(gzip.compress(GOOD.encode()), arn="lambdaArn"),
+        # Tried for the third time when the function failed.
+        kept_by_firehose(envelope(GOOD.encode(), 3)),
+        kept_by_firehose(b"\xff\xfe"),
+        # Not what came in, or not to be read.
+        kept_by_firehose(b"x", rawData="***"),
+        kept_by_firehose(gzip.compress(GOOD.encode())[:-12]),
+        json.dumps({"rawData": "eA==", "lastErrorCode": "x", "dataCatalogTable": {}}),
+        json.dumps({"rawData": "eA==", "errorCode": "Splunk.InvalidToken", "EventId": "1"}),
+    ]
+    (folder / "weblog-1-2025-10-28-10-15-30-abc.gz").write_bytes(
+        gzip.compress("\n".join(entries).encode())
+    )
+    target = tmp_path / "again.jsonl"
+    status, out, err = run(tmp_path / "processing-failed", "--send", target)
+    assert (status, err) == (0, "")
+    assert "firehose/Lambda.ProcessingFailedStatus  (tried 1 to 3 times)" in out
+    assert "4  entries that are no dead letter" in out
+    assert "5 of 5 sent" in out
+    assert sent(target) == [
+        (GOOD.encode(), 2),
+        (other.encode(), 2),
+        (GOOD.encode(), 2),
+        (GOOD.encode(), 4),
+        (b"\xff\xfe", 2),
+    ]
+    assert enriched(enricher(), target.read_bytes().splitlines()[1]) == enriched(enricher(), other)
+
+
+def test_a_kept_record_is_unpacked_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "_MOST_UNPACKED", 1000)
+    assert sources.read_kept_record(kept_by_firehose(gzip.compress(b"x" * 1000))) is not None
+    assert sources.read_kept_record(kept_by_firehose(gzip.compress(b"x" * 1001))) is None
+
+
+def test_an_aggregated_record_is_not_sent_again(run: Run, tmp_path: Path) -> None:
+    source, target = tmp_path / "letters.jsonl", tmp_path / "again.jsonl"
+    source.write_text(letter(b"\xf3\x89\x9a\xc2\n\x01a") + "\n")
+    _, out, _ = run(source, "--send", target)
+    assert "1  not to be sent: aggregated by the KPL" in out
+    assert not target.exists()
+
+
+def test_a_record_of_too_many_lines_is_not_sent_again(run: Run, tmp_path: Path) -> None:
+    source, target = tmp_path / "letters.jsonl", tmp_path / "again.jsonl"
+    source.write_text(letter(b"\n" * 100_001) + "\n")
+    _, out, _ = run(source, "--send", target)
+    assert "1  not to be sent: a record of too many lines" in out
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("damage", ["corrupt_gzip", "gzip_too_large"])
+def test_a_compressed_record_is_not_sent_again(run: Run, tmp_path: Path, damage: str) -> None:
+    packed = gzip.compress(b"\n".join([GOOD.encode()] * 3))
+    if damage == "corrupt_gzip":
+        packed = packed[:-9] + b"\n"
+    source, target = tmp_path / "letters.jsonl", tmp_path / "again.jsonl"
+    source.write_text(DeadLetter("decode", damage, "", packed).to_json("", 250_000) + "\n")
+    _, out, _ = run(source, "--send", target)
+    assert f"decode/{damage}" in out
+    assert "1  not to be sent: a compressed record" in out
+    assert not target.exists()
+
+
+def test_what_is_no_dead_letter_is_counted(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "letters.jsonl"
+    good = json.loads(letter(POISON))
+    odd = [
+        {"schema": "weblog.dead-letter/2"},
+        {"raw": 5},
+        {"raw": "***", "raw_encoding": "base64"},
+        {"attempts": 0},
+    ]
+    lines = [json.dumps(good | change) for change in odd]
+    source.write_text(
+        "\n".join([*lines, "[", "[]", "", '{"schema":"weblog.replay/1"}', json.dumps(good)])
+    )
+    status, out, _ = run(source)
+    assert status == 0
+    assert out.startswith("1 dead letters\n")
+    assert "7  entries that are no dead letter" in out
+
+
+def test_a_file_that_cannot_be_written_is_one_clear_line(letters: Path, run: Run) -> None:
+    # Short enough to look for, too long with what an unfinished file has in its name.
+    target = letters.with_name("x" * 255)
+    status, out, err = run(letters, "--send", target)
+    assert status == 1
+    assert out.endswith(f"0 of 4 sent to {target}\n")
+    assert err == f"error: {target}: cannot be written: File name too long\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "nowhere: no such file or folder"),
+        # Cannot be looked at, as what lies in a folder of somebody else.
+        (["x" * 300], "File name too long"),
+        (["{letters}", "--send", "x" * 300], "File name too long"),
+        (["{letters}", "--send", "{letters}"], "exists already, and is not overwritten"),
+        (["{letters}", "--send", "nowhere/x.jsonl"], "nowhere: no such folder"),
+        (["{letters}", "--send", "arn:aws:sqs:x"], "expected an ARN such as arn:aws:kinesis:"),
+        (["{letters}", "--send", "arn:aws:firehose:x"], "an ARN such as arn:aws:firehose:"),
+        (["{broken}"], "cannot be read"),
+        (["{damaged}"], "cannot be read"),
+        (["https://sqs.eu-west-1.amazonaws.com/1/q", "{letters}"], "give one queue, or files"),
+        (
+            ["https://sqs.eu-west-1.amazonaws.com/1/q", "--endpoint", "localhost:4566"],
+            "error: --endpoint = 'localhost:4566': expected a URL such as https://",
+        ),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    letters: Path, run: Run, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    broken = tmp_path / "broken.gz"
+    broken.write_bytes(gzip.compress(b"x" * 100)[:-10])
+    damaged = tmp_path / "damaged.gz"
+    damaged.write_bytes(gzip.compress(b"x" * 100)[:10] + b"\xff" * 20)
+    filled = [one.format(letters=letters, broken=broken, damaged=damaged) for one in arguments]
+    status, _, err = run(*filled)
+    assert status == 1
+    assert message in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("given", ["-1", "many", "1.5"])
+def test_a_wrong_limit_is_told_in_words(
+    letters: Path, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command.main([str(letters), f"--limit={given}"])
+    assert f"{given!r} is not a whole number of at least 0" in capsys.readouterr().err
+
+
+def test_envelopes_keep_their_attempt_until_they_are_sent(run: Run, tmp_path: Path) -> None:
+    source, target = tmp_path / "draft.jsonl", tmp_path / "again.jsonl"
+    source.write_bytes(envelope(b"line", 4) + b"\n")
+    run(source, "--send", target)
+    assert sent(target) == [(b"line", 4)]
+
+
+def test_the_module_is_a_command(letters: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "tools.replay.command", str(letters)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.startswith("4 dead letters\n")
+    wrong = subprocess.run(
+        [sys.executable, "-m", "tools.replay.command", "--nonsense"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert wrong.returncode == 2

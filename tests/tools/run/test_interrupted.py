@@ -1,0 +1,197 @@
+"""A run that is ended before its time, and a job that does not care: no process is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.support.interrupts import hearing_interrupts
+from tools.run.command import EXIT_INTERRUPTED
+from udfs.config.root import ROOT
+
+TIME_LIMIT_SECONDS = 60
+
+# A job that says when it is there and, with "stubborn", is not ended by SIGTERM.
+JOB = """
+import os, signal, sys, time
+from pathlib import Path
+def ended(*_):
+    Path("asked").touch()
+    if sys.argv[1] != "stubborn":
+        sys.exit()
+signal.signal(signal.SIGTERM, ended)
+Path("job").write_text(str(os.getpid()))
+while True:
+    time.sleep(0.1)
+"""
+
+RUNNER = """
+import sys, time
+from pathlib import Path
+from subprocess import DEVNULL, Popen
+from tools.local import cluster
+from tools.local import job
+class Job(job.RunningJob):
+    def _start(self):
+        command = [sys.executable, "job.py", sys.argv[1]]
+        return Popen(command, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True)
+with Job(cluster.ClusterOptions(Path(), rest_port=cluster.free_port()), Path("x.json")):
+    while True:
+        time.sleep(0.1)
+"""
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + TIME_LIMIT_SECONDS
+    while not condition():
+        assert process.poll() is None, "the runner has ended too early"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def group_lives(leader: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.killpg(leader, 0)
+        return True
+    return False
+
+
+def is_gone(leader: int) -> bool:
+    """Whether a group of processes has ended; those killed just now get a moment."""
+    deadline = time.monotonic() + 10
+    while group_lives(leader) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not group_lives(leader)
+
+
+@dataclass(slots=True)
+class Started:
+    """Runners and their jobs' groups, ended after a test that has failed to."""
+
+    folder: Path
+    runners: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
+
+    def runner(self, *command: str, by: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        with hearing_interrupts():
+            process = subprocess.Popen(
+                [*by, sys.executable, *command],
+                cwd=self.folder,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        self.runners.append(process)
+        return process
+
+    def made_up_job(
+        self, manner: str, *, by: Sequence[str] = ()
+    ) -> tuple[subprocess.Popen[bytes], int]:
+        (self.folder / "job.py").write_text(JOB)
+        runner = self.runner("-c", RUNNER, manner, by=by)
+        job = self.folder / "job"
+        wait_until(lambda: job.exists() and job.read_text(), runner)
+        self.groups.append(int(job.read_text()))
+        return runner, self.groups[-1]
+
+    def end(self) -> None:
+        for group in self.groups:
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+        for runner in self.runners:
+            runner.kill()
+            runner.communicate()
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Started]:
+    processes = Started(tmp_path)
+    yield processes
+    processes.end()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_job_that_flink_does_not_know_yet_is_ended_at_once(
+    started: Started, tmp_path: Path, number: signal.Signals
+) -> None:
+    runner, job = started.made_up_job("obedient")
+    before = time.monotonic()
+    runner.send_signal(number)
+    runner.communicate(timeout=TIME_LIMIT_SECONDS)
+    # There is nothing to cancel, so nothing that ten seconds would be waited for.
+    assert time.monotonic() - before < 8
+    assert (tmp_path / "asked").exists()
+    assert is_gone(job)
+
+
+@pytest.mark.parametrize("again", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_second_interrupt_ends_a_job_that_does_not_obey(
+    started: Started, tmp_path: Path, again: signal.Signals
+) -> None:
+    runner, job = started.made_up_job("stubborn")
+    runner.send_signal(signal.SIGINT)
+    wait_until((tmp_path / "asked").exists, runner)
+    before = time.monotonic()
+    runner.send_signal(again)
+    runner.communicate(timeout=TIME_LIMIT_SECONDS)
+    assert time.monotonic() - before < 8
+    assert is_gone(job)
+
+
+def test_nohup_is_respected(started: Started) -> None:
+    runner, job = started.made_up_job("obedient", by=["nohup"])
+    runner.send_signal(signal.SIGHUP)
+    assert group_lives(job)
+    # The one that is heard comes after the one that is not.
+    runner.send_signal(signal.SIGINT)
+    printed, _ = runner.communicate(timeout=TIME_LIMIT_SECONDS)
+    assert printed.rstrip().endswith(b"KeyboardInterrupt")
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
+
+
+@pytest.mark.minicluster
+@pytest.mark.slow
+@needs_proc
+@pytest.mark.parametrize(
+    "signals",
+    [[signal.SIGINT], [signal.SIGINT, signal.SIGINT], [signal.SIGHUP]],
+    ids=["ctrl-c", "twice", "hang-up"],
+)
+def test_a_run_in_its_start_up_leaves_no_process(
+    started: Started, tmp_path: Path, signals: list[signal.Signals]
+) -> None:
+    output = tmp_path / "out"
+    runner = started.runner("-m", "tools.run.command", "--out", str(output))
+    wait_until(lambda: jvms_of(output), runner)
+    (jvm,) = jvms_of(output)
+    started.groups.append(jvm)
+    for number in signals:
+        runner.send_signal(number)
+    printed, _ = runner.communicate(timeout=TIME_LIMIT_SECONDS)
+    assert runner.returncode == EXIT_INTERRUPTED
+    assert printed.endswith(b"error: interrupted: no results were written\n")
+    # The JVM led a group of all that it had started.
+    assert is_gone(jvm)
+
+
+def jvms_of(output: Path) -> list[int]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            program, *options = (process / "cmdline").read_bytes().split(b"\0")
+            if program.endswith(b"java") and f"-Dlog.file={output}/.work/logs/job.log" in map(
+                os.fsdecode, options
+            ):
+                found.append(int(process.name))
+    return found

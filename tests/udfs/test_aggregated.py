@@ -1,0 +1,67 @@
+"""Records that the Kinesis Producer Library aggregates: one dead letter each, nothing garbled."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+
+import pytest
+
+from tests.support.core import KPL_MAGIC, combined, dead, enriched, enricher
+
+
+def varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def member(number: int, data: bytes) -> bytes:
+    return bytes([number << 3 | 2]) + varint(len(data)) + data
+
+
+def aggregated(*lines: str) -> bytes:
+    """The library's format: magic, a protocol buffer (keys, records), its MD5."""
+    body = member(1, b"a") + b"".join(
+        member(3, b"\x08\x00" + member(3, line.encode())) for line in lines
+    )
+    return KPL_MAGIC + body + hashlib.md5(body).digest()  # noqa: S324 - the format's
+
+
+# Longer than a hundred bytes and a last one with breaks around it: a piece of the record between
+# two line breaks then is a whole good line.
+LINES = (combined(), combined(host="81.2.69.160"), f"\n{combined(host='81.2.69.161')}\n")
+
+
+def test_it_is_one_dead_letter_that_keeps_every_byte() -> None:
+    record = aggregated(*LINES)
+    outcome = dead(enricher(), record)
+    assert (outcome.letter.stage, outcome.letter.reason) == ("decode", "kpl_aggregated")
+    shown = json.loads(outcome.json)
+    assert shown["raw_encoding"] == "base64"
+    assert base64.b64decode(shown["raw"]) == record
+
+
+def test_a_line_in_it_would_have_passed() -> None:
+    # So that the test above is about something: without the first bytes the record is cut.
+    outcomes = enricher().process(aggregated(*LINES)[4:])
+    assert "Enriched" in {type(one).__name__ for one in outcomes}
+
+
+@pytest.mark.parametrize("profile", ["standard", "strict"])
+def test_nothing_personal_is_shown_of_it(profile: str) -> None:
+    using = enricher({"weblog.privacy": {"profile": profile}}, salt=b"0123456789abcdef")
+    shown = json.loads(dead(using, aggregated(*LINES)).json)
+    raw = shown["raw"] or ""
+    if shown["raw_encoding"] == "base64":
+        raw = base64.b64decode(raw).decode("utf-8", "replace")
+    assert "81.2.69" not in raw
+
+
+def test_a_line_that_only_begins_oddly_is_none() -> None:
+    letter = dead(enricher(), b"\xf3\x89\x9a" + combined().encode()).letter
+    assert letter.reason == "invalid_utf8"
+    assert enriched(enricher(), combined()).host == "81.2.69.142"

@@ -1,0 +1,50 @@
+"""Small input that would become much work: dead letters of bounded size, and little memory."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+
+import pytest
+
+from tests.support.core import dead, enricher
+from udfs.enrichment import MAX_LINES
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_the_most_lines_of_a_record(end: bytes) -> None:
+    record = b"\n" * (MAX_LINES - 1) + b"x" + end
+    assert len(enricher().process(record)) == MAX_LINES
+    letter = dead(enricher(), b"\n" + record).letter
+    assert (letter.stage, letter.reason) == ("decode", "too_many_lines")
+
+
+@pytest.mark.parametrize("stage", ["all", "basic", "advanced"])
+def test_a_record_of_too_many_lines_is_one_letter_of_bounded_size(stage: str) -> None:
+    using = enricher({"weblog.pipeline": {"stage": stage}})
+    shown = json.loads(dead(using, b"\n" * 2_000_000).json)
+    assert shown["reason"] == "too_many_lines"
+    assert set(shown["raw"]) == {"\n"}
+    assert shown["raw_bytes"] == 2_000_000
+
+
+def test_line_breaks_fill_no_memory() -> None:
+    using = enricher()
+    tracemalloc.start()
+    try:
+        using.process(b"\n" * 2_000_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # A few copies of the record, and it as JSON: an outcome for each line would be 400 MB.
+    assert peak < 30_000_000
+
+
+@pytest.mark.parametrize("piece", [b"alice@example.com ", b"alice@example.com\n"])
+def test_what_would_take_long_to_mask_is_omitted(piece: bytes) -> None:
+    using = enricher({"weblog.privacy": {"profile": "standard"}})
+    record = b"203.0.113.7 - - [28/Oct/2025:10:15:30 +0000] " + piece * 120_000
+    shown = json.loads(dead(using, record).json)
+    assert (shown["raw"], shown["raw_privacy"]) == (None, "omitted")
+    # A line of 64 KB and more that is bad in some other way is shown as ever.
+    assert json.loads(dead(using, record[:200_000].replace(b"\n", b" ")).json)["raw"]

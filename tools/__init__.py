@@ -1,0 +1,1 @@
+"""Commands for people: `./build.sh help` lists them. Nothing here goes into a zip for AWS."""

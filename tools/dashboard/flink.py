@@ -1,0 +1,56 @@
+"""What Flink says of a run that goes, through its REST interface."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+from tools.dashboard.runs import Run
+from tools.local.progress import RestClient
+
+_TIMEOUT_S = 1.0
+_SECONDS_BETWEEN_UI_CHECKS = 5.0
+
+
+class FlinkView:
+    """Follows the run's REST interface, which is another one for each run."""
+
+    def __init__(self) -> None:
+        self._port: int | None = None
+        self._client: RestClient | None = None
+        self._ui: str | None = None
+        self._ui_checked = float("-inf")
+
+    def look(self, run: Run) -> dict[str, Any] | None:
+        """State and lines read, and the address of Flink's own page if it has one.
+
+        Returns:
+            None while no job is to be seen.
+        """
+        port = run.journal.get("rest_port") if run.live else None
+        if port != self._port:
+            self._port = port
+            self._client = RestClient(port) if isinstance(port, int) else None
+            self._ui, self._ui_checked = None, float("-inf")
+        if self._client is None:
+            return None
+        progress = self._client.job_progress()
+        if progress is None:
+            return None
+        return {"state": progress.state, "lines": progress.lines, "ui": self._web_ui()}
+
+    def _web_ui(self) -> str | None:
+        # The REST interface has pages only with the jar flink-runtime-web.
+        now = time.monotonic()
+        if self._ui is None and now - self._ui_checked >= _SECONDS_BETWEEN_UI_CHECKS:
+            self._ui_checked = now
+            url = f"http://127.0.0.1:{self._port}/"
+            try:
+                with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:
+                    if answer.headers.get_content_type() == "text/html":
+                        self._ui = url
+            except (urllib.error.URLError, TimeoutError, ConnectionError):
+                pass
+        return self._ui

@@ -1,0 +1,1 @@
+"""`./build.sh deploy`: the application on the managed service."""

@@ -1,0 +1,148 @@
+"""Property groups for the managed service: a local file's, checked for that place."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from flink_app.settings import JobSettings
+from flink_app.sinks import SINK_GROUP_PREFIX
+from flink_app.sources import SOURCE_GROUP
+from tools.package.layout import APPLICATION_DIRECTORY, RUN_OPTIONS_GROUP, Manifest
+from udfs.config.core import CoreSettings, GeoIpSettings
+from udfs.config.file import PropertyGroups, load_properties
+from udfs.enrich.reference import ReferenceFile, ReferenceSettings
+from udfs.errors import ConfigurationError
+from udfs.privacy.rules import rules_of
+
+_CONNECTOR_TYPES = frozenset({"kinesis", "firehose"})
+_ENDPOINT_KEY = "endpoint"
+_OBJECT_STORE = ("s3://", "s3a://")
+# Limits of the service's API.
+MOST_GROUPS = 50
+MOST_PROPERTIES = 50
+LONGEST_GROUP = 50
+LONGEST_VALUE = 2048
+
+
+def runtime_properties(file: Path, archive: Path, manifest: Manifest) -> PropertyGroups:
+    """The groups to give to the service, its own run options included.
+
+    Args:
+        file: A properties file in the service's form.
+        archive: The zip of the application.
+        manifest: That zip's manifest.
+
+    Raises:
+        ConfigurationError: The job would not accept the file, or what it says cannot
+            work on the managed service with this zip.
+    """
+    groups = load_properties(file)
+    if RUN_OPTIONS_GROUP in groups:
+        raise ConfigurationError(RUN_OPTIONS_GROUP, None, None, "not to be set: the zip tells it")
+    settings = JobSettings.load(groups)
+    with zipfile.ZipFile(archive) as opened:
+        _check_database(settings.core.geoip.database_path, opened)
+        _check_reference(settings.lookups.reference, opened)
+    _check_salt(settings.core)
+    for group, values in groups.items():
+        for key, value in values.items():
+            if not value:
+                raise ConfigurationError(
+                    group, key, value, "a value: the service takes no empty one; leave the key out"
+                )
+            if key == _ENDPOINT_KEY and value.startswith("http://"):
+                raise ConfigurationError(
+                    group, key, value, "an https:// address: http:// is for an emulator"
+                )
+        if group == SOURCE_GROUP or group.startswith(SINK_GROUP_PREFIX):
+            _check_place(group, values, manifest)
+    groups[RUN_OPTIONS_GROUP] = manifest.run_options()
+    _check_limits(file, groups)
+    return groups
+
+
+def _check_limits(file: Path, groups: PropertyGroups) -> None:
+    if len(groups) > MOST_GROUPS:
+        raise ConfigurationError(
+            str(file),
+            "number of groups",
+            str(len(groups)),
+            f"at most {MOST_GROUPS} together with {RUN_OPTIONS_GROUP}",
+        )
+    for group, values in groups.items():
+        if not re.fullmatch(rf"[a-zA-Z0-9_.-]{{1,{LONGEST_GROUP}}}", group):
+            raise ConfigurationError(
+                group,
+                None,
+                None,
+                f"a group's name of at most {LONGEST_GROUP} letters, digits and any of _ . -",
+            )
+        if len(values) > MOST_PROPERTIES:
+            raise ConfigurationError(
+                group, "number of properties", str(len(values)), f"at most {MOST_PROPERTIES}"
+            )
+        for key, value in values.items():
+            if len(value) > LONGEST_VALUE:
+                raise ConfigurationError(
+                    group,
+                    key,
+                    f"{value[:20]}... ({len(value)} characters)",
+                    f"at most {LONGEST_VALUE} characters",
+                )
+
+
+def _check_database(path: Path | None, archive: zipfile.ZipFile) -> None:
+    if path is not None and _entry(path) not in archive.namelist():
+        raise GeoIpSettings.error(
+            "database.path",
+            str(path),
+            "a path in the zip, such as data/city.mmdb (./build.sh package --geoip FILE)",
+        )
+
+
+def _check_reference(settings: ReferenceSettings, archive: zipfile.ZipFile) -> None:
+    file = settings.file
+    if file is None:
+        return
+    if _entry(file) not in archive.namelist():
+        raise settings.error(
+            "file",
+            str(file),
+            "a path in the zip, such as data/pages.csv (./build.sh package --reference FILE)",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        archive.extract(_entry(file), folder)
+        ReferenceFile.open(settings, Path(folder) / APPLICATION_DIRECTORY)
+
+
+def _entry(path: Path) -> str:
+    """The name in the zip of a file that a setting names."""
+    return f"{APPLICATION_DIRECTORY}/{path.as_posix()}"
+
+
+def _check_salt(core: CoreSettings) -> None:
+    hides = rules_of(core.privacy, core.dead_letters).hides_anything
+    if hides and not core.privacy.salt_secret_arn:
+        raise core.privacy.error(
+            "salt.secret.arn",
+            None,
+            "the ARN of a secret with the salt: something is hidden, and the service gives a "
+            "job no environment variables",
+        )
+
+
+def _check_place(group: str, values: Mapping[str, str], manifest: Manifest) -> None:
+    kind = values.get("type", "")
+    if kind in _CONNECTOR_TYPES and not manifest.connectors:
+        raise ConfigurationError(
+            group, "type", kind, "a type that needs no connector: this zip has none"
+        )
+    path = values.get("path")
+    if path and not path.startswith(_OBJECT_STORE):
+        raise ConfigurationError(
+            group, "path", path, "an s3:// address: the service's machines keep no files"
+        )

@@ -1,0 +1,1 @@
+"""What commands share that work on this machine: the mini-cluster, and the files of a run."""

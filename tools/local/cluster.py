@@ -1,0 +1,252 @@
+"""Starts the job in an embedded Flink mini-cluster, the way Managed Flink starts it.
+
+`flink run` with target `local` starts one JVM that runs `flink_app/main.py` against a
+mini-cluster inside itself. What the service would put into the cluster's configuration
+(parallelism, checkpoints, restarts) goes there here too, so the job's code is the same.
+The JVM is started directly: Flink's shell script does no more than build this command,
+and takes a second for it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyflink
+
+from udfs.config.file import FILE_VARIABLE
+from udfs.config.root import ROOT
+from udfs.errors import WebLogError
+
+MAIN = ROOT / "flink_app" / "main.py"
+# Jars that the PyFlink package lacks; Flink's web pages are one, and a matter of choice.
+JARS = ROOT / ".tools" / "jars"
+
+# Flink 2.2 on Java 17 reflects into these packages (the list of Flink's own config.yaml,
+# shortened to what a SQL job with Python functions needs).
+_OPENED_PACKAGES = (
+    "java.lang",
+    "java.lang.reflect",
+    "java.net",
+    "java.io",
+    "java.nio",
+    "java.text",
+    "java.time",
+    "java.util",
+    "java.util.concurrent",
+    "java.util.concurrent.atomic",
+    "java.util.concurrent.locks",
+    "sun.nio.ch",
+)
+
+
+class ClusterError(WebLogError):
+    """The mini-cluster could not be started."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterOptions:
+    """What Managed Flink would decide for the application, for a local run.
+
+    Attributes:
+        work_directory: Holds checkpoints and logs of this run.
+        parallelism: Subtasks of each operator.
+        checkpoint_interval_ms: Milliseconds between checkpoints.
+        restart_attempts: How often a failed job is restarted from its last checkpoint.
+        rest_port: Port of Flink's REST interface on the loopback address.
+        metrics_port: Port on which Prometheus finds the job's metrics, on all addresses
+            of the machine: Flink's reporter knows no other way. None: no such port.
+        python_path: Folders where the job's Python code is found.
+        jar: The connectors that are not part of Flink, in one jar.
+        java_options: More options of the JVM.
+        environment: More environment variables of the JVM and the Python processes.
+        extra: More Flink settings; they win over the ones made here.
+    """
+
+    work_directory: Path
+    parallelism: int = 1
+    checkpoint_interval_ms: int = 10_000
+    restart_attempts: int = 0
+    rest_port: int = 0
+    metrics_port: int | None = None
+    python_path: tuple[Path, ...] = (ROOT,)
+    jar: Path | None = None
+    java_options: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def log_file(self) -> Path:
+        """Where the JVM and the Python workers log."""
+        return self.work_directory / "logs" / "job.log"
+
+
+def free_port() -> int:
+    """A TCP port that is free on the loopback address now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen at a TCP port of this machine now."""
+    with socket.socket() as probe:
+        # As Java's servers do it: connections that just ended are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except (OSError, OverflowError):
+            return False
+    return port > 0
+
+
+def cluster_configuration(options: ClusterOptions) -> dict[str, str]:
+    """The Flink settings that belong to the cluster, not to the job's code."""
+    configuration = {
+        "parallelism.default": str(options.parallelism),
+        # One slot is what the wheel's own config.yaml says: more subtasks would wait for ever.
+        "taskmanager.numberOfTaskSlots": str(options.parallelism),
+        # By its name alone, which PATH leads to: PyFlink's script that starts a worker takes a
+        # path apart at its spaces.
+        "python.executable": Path(sys.executable).name,
+        "python.client.executable": Path(sys.executable).name,
+        "execution.checkpointing.interval": f"{options.checkpoint_interval_ms} ms",
+        "execution.checkpointing.dir": (options.work_directory / "checkpoints").as_uri(),
+        "rest.address": "localhost",
+        "rest.bind-address": "127.0.0.1",
+        "rest.port": str(options.rest_port),
+        "rest.bind-port": str(options.rest_port),
+        # Progress is read from the REST interface; ten seconds (default) is too coarse.
+        "metrics.fetcher.update-interval": "500",
+        "web.submit.enable": "false",
+        "restart-strategy.type": "none",
+    }
+    if options.restart_attempts:
+        configuration |= {
+            "restart-strategy.type": "fixed-delay",
+            "restart-strategy.fixed-delay.attempts": str(options.restart_attempts),
+            "restart-strategy.fixed-delay.delay": "1 s",
+        }
+    if options.metrics_port is not None:
+        reporter = "metrics.reporter.prometheus"
+        configuration |= {
+            f"{reporter}.factory.class": (
+                "org.apache.flink.metrics.prometheus.PrometheusReporterFactory"
+            ),
+            f"{reporter}.port": str(options.metrics_port),
+        }
+    return configuration | dict(options.extra)
+
+
+def command(options: ClusterOptions, main: Path = MAIN) -> list[str]:
+    """The command line that runs the job.
+
+    Raises:
+        ClusterError: There is no Java executable.
+    """
+    jars = flink_jars()
+    jars += sorted(JARS.glob("flink-runtime-web-*.jar"))
+    if options.metrics_port is not None:
+        # A mini-cluster looks for reporters on its class path, not among the plugins.
+        jars += sorted((flink_home() / "plugins" / "metrics-prometheus").glob("*.jar"))
+    settings = [f"-D{key}={value}" for key, value in cluster_configuration(options).items()]
+    return [
+        *jvm(options, jars),
+        "org.apache.flink.client.cli.CliFrontend",
+        "run",
+        "--target",
+        "local",
+        *settings,
+        # As the service hands it over: the planner then finds the connectors too, which
+        # it does not in `pipeline.jars`.
+        *(("--jarfile", str(options.jar)) if options.jar else ()),
+        "--python",
+        str(main),
+    ]
+
+
+def flink_home() -> Path:
+    """The folder of the Flink that PyFlink brings."""
+    return Path(pyflink.__file__).resolve().parent
+
+
+def flink_jars() -> list[Path]:
+    """Flink itself and its Python part."""
+    home = flink_home()
+    return [home / "lib" / "*", *sorted((home / "opt").glob("flink-python-*.jar"))]
+
+
+def jvm(options: ClusterOptions, jars: Sequence[Path]) -> list[str]:
+    """The start of a command line: Java with what Flink needs, up to the main class.
+
+    Raises:
+        ClusterError: There is no Java executable.
+    """
+    log4j = Path(__file__).with_name("log4j2.properties")
+    return [
+        _java(),
+        *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED_PACKAGES),
+        f"-Dlog.file={options.log_file}",
+        f"-Dlog4j2.configurationFile={log4j.as_uri()}",
+        *options.java_options,
+        "-cp",
+        os.pathsep.join(map(str, jars)),
+    ]
+
+
+def environment(options: ClusterOptions, properties_file: Path) -> dict[str, str]:
+    """The environment of the JVM and, through it, of the Python processes."""
+    home = flink_home()
+    site_packages = home.parent
+    path = (str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))
+    return os.environ | {
+        FILE_VARIABLE: str(properties_file),
+        "PATH": os.pathsep.join(path),
+        "FLINK_HOME": str(home),
+        "FLINK_CONF_DIR": str(home / "conf"),
+        "FLINK_LIB_DIR": str(home / "lib"),
+        "FLINK_OPT_DIR": str(home / "opt"),
+        "FLINK_PLUGINS_DIR": str(home / "plugins"),
+        # PyFlink would otherwise run the functions inside the process of main.py. Own
+        # worker processes are what a real cluster has, and they end without the noise
+        # of a gRPC server that is stopped at interpreter shutdown.
+        "_python_worker_execution_mode": "process",
+        # site-packages: thread mode embeds an interpreter that does not know of the
+        # virtual environment.
+        "PYTHONPATH": os.pathsep.join(map(str, (*options.python_path, site_packages))),
+        **options.environment,
+    }
+
+
+def start(
+    options: ClusterOptions, properties_file: Path, main: Path = MAIN
+) -> subprocess.Popen[bytes]:
+    """Starts the job; what it prints goes to `logs/job.out` in the work directory."""
+    logs = options.log_file.parent
+    logs.mkdir(parents=True, exist_ok=True)
+    with (logs / "job.out").open("wb") as printed:
+        return subprocess.Popen(
+            command(options, main),
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            env=environment(options, properties_file),
+            cwd=options.work_directory,
+            # Ctrl-C reaches the runner alone, which stops the job in an orderly way.
+            start_new_session=True,
+        )
+
+
+def _java() -> str:
+    home = os.environ.get("JAVA_HOME")
+    found = shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
+    if found is None:
+        raise ClusterError("no Java found: install Java 17 or set JAVA_HOME")
+    return found

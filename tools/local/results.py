@@ -1,0 +1,122 @@
+"""Where a run writes, and how its results replace those of the run before.
+
+A run works in a hidden folder inside the output folder. Only when it has ended well are
+its outputs moved into place, so what lies in the output folder is always one whole run.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from flink_app.sql_files import output_files
+from tools.local.summary import data_files
+from udfs.errors import WebLogError
+
+SUMMARY_FILE = "summary.json"
+RUN_FILE = "run.json"
+REPORT_FILE = "report.html"
+WORK_DIRECTORY = ".work"
+_LOG_FILE = "job.log"
+_LOCK_FILE = ".lock"
+
+
+class OutputError(WebLogError):
+    """The output folder cannot be used."""
+
+
+@contextmanager
+def reserved(output: Path) -> Iterator[Path]:
+    """Reserves an output folder for one run and gives its empty work folder.
+
+    Args:
+        output: The user's output folder; made if missing.
+
+    Raises:
+        OutputError: It holds files that no run made, is in use, or cannot be written.
+    """
+    with ExitStack() as stack:
+        with writing(output):
+            output.mkdir(parents=True, exist_ok=True)
+            _refuse_foreign_files(output)
+            lock = stack.enter_context((output / _LOCK_FILE).open("wb"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise OutputError(f"another run is writing to {output}") from error
+            work = output / WORK_DIRECTORY
+            shutil.rmtree(work, ignore_errors=True)
+            (work / "results").mkdir(parents=True)
+        yield work
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Tells what goes wrong in the block as what it is: a folder that cannot be written.
+
+    Raises:
+        OutputError: The disk is full, or some such thing.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write to {folder}: {error.strerror or error}") from error
+
+
+def publish(output: Path, work: Path, names: list[str], extras: Sequence[Path] = ()) -> None:
+    """Puts a finished run's outputs in the place of the former ones.
+
+    Args:
+        output: The user's output folder.
+        work: The run's work folder, with `results/` and `logs/`.
+        names: Every output that the run had switched on; one without rows gets an
+            empty folder.
+        extras: More files to lie beside the outputs.
+    """
+    made = _made_by_runs(output)
+    # The mark of a complete run goes first and comes back last.
+    (output / SUMMARY_FILE).unlink(missing_ok=True)
+    for entry in _visible(output):
+        if entry.name in made:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    for name in names:
+        written = work / "results" / name
+        target = output / name
+        target.mkdir()
+        # Flink names parts after a random id of the writer.
+        for number, part in enumerate(data_files(written)):
+            part.replace(target / f"part-{number:05d}.jsonl")
+    (work / "logs" / _LOG_FILE).replace(output / _LOG_FILE)
+    for extra in extras:
+        shutil.copy(extra, output)
+    (work / "results" / SUMMARY_FILE).replace(output / SUMMARY_FILE)
+    shutil.rmtree(work)
+
+
+def _refuse_foreign_files(output: Path) -> None:
+    # Where no run has been, a folder named as an output is somebody's too.
+    made = _made_by_runs(output) if (output / _LOCK_FILE).exists() else frozenset()
+    foreign = sorted(entry.name for entry in _visible(output) if entry.name not in made)
+    if foreign:
+        raise OutputError(
+            f"{output} holds what was not made by a run ({foreign[0]}): "
+            "name an empty folder with --out"
+        )
+
+
+def _made_by_runs(output: Path) -> frozenset[str]:
+    """Names of what runs put into an output folder, also of outputs that are off by now."""
+    try:
+        former = json.loads((output / SUMMARY_FILE).read_bytes())["outputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        former = ()
+    files = (SUMMARY_FILE, RUN_FILE, REPORT_FILE, _LOG_FILE)
+    return frozenset((*files, *former, *(output.name for output in output_files())))
+
+
+def _visible(output: Path) -> list[Path]:
+    return [entry for entry in output.iterdir() if not entry.name.startswith(".")]

@@ -1,0 +1,1 @@
+"""`./build.sh package` and `package-lambda`: the zips for AWS."""

@@ -1,0 +1,235 @@
+"""`./build.sh package`: the zip that Amazon Managed Service for Apache Flink runs.
+
+Usage: ./build.sh package [--out DIR] [--jar FILE] [--geoip FILE] [--reference FILE]
+
+Writes DIR/<name>-<version>.zip (DIR is dist): the code, the SQL, the connector jar and
+the third-party Python packages for the service's platform. The same input gives the same
+bytes. There is no zip unless everything is in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.package import connectors, wheels
+from tools.package.archive import (
+    Content,
+    PackageError,
+    complete_or_absent,
+    verified_names,
+    write_zip,
+)
+from tools.package.contents import (
+    below,
+    city_database,
+    code,
+    listing,
+    megabytes,
+    name_and_version,
+    notices,
+    reference_file,
+)
+from tools.package.layout import (
+    APPLICATION_DIRECTORY,
+    ENTRY_POINT,
+    JAR,
+    MANIFEST,
+    MAXIMUM_ZIP_BYTES,
+    Manifest,
+    read_manifest,
+)
+from udfs.config.root import ROOT
+from udfs.errors import WebLogError
+
+# Folders of the project that the job consists of, and what of them it does without.
+_CODE_DIRECTORIES = ("aws", "flink_app", "sql", "udfs")
+_NOT_THE_JOB = ("sql/client",)
+_CODE_SUFFIXES = (".json", ".py", ".sql")
+
+WITHOUT_CONNECTORS = "-without-connectors"
+EXIT_FAILED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PackageOptions:
+    """What goes into the zip.
+
+    Attributes:
+        out: Folder to write to.
+        jar: A finished connector jar; None to make it.
+        with_connectors: False leaves the jar out, which the file's name then tells.
+        geoip: A City-schema MaxMind DB file to add, or None.
+        reference: A file of reference data to add, or None.
+        maven_settings: A Maven settings file instead of the user's own.
+    """
+
+    out: Path = Path("dist")
+    jar: Path | None = None
+    with_connectors: bool = True
+    geoip: Path | None = None
+    reference: Path | None = None
+    maven_settings: Path | None = None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Returns:
+        0, or 1 when there is no zip; the reason is one line on standard error.
+    """
+    given = _parser().parse_args(arguments)
+    options = PackageOptions(
+        out=given.out,
+        jar=given.jar,
+        with_connectors=not given.without_connectors,
+        geoip=given.geoip,
+        reference=given.reference,
+        maven_settings=given.maven_settings,
+    )
+    try:
+        target = build(options)
+    except (WebLogError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    print("\n".join(describe(target)))
+    return 0
+
+
+def build(options: PackageOptions) -> Path:
+    """Makes the zip and returns its path.
+
+    Raises:
+        WebLogError: A part is missing or wrong. There is no zip then, not even one of an
+            earlier run.
+    """
+    name, version = name_and_version()
+    suffix = "" if options.with_connectors else WITHOUT_CONNECTORS
+    target = options.out / f"{name}-{version}{suffix}.zip"
+    with complete_or_absent(target) as temporary, tempfile.TemporaryDirectory() as work:
+        contents: dict[str, Content] = dict(notices())
+        contents |= _application(code(_CODE_DIRECTORIES, _CODE_SUFFIXES, _NOT_THE_JOB))
+        geoip = reference = None
+        if options.geoip is not None:
+            geoip = city_database(options.geoip)
+            contents |= _application([(geoip, options.geoip)])
+        if options.reference is not None:
+            reference = reference_file(options.reference)
+            contents |= _application([(reference, options.reference)])
+        if options.with_connectors:
+            contents[JAR] = _jar(options)
+        packages = wheels.install(
+            ROOT / "conf" / "requirements" / "package.lock",
+            Path(work) / "packages",
+            wheels.find_uv(ROOT),
+            shipped=wheels.CORE | wheels.JOB,
+        )
+        contents |= _application(below(Path(work) / "packages"))
+        manifest = Manifest(
+            name=name,
+            version=version,
+            connectors=options.with_connectors,
+            packages=packages,
+            geoip=geoip,
+            reference=reference,
+        )
+        contents[MANIFEST] = manifest.to_json().encode()
+        write_zip(temporary, contents)
+        verify(temporary, manifest)
+    return target
+
+
+def verify(path: Path, manifest: Manifest) -> None:
+    """Reads a finished zip back and checks that the service can take it.
+
+    Raises:
+        PackageError: It is damaged, too large or lacks a part.
+    """
+    size = path.stat().st_size
+    if size > MAXIMUM_ZIP_BYTES:
+        raise PackageError(
+            f"the zip has {megabytes(size)}; the service takes {megabytes(MAXIMUM_ZIP_BYTES)}"
+        )
+    names = verified_names(path)
+    needed = {MANIFEST, ENTRY_POINT, f"{APPLICATION_DIRECTORY}/udfs/enrichment.py"}
+    if manifest.connectors:
+        needed.add(JAR)
+    if missing := sorted(needed - names):
+        raise PackageError(f"the zip came out without {', '.join(missing)}")
+
+
+def describe(path: Path) -> Iterator[str]:
+    """Lines that tell what is in a zip and how large it is."""
+    yield from listing(path, _part)
+    manifest = read_manifest(path)
+    packages = ", ".join(f"{name} {version}" for name, version in manifest.packages.items())
+    yield f"Python packages ({wheels.PLATFORM}, Python {wheels.PYTHON_VERSION}): {packages}"
+    if manifest.geoip:
+        yield f"GeoIP database: set weblog.geoip: database.path = {manifest.geoip}"
+    else:
+        yield "WITHOUT a GeoIP database: city, country and location are null (see --geoip)"
+    if manifest.reference:
+        yield f"Reference data: set weblog.reference: file = {manifest.reference}"
+    if not manifest.connectors:
+        yield "WITHOUT the AWS connectors: Kinesis and Firehose do not work with this zip"
+    yield "Run options of the application (./build.sh deploy sets them):"
+    for key, value in manifest.run_options().items():
+        yield f"  {key:<8} {value}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    description, _, _ = (__doc__ or "").partition("\n")
+    parser = argparse.ArgumentParser(prog="./build.sh package", description=description)
+    parser.add_argument("--out", type=Path, default=Path("dist"), help="folder (default: dist)")
+    parser.add_argument("--jar", type=Path, help="a finished connector jar, instead of making it")
+    parser.add_argument(
+        "--geoip",
+        type=Path,
+        metavar="FILE",
+        help="add a GeoIP City database (.mmdb) as data/<file name>",
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="FILE",
+        help="add reference data (weblog.reference: .csv or .json) as data/<file name>",
+    )
+    parser.add_argument(
+        "--maven-settings", type=Path, metavar="FILE", help="settings.xml for Maven"
+    )
+    parser.add_argument(
+        "--without-connectors",
+        action="store_true",
+        help=f"leave the jar out; the zip's name then ends with {WITHOUT_CONNECTORS}",
+    )
+    return parser
+
+
+def _jar(options: PackageOptions) -> Path:
+    if options.jar is not None:
+        connectors.check_jar(options.jar)
+        return options.jar
+    jar = ROOT / JAR
+    connectors.build_jar(ROOT / "conf" / "pom.xml", jar, options.maven_settings)
+    return jar
+
+
+def _application(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    """Files under their names in the folder of the application."""
+    return {f"{APPLICATION_DIRECTORY}/{name}": path for name, path in files}
+
+
+def _part(name: str) -> str:
+    """The line of the listing that an entry belongs to."""
+    first, *rest = name.split("/")
+    if first != APPLICATION_DIRECTORY:
+        return name
+    return f"{first}/{rest[0]}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""`./build.sh replay`: dead letters, and their way back."""

@@ -1,0 +1,272 @@
+"""`./build.sh replay`: shows dead letters, and sends repaired ones back to the input.
+
+Usage: ./build.sh replay SOURCE... [--only REASON]... [--replace OLD NEW]... [--send TARGET]
+
+SOURCE is a file of dead letters (JSON lines, plain or gzip), a folder of such files, or the
+URL of an SQS queue. Files of records that Firehose's function failed to transform, which
+Firehose keeps below processing-failed/, are read the same way. Without --send the letters are
+counted by stage and reason and a few are shown; nothing is changed. TARGET is a new file, a
+folder that a job reads, or the ARN of a Kinesis stream, or of a Firehose stream that takes
+records directly (not from a Kinesis stream) and has its function transform them. Lines go back
+in an envelope that counts their attempts; a line that has failed too often (weblog.deadletters:
+max.attempts) is not sent again.
+
+To correct lines by hand, send them to a file, edit the raw values in it, and send that file.
+From a queue a letter is deleted once its line was taken. No more than --limit letters are taken of
+it, those that --only leaves out included; when it ended there, it says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from aws.errors import DeployError, explained
+from aws.streams import endpoint_option, region_of, stream_arn
+from tools.local.console import printable
+from tools.replay.letters import Files, Letter, LettersError, Queue, Source
+from tools.replay.resend import FileTarget, FirehoseTarget, KinesisTarget, Target
+from udfs.errors import WebLogError
+from udfs.letters.replay import envelope
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+_SHOWN_CHARACTERS = 160
+_BATCH = 500
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Returns:
+        0; 1 when something failed or was not taken, or --send ended at the limit, with the
+        reason on standard error; 2 for a wrong command line.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return _replay(options)
+    except (WebLogError, OSError) as error:
+        print(f"error: {printable(str(error))}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        print("interrupted: what was not sent is where it was", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _replay(options: argparse.Namespace) -> int:
+    source = _source(options)
+    # Made before anything is read: a wrong target is told at once.
+    target = None if options.send is None else _target(options)
+    try:
+        sorted_letters = _sort(source.letters(), options)
+        _show(sorted_letters, source.unreadable, options.samples)
+        status = 0 if target is None else _send(sorted_letters.to_send, source, target)
+        if not source.stopped:
+            return status
+        stopped = f"stopped at --limit {options.limit}: more may wait"
+        if target is None:
+            print(stopped)
+            return status
+        print(f"error: {stopped}", file=sys.stderr)
+        return EXIT_FAILED
+    finally:
+        # An error on the way is worth more than one here: the queue gives them back anyway.
+        with suppress(DeployError):
+            source.release()
+
+
+# --- choosing and repairing ------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """Letters by what is to become of them."""
+
+    by_reason: dict[tuple[str, str], list[Letter]] = field(default_factory=dict)
+    to_send: list[Letter] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    unchanged: int = 0
+
+
+def _sort(letters: Iterable[Letter], options: argparse.Namespace) -> _Sorted:
+    result = _Sorted()
+    for letter in letters:
+        if options.only and not {letter.reason, f"{letter.stage}/{letter.reason}"} & {
+            *options.only
+        }:
+            continue
+        result.by_reason.setdefault((letter.stage, letter.reason), []).append(letter)
+        refusal = letter.refusal
+        if refusal is None and letter.is_masked and not options.masked:
+            refusal = "masked (--masked sends them as they are)"
+        if refusal is not None:
+            result.refused[refusal] += 1
+            continue
+        repaired = _repaired(letter, options.replace)
+        if options.replace and repaired is letter:
+            result.unchanged += 1
+        else:
+            result.to_send.append(repaired)
+    return result
+
+
+def _repaired(letter: Letter, replacements: Sequence[tuple[str, str]]) -> Letter:
+    raw = letter.raw
+    if raw is None:
+        return letter
+    for old, new in replacements:
+        raw = raw.replace(old.encode(), new.encode())
+    return letter if raw == letter.raw else replace(letter, raw=raw)
+
+
+# --- showing and sending ---------------------------------------------------------------
+
+
+def _show(letters: _Sorted, unreadable: int, samples: int) -> None:
+    groups = sorted(letters.by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
+    total = sum(len(group) for _, group in groups)
+    print(f"{total:,} dead letters")
+    for (stage, reason), group in groups:
+        attempts = sorted({letter.attempts for letter in group})
+        span = str(attempts[0]) if len(attempts) == 1 else f"{attempts[0]} to {attempts[-1]}"
+        name = printable(f"{stage}/{reason}")
+        print(f"{len(group):>10,}  {name}  (tried {span} times)")
+        for letter in group[:samples]:
+            print(f"{'':>12}{_sample(letter)}")
+    if letters.unchanged:
+        print(f"{letters.unchanged:>10,}  not changed by --replace, so not to be sent")
+    for reason, count in sorted(letters.refused.items()):
+        print(f"{count:>10,}  not to be sent: {reason}")
+    if unreadable:
+        print(f"{unreadable:>10,}  entries that are no dead letter, left alone")
+
+
+def _sample(letter: Letter) -> str:
+    if letter.raw is None:
+        return "(no line)"
+    text = printable(letter.raw[: 4 * _SHOWN_CHARACTERS].decode("utf-8", "replace"))
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "..."
+
+
+def _send(letters: Sequence[Letter], source: Source, target: Target) -> int:
+    if not letters:
+        print("nothing to send")
+        return 0
+    sent = kept = 0
+    # A file is one piece; a stream is served in batches, so that what went is known when
+    # a later call fails.
+    step = len(letters) if isinstance(target, FileTarget) else _BATCH
+    try:
+        for start in range(0, len(letters), step):
+            batch = letters[start : start + step]
+            taken = target.send([_envelope(letter) for letter in batch])
+            sent += len(taken)
+            kept += source.forget([batch[index] for index in sorted(taken)])
+    finally:
+        where = f" to {target.path}" if isinstance(target, FileTarget) else ""
+        print(f"{sent:,} of {len(letters):,} sent{printable(where)}")
+    if kept:
+        print(f"error: {kept:,} sent letters could not be deleted", file=sys.stderr)
+    if sent < len(letters):
+        print(f"error: {len(letters) - sent:,} lines were not taken", file=sys.stderr)
+    return EXIT_FAILED if kept or sent < len(letters) else 0
+
+
+def _envelope(letter: Letter) -> bytes:
+    if letter.raw is None:
+        raise LettersError("a letter without its line cannot be sent")
+    return envelope(letter.raw, letter.attempts + 1)
+
+
+# --- the command line ------------------------------------------------------------------
+
+
+def _source(options: argparse.Namespace) -> Source:
+    queues = [one for one in options.source if one.startswith(("https://", "http://"))]
+    if not queues:
+        return Files([Path(one) for one in options.source])
+    if len(options.source) > 1:
+        raise LettersError("give one queue, or files and folders")
+    region = options.region or _region_of_queue(queues[0])
+    return Queue(_client("sqs", region, options.endpoint), queues[0], options.limit)
+
+
+def _region_of_queue(url: str) -> str | None:
+    """Region in a URL such as https://sqs.eu-west-1.amazonaws.com/123456789012/name."""
+    labels = (urlsplit(url).hostname or "").split(".")
+    return labels[1] if labels[0] == "sqs" and len(labels) > 3 else None
+
+
+def _target(options: argparse.Namespace) -> Target:
+    if options.send.startswith("arn:"):
+        service = "firehose" if ":firehose:" in options.send else "kinesis"
+        parser = stream_arn(service)
+        try:
+            arn = parser.read(options.send)
+        except ValueError:
+            raise LettersError(f"--send {options.send}: expected {parser.expectation}") from None
+        kind = FirehoseTarget if service == "firehose" else KinesisTarget
+        return kind(_client(service, region_of(arn), options.endpoint), arn)
+    return FileTarget(Path(options.send))
+
+
+def _client(service: str, region: str | None, endpoint: str | None) -> Any:
+    # Slow to import, and not needed for files.
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    make: Any = boto3.client
+    with explained(f"connecting to {service}"):
+        return make(
+            service,
+            region_name=region,
+            endpoint_url=endpoint_option(endpoint),
+            config=Config(connect_timeout=10, retries={"mode": "standard", "max_attempts": 5}),
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./build.sh replay",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage=argparse.SUPPRESS,
+    )
+    parser.add_argument("source", nargs="+", metavar="SOURCE")
+    parser.add_argument("--send", metavar="TARGET", help="send lines to a file, folder or stream")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="REASON", help="reason, or stage/reason"
+    )
+    parser.add_argument(
+        "--replace",
+        action="append",
+        nargs=2,
+        default=[],
+        metavar=("OLD", "NEW"),
+        help="repair lines; only those that change are sent",
+    )
+    parser.add_argument(
+        "--masked", action="store_true", help="send lines of which personal data was masked"
+    )
+    parser.add_argument("--samples", type=_at_least_0, default=3, help="lines shown per reason")
+    parser.add_argument("--limit", type=_at_least_0, default=10_000, help="most to take of a queue")
+    parser.add_argument("--endpoint", help="another endpoint than AWS's, for an emulator")
+    parser.add_argument("--region", help="region of the queue")
+    return parser
+
+
+def _at_least_0(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,286 @@
+"""`./build.sh run`: the main job on log files, in a mini-cluster on this machine.
+
+Usage: ./build.sh run [OPTIONS] [PATH...]
+
+Runs the job on the files and folders named, plain or gzip; `-` is standard input;
+without PATH on the access log that comes with the project. Results replace those of
+the run before in the output folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from aws.salt import resolve_salt
+from flink_app.settings import OFF, OUTPUTS_GROUP, JobSettings
+from flink_app.sinks import SINK_GROUP_PREFIX, load_sinks
+from flink_app.sources import SOURCE_GROUP
+from tools.dashboard.beside import run_beside
+from tools.local import cluster, console, results, staging
+from tools.local.job import JobError, RunningJob
+from tools.local.journal import RunJournal
+from tools.local.summary import RunSummary, summarise
+from tools.run.report import write_report
+from udfs.config.file import (
+    DEFAULT_FILE,
+    PropertyGroups,
+    dump_properties,
+    load_properties,
+)
+from udfs.config.root import ROOT
+from udfs.enrich.geo import GeoDatabase
+from udfs.enrich.reference import ReferenceFile
+from udfs.enrichment import Enricher
+from udfs.errors import ConfigurationError, WebLogError
+
+SAMPLE_LOG = ROOT / "examples" / "access_log.gz"
+
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+# What a shell gives for a program that ended by SIGPIPE.
+EXIT_UNHEARD = 141
+
+# Outputs that the accounts of a run are made from; a local run always writes them.
+_ACCOUNTED_OUTPUTS = ("enriched", "filtered", "dead_letters", "late")
+_LOCAL_SINK = "local"
+_POLL_SECONDS = 0.25
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Returns:
+        The exit status: 0 done, 1 the job failed, 2 wrong input or settings.
+    """
+    options = _parser().parse_args(arguments)
+    screen = console.Console(sys.stdout)
+    try:
+        if options.open and not options.kinesis:
+            statuses = (EXIT_BAD_INPUT, EXIT_INTERRUPTED)
+            return run_beside(options.out, lambda: _run_command(options, screen), statuses)
+        return _run_command(options, screen)
+    except BrokenPipeError:
+        # As after `| head`. Python flushes once more at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_UNHEARD
+    except OSError as error:
+        screen.error(str(error))
+        return EXIT_FAILED
+
+
+def _run_command(options: argparse.Namespace, screen: console.Console) -> int:
+    try:
+        if options.kinesis:
+            return _run_kinesis(options, screen)
+        summary = run(options, screen)
+    except JobError as error:
+        screen.error(str(error))
+        return EXIT_FAILED
+    except WebLogError as error:
+        screen.error(str(error))
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        screen.error("interrupted: no results were written")
+        return EXIT_INTERRUPTED
+    screen.summary(summary, options.out)
+    return 0
+
+
+def run(options: argparse.Namespace, screen: console.Console) -> RunSummary:
+    """Stages the input, runs the job, checks its accounts and publishes the results.
+
+    Raises:
+        WebLogError: Anything that the user should hear of in one line.
+    """
+    _check_numbers(options)
+    properties = _local_properties(options)
+    # Everything that can be wrong with the settings is found here, before Flink starts.
+    settings = JobSettings.load(properties)
+    geoip = _announce_database(settings, screen)
+    names = [name for name, sink in settings.outputs.items() if sink != OFF]
+    output: Path = options.out
+    with results.reserved(output) as work, RunJournal(work, names, geoip) as journal:
+        staged = staging.stage(options.path or [str(SAMPLE_LOG)], work / "input")
+        screen.input(staged)
+        journal.input(staged)
+        properties[SOURCE_GROUP] = {"type": "filesystem", "path": str(staged.path.resolve())}
+        properties[SINK_GROUP_PREFIX + _LOCAL_SINK]["path"] = str((work / "results").resolve())
+        properties_file = work / "application_properties.json"
+        dump_properties(properties, properties_file)
+        started = time.monotonic()
+        _run_job(work, properties_file.resolve(), options, staged.lines, screen, journal=journal)
+        seconds = time.monotonic() - started
+        journal.finishing(seconds)
+        summary = summarise(work / "results", names, staged.lines, seconds)
+        if not summary.balanced:
+            raise JobError(
+                f"{summary.lines_in} lines in, but {summary.accounted_for} accounted for; "
+                f"the outputs are left in {work}"
+            )
+        journal.finished()
+        with results.writing(output):
+            accounts = work / "results" / results.SUMMARY_FILE
+            accounts.write_text(summary.to_json(), encoding="utf-8")
+            report = write_report(work / "results", journal, summary, output)
+            results.publish(output, work, names, (report, journal.path))
+    return summary
+
+
+def _run_kinesis(options: argparse.Namespace, screen: console.Console) -> int:
+    from tools.run.kinesis import command as kinesis  # noqa: PLC0415 - boto3 takes half a second
+    from tools.run.kinesis.view import StreamView  # noqa: PLC0415
+
+    _check_numbers(options)
+    if options.open:
+        raise ConfigurationError("--open", None, None, "a run on files, without --kinesis")
+    properties = _local_properties(options)
+    _announce_database(JobSettings.load(properties), screen)
+    try:
+        kinesis.run(options, properties, options.path or [str(SAMPLE_LOG)], StreamView(sys.stdout))
+    except KeyboardInterrupt:
+        screen.error("interrupted")
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    description, _, _ = (__doc__ or "").partition("\n")
+    parser = argparse.ArgumentParser(prog="./build.sh run", description=description)
+    parser.add_argument("path", nargs="*", metavar="PATH", help="log file or folder; - is stdin")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="output folder; default out")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=DEFAULT_FILE,
+        help="property groups (default: conf/application_properties.json)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="GROUP:KEY=VALUE",
+        help="one setting, such as weblog.windows:size='30 s'; may be repeated",
+    )
+    parser.add_argument("--open", action="store_true", help="show the run in the browser, live")
+    parser.add_argument("--parallelism", type=int, help="subtasks (default: 1, or one a shard)")
+    parser.add_argument(
+        "--metrics-port",
+        type=int,
+        metavar="N",
+        help="show Flink's metrics to Prometheus at this port (default: not at all)",
+    )
+    streams = parser.add_argument_group(
+        "between Kinesis streams",
+        "With --kinesis the log goes through Kinesis streams of an emulator on this machine.",
+    )
+    streams.add_argument("--kinesis", action="store_true", help="run between Kinesis streams")
+    streams.add_argument(
+        "--rate", type=float, default=1000, help="lines/s; 0: full (default: 1000)"
+    )
+    streams.add_argument(
+        "--shards", type=int, default=1, help="shards a new stream has (default: 1)"
+    )
+    streams.add_argument("--follow", action="store_true", help="go on after the log, until Ctrl-C")
+    streams.add_argument("--endpoint", metavar="URL", help="Kinesis of another emulator or of AWS")
+    streams.add_argument(
+        "--jar", type=Path, help="connector jar (default: lib/ as package makes it)"
+    )
+    return parser
+
+
+def _local_properties(options: argparse.Namespace) -> PropertyGroups:
+    """The properties in force: source and sinks are this command's own."""
+    properties = apply_assignments(load_properties(options.config), options.set)
+    properties[SOURCE_GROUP] = {"type": "filesystem", "path": str(SAMPLE_LOG)}
+    # The sinks given are not written to, but a mistake in them or in their names is one.
+    load_sinks(properties)
+    outputs = {
+        name: _LOCAL_SINK if SINK_GROUP_PREFIX + sink in properties else sink
+        for name, sink in properties.get(OUTPUTS_GROUP, {}).items()
+    }
+    properties = {n: g for n, g in properties.items() if not n.startswith(SINK_GROUP_PREFIX)}
+    # One file per output: a local run is short.
+    properties[SINK_GROUP_PREFIX + _LOCAL_SINK] = {"type": "filesystem", "path": "out"}
+    properties[OUTPUTS_GROUP] = {
+        **outputs,
+        "default": _LOCAL_SINK,
+        **dict.fromkeys(_ACCOUNTED_OUTPUTS, _LOCAL_SINK),
+    }
+    return properties
+
+
+def apply_assignments(properties: PropertyGroups, assignments: Sequence[str]) -> PropertyGroups:
+    """Adds settings given as `GROUP:KEY=VALUE`.
+
+    Raises:
+        ConfigurationError: One is not of that form.
+    """
+    changed = {group: dict(values) for group, values in properties.items()}
+    for assignment in assignments:
+        target, equals, value = assignment.partition("=")
+        group, colon, key = target.partition(":")
+        if not equals or not colon:
+            raise ConfigurationError("--set", None, assignment, "GROUP:KEY=VALUE")
+        changed.setdefault(group, {})[key] = value
+    return changed
+
+
+def _check_numbers(options: argparse.Namespace) -> None:
+    for name, lowest in (("parallelism", 1), ("shards", 1), ("rate", 0)):
+        value = getattr(options, name)
+        if value is not None and not value >= lowest:
+            raise ConfigurationError(f"--{name}", None, str(value), f"at least {lowest}")
+    port = options.metrics_port
+    if port is not None and not cluster.is_free(port):
+        # Flink would only note in its log that it could not have the port.
+        raise ConfigurationError("--metrics-port", None, str(port), "a free port from 1 to 65535")
+
+
+def _announce_database(settings: JobSettings, screen: console.Console) -> str | None:
+    # Opened here too, so that bad files and a missing salt are told before anything starts.
+    core = settings.core
+    geo: GeoDatabase | None = Enricher.create(core, salt=resolve_salt(core)).geo
+    screen.database(geo, settings.core.geoip.database_max_age_days)
+    ReferenceFile.open(settings.lookups.reference)
+    if geo is None:
+        return None
+    geo.close()
+    return geo.database_type
+
+
+def _run_job(
+    work: Path,
+    properties_file: Path,
+    options: argparse.Namespace,
+    lines: int,
+    screen: console.Console,
+    *,
+    journal: RunJournal,
+) -> None:
+    cluster_options = cluster.ClusterOptions(
+        work_directory=work.resolve(),
+        parallelism=options.parallelism or 1,
+        rest_port=cluster.free_port(),
+        metrics_port=options.metrics_port,
+    )
+    journal.starting(cluster_options.rest_port)
+    with RunningJob(cluster_options, properties_file) as job:
+        try:
+            while job.running:
+                progress = job.progress()
+                screen.progress(progress, lines)
+                journal.observe(progress)
+                job.wait(_POLL_SECONDS)
+        finally:
+            screen.end_of_progress()
+    job.check()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""`./build.sh run --kinesis`: the same between emulated streams."""

@@ -1,0 +1,361 @@
+"""`./build.sh run --kinesis`: the job between Kinesis streams, watched while it runs.
+
+The streams are an emulator's on this machine, or those of an endpoint that the user names.
+A log is put into the input stream at a steady rate, as an agent would, and what the job
+writes is read back from its output streams.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aws.streams import endpoint_option
+from flink_app.settings import OFF, JobSettings
+from flink_app.sinks import SINK_GROUP_PREFIX
+from flink_app.sources import SOURCE_GROUP
+from tools.local import cluster, staging
+from tools.local.job import JobError, RunningJob
+from tools.package.connectors import check_jar
+from tools.package.layout import JAR
+from tools.run.kinesis.emulator import CREDENTIALS, JOB_ENVIRONMENT, REGION, emulator
+from tools.run.kinesis.feeder import Feeder
+from tools.run.kinesis.tail import StreamTail
+from tools.run.kinesis.view import SHOWN_OUTPUTS, StreamView
+from udfs.config.file import PropertyGroups, dump_properties
+from udfs.config.root import ROOT
+from udfs.errors import ConfigurationError, WebLogError
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+PREFIX = "weblog-"
+INPUT_STREAM = PREFIX + "input"
+_POLL_SECONDS = 0.5
+# How long the last records may take from the input stream to the output streams.
+_DRAIN_SECONDS = 60
+_ACTIVE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the streams are.
+
+    Attributes:
+        endpoint: URL of the endpoint.
+        region: AWS region.
+        credentials: Environment variables with credentials; empty for the SDK's own search.
+        private: An emulator that this command has started.
+    """
+
+    endpoint: str
+    region: str
+    credentials: Mapping[str, str]
+    private: bool
+
+    @property
+    def creates_streams(self) -> bool:
+        """Whether missing streams are made: in an emulator, never for money."""
+        return self.endpoint.startswith("http://")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables of a job that works with it."""
+        return {
+            "AWS_REGION": self.region,
+            **self.credentials,
+            **(JOB_ENVIRONMENT if self.creates_streams else {}),
+        }
+
+    def client(self) -> KinesisClient:
+        """A client of Kinesis."""
+        return boto3.client(
+            "kinesis",
+            endpoint_url=self.endpoint,
+            region_name=self.region,
+            aws_access_key_id=self.credentials.get("AWS_ACCESS_KEY_ID"),
+            aws_secret_access_key=self.credentials.get("AWS_SECRET_ACCESS_KEY"),
+            config=Config(
+                connect_timeout=3,
+                read_timeout=30,
+                retries={"mode": "standard", "total_max_attempts": 5},
+            ),
+        )
+
+
+def run(
+    options: argparse.Namespace, properties: PropertyGroups, inputs: Sequence[str], view: StreamView
+) -> None:
+    """Runs the job until all lines have come out again, or until Ctrl-C with `--follow`.
+
+    Args:
+        options: `jar`, `endpoint`, `rate`, `shards` and `follow`, as given by the user.
+        properties: The job's settings with one sink; it and the source become this command's
+            streams.
+        inputs: Log files or folders to feed.
+        view: Where to show what happens.
+
+    Raises:
+        WebLogError: Anything that the user should hear of in one line.
+    """
+    endpoint = endpoint_option(options.endpoint)
+    jar = find_jar(options.jar)
+    with ExitStack() as stack:
+        work = stack.enter_context(_work_directory())
+        staged = staging.stage(inputs, work / "input")
+        place = stack.enter_context(open_place(endpoint))
+        view.place(place.endpoint, options.shards, private=place.private)
+        settings = JobSettings.load(properties)
+        outputs = [name for name, sink in settings.outputs.items() if sink != OFF]
+        (sink,) = settings.sinks
+        since = datetime.now(UTC)
+        input_arn = provide_streams(place, outputs, options.shards)
+        properties = with_streams(properties, place, input_arn, since, sink)
+        JobSettings.load(properties)
+        properties_file = work / "application_properties.json"
+        dump_properties(properties, properties_file)
+        cluster_options = cluster.ClusterOptions(
+            work_directory=work,
+            # A subtask that reads several shards takes some lines of one, then some of the
+            # other. Where days of a log pass in seconds, all the other's lines are late then.
+            parallelism=options.parallelism or options.shards,
+            rest_port=cluster.free_port(),
+            metrics_port=options.metrics_port,
+            jar=jar,
+            environment=place.environment,
+        )
+        view.starting(staged.lines, options.rate)
+        feed = _Feed(Feeder(place.client(), INPUT_STREAM, options.rate), staged.path)
+        stack.callback(feed.stop)
+        tails = {name: StreamTail(place.client(), _output_stream(name), since) for name in outputs}
+        with RunningJob(cluster_options, properties_file) as job:
+            _watch(job, feed, tails, view, staged.lines, follow=options.follow)
+
+
+@contextmanager
+def _work_directory() -> Iterator[Path]:
+    """A folder for the run; it stays when the job has failed, with the log in it."""
+    work = Path(tempfile.mkdtemp(prefix="weblog-kinesis-"))
+    try:
+        yield work
+    except JobError:
+        raise
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def find_jar(named: Path | None) -> Path:
+    """The jar with the connectors.
+
+    Raises:
+        WebLogError: There is none, or it is not the right one.
+    """
+    jar = named or ROOT / JAR
+    if named is None and not jar.exists():
+        raise ConfigurationError(
+            "--jar",
+            None,
+            None,
+            f"the AWS connectors, which are not part of Flink: {JAR} is not there. "
+            "./build.sh package makes it (with Maven, from conf/pom.xml); or name one with --jar",
+        )
+    check_jar(jar)
+    return jar.resolve()
+
+
+@contextmanager
+def open_place(endpoint: str | None) -> Iterator[Place]:
+    """A user's endpoint, or an emulator that runs meanwhile."""
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or REGION
+    if endpoint is None:
+        with emulator() as url:
+            yield Place(url, region, CREDENTIALS, private=True)
+    else:
+        yield Place(endpoint, region, {}, private=False)
+
+
+def provide_streams(place: Place, outputs: Sequence[str], shards: int) -> str:
+    """Finds or makes the streams; returns the input stream's ARN."""
+    client = place.client()
+    names = [INPUT_STREAM, *map(_output_stream, outputs)]
+    try:
+        arns = [_provide_stream(place, client, name, shards) for name in names]
+    except ClientError as error:
+        said = error.response["Error"]
+        raise ConfigurationError(
+            "--endpoint",
+            None,
+            place.endpoint,
+            f"access to Kinesis ({said['Code']}: {said['Message']})",
+        ) from error
+    except BotoCoreError as error:
+        raise ConfigurationError(
+            "--endpoint", None, place.endpoint, f"an endpoint of Kinesis that answers ({error})"
+        ) from error
+    return arns[0]
+
+
+def _provide_stream(place: Place, client: KinesisClient, name: str, shards: int) -> str:
+    deadline = time.monotonic() + _ACTIVE_SECONDS
+    while True:
+        try:
+            summary = client.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+        except client.exceptions.ResourceNotFoundException:
+            if not place.creates_streams:
+                raise ConfigurationError(
+                    "--endpoint",
+                    None,
+                    place.endpoint,
+                    f"a stream {name} in {place.region}; streams are created in emulators only",
+                ) from None
+            client.create_stream(StreamName=name, ShardCount=shards)
+            continue
+        if summary["StreamStatus"] in {"ACTIVE", "UPDATING"}:
+            return summary["StreamARN"]
+        if time.monotonic() > deadline:
+            raise JobError(f"stream {name} is still {summary['StreamStatus']}")
+        time.sleep(_POLL_SECONDS)
+
+
+def with_streams(
+    properties: PropertyGroups, place: Place, input_arn: str, since: datetime, sink: str
+) -> PropertyGroups:
+    """The settings with the input stream as source and the output streams as one sink."""
+    prefix, _, _ = input_arn.rpartition("/")
+    position = {"initial.position": "TRIM_HORIZON"}
+    if not place.private:
+        # What others have put there before is not this run's.
+        position = {
+            "initial.position": "AT_TIMESTAMP",
+            "initial.timestamp": since.isoformat(timespec="milliseconds"),
+        }
+    return properties | {
+        SOURCE_GROUP: {
+            "type": "kinesis",
+            "stream.arn": input_arn,
+            "endpoint": place.endpoint,
+            **position,
+        },
+        SINK_GROUP_PREFIX + sink: {
+            "type": "kinesis",
+            "stream.arn": f"{prefix}/{PREFIX}{{output}}",
+            "endpoint": place.endpoint,
+        },
+    }
+
+
+def _output_stream(output: str) -> str:
+    return PREFIX + output.replace("_", "-")
+
+
+class _Feed:
+    """Feeds a file from a thread of its own."""
+
+    def __init__(self, feeder: Feeder, path: Path) -> None:
+        self._feeder = feeder
+        self._path = path
+        self._thread = threading.Thread(target=self._run, name="feeder")
+        self._error: WebLogError | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._feeder.stop()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    @property
+    def started(self) -> bool:
+        return self._thread.ident is not None
+
+    @property
+    def done(self) -> bool:
+        return self.started and not self._thread.is_alive()
+
+    @property
+    def fed(self) -> int:
+        return self._feeder.fed
+
+    @property
+    def throttled(self) -> int:
+        return self._feeder.throttled
+
+    def check(self) -> None:
+        """Raises what ended the feeding early."""
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            with gzip.open(self._path) as lines:
+                self._feeder.feed(line.removesuffix(b"\n") for line in lines)
+        except WebLogError as error:
+            self._error = error
+
+
+def _watch(
+    job: RunningJob,
+    feed: _Feed,
+    tails: Mapping[str, StreamTail],
+    view: StreamView,
+    lines: int,
+    *,
+    follow: bool,
+) -> None:
+    deadline: float | None = None
+    try:
+        while job.running:
+            progress = job.progress()
+            view.state(progress)
+            if progress is not None and progress.state == "RUNNING" and not feed.started:
+                feed.start()
+            feed.check()
+            _read(tails, SHOWN_OUTPUTS, view)
+            view.tick(feed.fed)
+            if feed.done and not follow:
+                if view.accounted_for >= lines:
+                    _read(tails, tails, view)
+                    view.summary(feed.fed, feed.throttled)
+                    return
+                deadline = deadline or time.monotonic() + _DRAIN_SECONDS
+                if time.monotonic() > deadline:
+                    raise JobError(
+                        f"{lines} lines fed, but only {view.accounted_for} came out within "
+                        f"{_DRAIN_SECONDS} s"
+                    )
+            job.wait(_POLL_SECONDS)
+    except KeyboardInterrupt:
+        _read(tails, tails, view)
+        view.summary(feed.fed, feed.throttled)
+        if follow:
+            return
+        raise
+    job.check()
+    raise JobError("the job ended by itself")
+
+
+def _read(tails: Mapping[str, StreamTail], outputs: Iterable[str], view: StreamView) -> None:
+    try:
+        for name in outputs:
+            if name in tails:
+                view.records(name, [record["Data"] for record in tails[name].read()])
+    except (ClientError, BotoCoreError) as error:
+        raise JobError(f"reading the output streams failed: {error}") from error

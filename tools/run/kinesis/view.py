@@ -1,0 +1,134 @@
+"""What `./build.sh run --kinesis` shows: records and windows as they come out of the job."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from tools.local.console import printable
+from tools.local.progress import JobProgress
+
+_SECONDS_BETWEEN_RECORDS = 1.0
+_WIDTH = 110
+
+SHOWN_OUTPUTS = ("enriched", "filtered", "dead_letters", "late", "traffic_overview")
+"""Outputs that are shown or accounted for; the rest is only counted at the end."""
+
+
+class StreamView:
+    """Counts and shows.
+
+    Args:
+        stream: Where to write.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._state: str | None = None
+        self._rows: Counter[str] = Counter()
+        self._reasons: dict[str, Counter[str]] = {"filtered": Counter(), "dead_letters": Counter()}
+        self._last: dict[str, Any] = {}
+        self._shown_at = 0.0
+        self._shown_rows = 0
+        self._first_at: float | None = None
+        self._first_rows = 0
+        self._last_at = 0.0
+
+    @property
+    def accounted_for(self) -> int:
+        """Lines that have come out: enriched, filtered or dead-lettered."""
+        return self._rows["enriched"] + self._rows["filtered"] + self._rows["dead_letters"]
+
+    def place(self, endpoint: str, shards: int, *, private: bool) -> None:
+        """Says where the streams are."""
+        what = f"an emulator on this machine ({endpoint}), {shards} shards" if private else endpoint
+        self._line("Kinesis", what)
+
+    def starting(self, lines: int, rate: float) -> None:
+        """Says what is about to happen."""
+        pace = f"{rate:,.0f} lines/s" if rate else "full speed"
+        self._line("Input", f"{lines:,} lines at {pace}")
+        self._line("Flink", "starting a mini-cluster")
+
+    def state(self, progress: JobProgress | None) -> None:
+        """Shows the job's state when it has changed."""
+        if progress is not None and progress.state != self._state:
+            self._state = progress.state
+            self._line("Flink", progress.state.lower())
+
+    def records(self, output: str, records: Sequence[bytes]) -> None:
+        """Takes what has appeared in the stream of an output."""
+        if not records:
+            return
+        self._rows[output] += len(records)
+        if output == "enriched":
+            self._last = json.loads(records[-1])
+            self._last_at = time.monotonic()
+            if self._first_at is None:
+                self._first_at, self._first_rows = self._last_at, len(records)
+        elif output == "dead_letters":
+            for letter in map(json.loads, records):
+                self._reasons[output][f"{letter['stage']}/{letter['reason']}"] += 1
+                self._line("dead", f"{letter['stage']}/{letter['reason']}: {letter['message']}")
+        elif output == "filtered":
+            self._reasons[output].update(json.loads(record)["reason"] for record in records)
+        elif output == "traffic_overview":
+            for row in sorted(map(json.loads, records), key=lambda row: str(row["window_start"])):
+                self._window(row)
+
+    def tick(self, fed: int) -> None:
+        """Shows the latest enriched record, not more often than once a second."""
+        now = time.monotonic()
+        rows = self._rows["enriched"]
+        if rows == self._shown_rows or now - self._shown_at < _SECONDS_BETWEEN_RECORDS:
+            return
+        self._shown_at, self._shown_rows = now, rows
+        record = self._last
+        client = f"{record.get('host')} ({record.get('country')})"
+        text = f"{record.get('response')} {record.get('method')} {record.get('path')}"
+        self._line("enriched", f"{rows:,} of {fed:,} fed   last: {client} {text}")
+
+    def summary(self, fed: int, throttled: int) -> None:
+        """Shows the accounts."""
+        seconds = self._last_at - self._first_at if self._first_at is not None else 0.0
+        flowed = self._rows["enriched"] - self._first_rows
+        rate = f", {flowed / seconds:,.0f}/s once it flowed" if seconds > 0 else ""
+        again = f" ({throttled:,} put again after throttling)" if throttled else ""
+        self._stream.write("\n")
+        self._count(fed, f"lines put into the input stream{again}")
+        self._count(self._rows["enriched"], f"enriched ({self._rows['late']:,} of them late){rate}")
+        for output, name in (("filtered", "filtered"), ("dead_letters", "dead-lettered")):
+            self._count(self._rows[output], name)
+            for reason, count in self._reasons[output].most_common():
+                self._count(count, f"    {reason}")
+        missing = fed - self.accounted_for
+        verdict = "every line is accounted for" if missing == 0 else f"{missing:,} are on their way"
+        self._stream.write(f"              {verdict}\n")
+        for output, rows in sorted(self._rows.items()):
+            if output not in {"enriched", "late", *self._reasons}:
+                self._count(rows, f"rows of {output}")
+        self._stream.write(
+            "              The latest windows stay open: a stream has no end that closes them.\n"
+        )
+        self._stream.flush()
+
+    def _window(self, row: dict[str, Any]) -> None:
+        start = str(row["window_start"]).replace("T", " ").removesuffix(":00Z")
+        self._line(
+            "window",
+            f"{start}   {row['requests']:,} requests, {row['bytes_sent'] / 1e6:,.1f} MB, "
+            f"{row['error_rate']:.1%} errors, {row['bot_share']:.0%} bots",
+        )
+
+    def _count(self, count: int, text: str) -> None:
+        self._stream.write(f"{count:>12,}  {printable(text)}\n")
+
+    def _line(self, label: str, text: str) -> None:
+        shown = printable(text)
+        if len(shown) > _WIDTH:
+            shown = shown[: _WIDTH - 3] + "..."
+        self._stream.write(f"{label:<9} {shown}\n")
+        self._stream.flush()

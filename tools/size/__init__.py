@@ -1,0 +1,1 @@
+"""`./build.sh size`: capacity and monthly cost."""

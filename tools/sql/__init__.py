@@ -1,0 +1,1 @@
+"""`./build.sh sql`: Flink's SQL client with the job's tables and functions."""

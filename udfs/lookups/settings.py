@@ -1,0 +1,206 @@
+"""Settings of look-ups. Everything is off unless named, and then costs nothing."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal, Self
+
+from udfs.config.core import CoreSettings
+from udfs.config.properties import (
+    Group,
+    Parser,
+    Properties,
+    Setting,
+    boolean,
+    choice,
+    duration,
+    endpoint,
+    integer,
+    pattern,
+    setting,
+)
+from udfs.enrich.reference import KeyField, ReferenceSettings
+from udfs.privacy.rules import rules_of
+
+type OnFailure = Literal["continue", "dead_letter"]
+
+DNS_PORT = 53
+_HIGHEST_PORT = 65535
+
+
+def name_servers() -> Parser[tuple[tuple[str, int], ...]]:
+    """Addresses, each with a port or not: `192.0.2.1, 192.0.2.1:5353, [2001:db8::1]:53`."""
+
+    def read_one(given: str) -> tuple[str, int]:
+        host, port = given, str(DNS_PORT)
+        if given.startswith("["):
+            host, bracket, rest = given[1:].partition("]")
+            if not bracket or (rest and not rest.startswith(":")):
+                raise ValueError
+            port = rest[1:] if rest else port
+        elif given.count(":") == 1:
+            host, _, port = given.partition(":")
+        if not (port.isascii() and port.isdigit() and 0 < int(port) <= _HIGHEST_PORT):
+            raise ValueError
+        return str(ipaddress.ip_address(host)), int(port)
+
+    def read(given: str) -> tuple[tuple[str, int], ...]:
+        return tuple(read_one(one.strip()) for one in given.split(",") if one.strip())
+
+    return Parser(read, "addresses of name servers, such as 192.0.2.1, 192.0.2.1:5353")
+
+
+@dataclass(frozen=True, slots=True)
+class LookupPolicy(Group):
+    """How a service is asked, the same for each."""
+
+    timeout: timedelta = setting(
+        "timeout", duration("1 ms", "1 min"), "2 s", "Longest wait for one answer of the service."
+    )
+    patience: timedelta = setting(
+        "patience",
+        duration("1 ms", "5 min"),
+        "3 s",
+        "Longest wait of records for all their look-ups; those go on and serve later records.",
+    )
+    concurrency: int = setting(
+        "concurrency", integer(1, 1000), "256", "Most calls at a time, for each subtask."
+    )
+    attempts: int = setting(
+        "attempts",
+        integer(1, 10),
+        "1",
+        "Calls until a look-up has failed, with growing pauses between them.",
+    )
+    cache_size: int = setting(
+        "cache.size", integer(1, 10_000_000), "65536", "Answers kept in memory."
+    )
+    cache_ttl: timedelta = setting(
+        "cache.ttl", duration("1 s", "30 d"), "1 h", "How long an answer is kept."
+    )
+    negative_ttl: timedelta = setting(
+        "cache.negative.ttl",
+        duration("1 s", "30 d"),
+        "10 min",
+        "How long it is kept that there is no answer; a failure no longer than 30 s.",
+    )
+    breaker_failures: int = setting(
+        "breaker.failures",
+        integer(1, 100_000),
+        "50",
+        "Failures in a row after which the service is left alone.",
+    )
+    breaker_pause: timedelta = setting(
+        "breaker.pause", duration("1 ms", "1 h"), "30 s", "For how long; then one call tries it."
+    )
+    on_failure: OnFailure = setting(
+        "on.failure",
+        choice("continue", "dead_letter"),
+        "continue",
+        "A record without an answer goes on with the issue lookup_failed, or is a dead letter.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DnsSettings(LookupPolicy, name="weblog.lookups.dns"):
+    """Reverse DNS: records get `hostname`."""
+
+    enabled: bool = setting(
+        "enabled", boolean(), "false", "Look up the host names of client addresses."
+    )
+    servers: tuple[tuple[str, int], ...] = setting(
+        "servers", name_servers(), "", "Name servers; empty: those of the machine."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoDbSettings(LookupPolicy, name="weblog.lookups.dynamodb"):
+    """Reference data in a DynamoDB table: records get `reference`."""
+
+    table: str = setting(
+        "table",
+        pattern("|[A-Za-z0-9_.-]{3,255}|arn:aws[a-z-]*:dynamodb:.+", "a table's name or ARN"),
+        "",
+        "The table; empty: no look-ups.",
+    )
+    region: str = setting(
+        "region",
+        pattern("|[a-z]{2}[a-z0-9-]+", "a region such as eu-west-1"),
+        "",
+        "Its region; empty: the one the job runs in.",
+    )
+    endpoint: str = setting("endpoint", endpoint(), "", "Another endpoint than the region's.")
+    key: str = setting(
+        "key",
+        pattern(".{1,255}", "an attribute's name"),
+        "webpage",
+        "The table's partition key, a string.",
+    )
+    field: KeyField = setting(
+        "field", choice("webpage", "host"), "webpage", "What of a record is looked up in it."
+    )
+    concurrency: int = setting(
+        "concurrency",
+        integer(1, 64),
+        "16",
+        "Most calls at a time, for each subtask; each is a thread and asks for up to 100 keys.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LookupSettings:
+    """All look-ups."""
+
+    dns: DnsSettings = field(default_factory=DnsSettings)
+    dynamodb: DynamoDbSettings = field(default_factory=DynamoDbSettings)
+    reference: ReferenceSettings = field(default_factory=ReferenceSettings)
+
+    @property
+    def any(self) -> bool:
+        """Whether any is switched on."""
+        return self.dns.enabled or bool(self.dynamodb.table) or self.reference.file is not None
+
+    @classmethod
+    def load(cls, properties: Properties, core: CoreSettings) -> Self:
+        """Reads and checks the groups.
+
+        Raises:
+            ConfigurationError: An unknown key, an unacceptable value, or look-ups that do
+                not go together with each other or with the privacy settings.
+        """
+        loaded = cls(
+            DnsSettings.load(properties),
+            DynamoDbSettings.load(properties),
+            ReferenceSettings.load(properties),
+        )
+        loaded.check(core)
+        return loaded
+
+    def check(self, core: CoreSettings) -> None:
+        """Checks what spans several settings.
+
+        Raises:
+            ConfigurationError: They do not go together.
+        """
+        hides_client = rules_of(core.privacy, core.dead_letters).client != "keep"
+        if self.dns.enabled and hides_client:
+            # Names of hosts are made of their addresses, or name a person's connection.
+            raise self.dns.error(
+                "enabled", "true", "false while weblog.privacy hides the client's address"
+            )
+        if self.dynamodb.table and self.reference.file is not None:
+            raise self.reference.error(
+                "file",
+                str(self.reference.file),
+                "nothing while weblog.lookups.dynamodb has a table",
+            )
+
+
+LOOKUP_GROUPS: tuple[type[Group], ...] = (DnsSettings, DynamoDbSettings, ReferenceSettings)
+
+
+def lookup_settings() -> tuple[Setting, ...]:
+    """Every setting of look-ups, for documentation and checks."""
+    return tuple(one for group in LOOKUP_GROUPS for one in group.settings())
