@@ -69,12 +69,12 @@ module_exists() {
     [[ -f $path.py || -f $path/__main__.py ]]
 }
 
-# Prints 'module environment java' of a table command; fails when there is none.
+# Prints 'environment java' of a table command; fails when there is none.
 find_module() {
     local name module environment java _text
     while read -r name module environment java _text; do
         if [[ $name == "$1" ]] && module_exists "$module"; then
-            printf '%s %s %s\n' "$module" "$environment" "$java"
+            printf '%s %s\n' "$environment" "$java"
             return
         fi
     done < <(module_commands)
@@ -82,12 +82,12 @@ find_module() {
 }
 
 run_module() {
-    local module=$1 environment=$2 java=$3
-    shift 3
+    local environment=$1 java=$2
+    shift 2
     # Java first: a wrong one is told at once, before a long installation.
     [[ $java != java ]] || provide_java
     prepare "$environment"
-    run_python -m "$module" "$@"
+    run_python -m tools.cli "$@"
 }
 
 # Relative paths in arguments belong to the caller's folder, so it stays the
@@ -430,7 +430,7 @@ make_class_archive() {
     output=$(mktemp -d "$TOOLS/archive.XXXXXX")
     rm -f "$TOOLS"/classes-*.jsa
     if (JAVA_TOOL_OPTIONS="$2 -XX:ArchiveClassesAtExit=$output/classes" \
-        run_python -m tools.run.command --out "$output/run" >/dev/null 2>&1 </dev/null) &&
+        run_python -m tools.cli run --out "$output/run" >/dev/null 2>&1 </dev/null) &&
         [[ -f $output/classes ]]; then
         mv "$output/classes" "$archive"
     else
@@ -534,8 +534,8 @@ main() {
             command_help >&2
             exit 2
         fi
-        # shellcheck disable=SC2086 # three words
-        run_module $found "$@"
+        # shellcheck disable=SC2086 # two words
+        run_module $found "$command" "$@"
         ;;
     esac
 }

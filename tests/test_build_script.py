@@ -108,7 +108,8 @@ def project(tmp_path: Path) -> Project:
     shutil.copytree(ROOT / "conf" / "requirements", root / "conf" / "requirements")
     module = root / "tools" / "run" / "command.py"
     module.parent.mkdir(parents=True)
-    module.write_text(FAKE_RUN)
+    module.touch()
+    (root / "tools" / "cli.py").write_text(FAKE_RUN)
     made = Project(root, tmp_path / "uv.log")
     made.environment = {
         "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
@@ -184,7 +185,7 @@ def test_run_gets_its_arguments_folder_and_input(project: Project, tmp_path: Pat
     result = project.start("run", "-", "two words", script=link, folder=folder, given="a line")
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines() == [
-        "arguments ['-', 'two words']",
+        "arguments ['run', '-', 'two words']",
         f"folder {folder}",
         "input a line",
         f"java {tmp_path / 'java'}",

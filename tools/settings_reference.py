@@ -1,10 +1,12 @@
-"""`./build.sh settings`: every setting, as the tables that stand in the README."""
+"""`./build.sh settings`: every setting, as the tables that stand in the README.
+
+Usage: ./build.sh settings [GROUP]
+"""
 
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import groupby
 
 from flink_app.settings import DEFAULT_SINK_KEY, OFF, OUTPUTS_GROUP, job_settings
@@ -12,6 +14,7 @@ from flink_app.sinks import SINK_TYPES
 from flink_app.sources import SOURCE_TYPES
 from flink_app.sql_files import output_files
 from flink_app.variants import TYPE_KEY
+from tools.shell import EXIT_BAD_INPUT, print_error
 from udfs.config.properties import Setting
 
 _HEADER = "| key | default | accepted | meaning |\n|---|---|---|---|"
@@ -60,22 +63,18 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the tables, or those whose title names the group given."""
-    parser = argparse.ArgumentParser(
-        prog="./build.sh settings", description="Every setting, its default and what it accepts."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
     parser.add_argument(
         "group", nargs="?", default="", metavar="GROUP", help="a group, or a part of its name"
     )
-    wanted = parser.parse_args(arguments).group
-    parts = [part for part in tables() if wanted in part.partition("\n")[0]]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the tables, or those whose title names the group."""
+    parts = [part for part in tables() if options.group in part.partition("\n")[0]]
     if not parts:
-        print(f"error: no group {wanted!r}; without a name all are printed", file=sys.stderr)
-        return 2
+        print_error(f"no group {options.group!r}; without a name all are printed")
+        return EXIT_BAD_INPUT
     print("\n\n".join(parts))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

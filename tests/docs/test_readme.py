@@ -82,7 +82,7 @@ def test_the_sample_run_and_the_queries_give_the_results_shown(tmp_path: Path) -
 
     script = tmp_path / "queries.sql"
     script.write_text("".join(query for query, _ in QUERIES))
-    command = [sys.executable, "-m", "tools.sql.command", "--out", str(results.output)]
+    command = [sys.executable, "-m", "tools.cli", "sql", "--out", str(results.output)]
     ended = subprocess.run(
         [*command, "-f", str(script)],
         cwd=ROOT,
@@ -101,7 +101,7 @@ def test_the_sample_run_and_the_queries_give_the_results_shown(tmp_path: Path) -
 
 def test_a_wrong_query_fails_with_a_reason(tmp_path: Path) -> None:
     missing = subprocess.run(
-        [sys.executable, "-m", "tools.sql.command", "-f", str(tmp_path / "missing.sql")],
+        [sys.executable, "-m", "tools.cli", "sql", "-f", str(tmp_path / "missing.sql")],
         cwd=ROOT,
         capture_output=True,
         text=True,

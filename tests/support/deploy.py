@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import boto3
+import pytest
 from botocore.stub import Stubber
 
+from tools.cli import run_command
+from tools.deploy import command
 from tools.deploy.application import Application, Code
 from tools.deploy.service import Patience, Service
 from tools.package.layout import MANIFEST, Manifest
@@ -31,6 +34,13 @@ KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 CREATED = datetime(2025, 10, 28, 10, 15, 30, tzinfo=UTC)
 
 type Groups = dict[str, dict[str, str]]
+
+
+def run_deploy(arguments: list[str], patience: Patience) -> int:
+    """Runs the command, which waits as it is told here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "Patience", lambda **_: patience)
+        return run_command("deploy", arguments)
 
 
 def write_zip(

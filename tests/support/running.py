@@ -67,7 +67,7 @@ def only(*outputs: str) -> list[str]:
 
 def run_job(output: Path, *arguments: str, stdin: bytes = b"") -> Result:
     """Runs `./build.sh run`'s module as a user's shell would."""
-    command = [sys.executable, "-m", "tools.run.command", "--out", str(output), *arguments]
+    command = [sys.executable, "-m", "tools.cli", "run", "--out", str(output), *arguments]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         try:

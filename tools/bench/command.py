@@ -1,5 +1,7 @@
 """`./build.sh bench`: how fast the core and the job are, by figures that can be repeated.
 
+Usage: ./build.sh bench [OPTIONS]
+
 Each figure is measured in a process of its own, and the figures take turns over the rounds,
 so that a change of the machine's mood meets all of them.
 """
@@ -26,13 +28,11 @@ from tools.bench.setup import prepare
 from tools.bench.skipped import EXIT_SKIPPED, SkippedError
 from tools.bench.targets import verdicts
 from tools.package.connectors import check_jar
+from tools.shell import EXIT_FAILED
 from udfs.config.root import ROOT
 from udfs.errors import ConfigurationError, WebLogError
 
-EXIT_FAILED = 1
-EXIT_BAD_INPUT = 2
 EXIT_MISSED = 3
-EXIT_INTERRUPTED = 130
 
 _RESULTS = Path("build") / "bench"
 _FULL_DATABASE = ROOT / "data" / "geoip" / "dbip-city-lite.mmdb"
@@ -44,34 +44,25 @@ _NAME_WIDTH = max(len(figure.name) for figure in FIGURES) + 1
 _END_S = 30.0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command.
+def run(options: argparse.Namespace) -> int:
+    """Measures, and prints and writes the figures.
 
     Returns:
-        0; 1 when a figure failed, 2 for wrong arguments, 3 with `--check` and a target missed.
+        0; 1 when a figure failed, 3 with `--check` and a target missed.
     """
-    options = _parser().parse_args(arguments)
     if options.list:
         for figure in FIGURES:
             print(f"{figure.name:{_NAME_WIDTH}}{figure.title}")
         return 0
-    try:
-        run = _run(options)
-    except WebLogError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    if run.failures:
+    measured = _measure(options)
+    if measured.failures:
         return EXIT_FAILED
-    missed = any(not verdict.met for verdict in verdicts(run.results))
+    missed = any(not verdict.met for verdict in verdicts(measured.results))
     return EXIT_MISSED if options.check and missed else 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    description, _, _ = (__doc__ or "").partition("\n")
-    parser = argparse.ArgumentParser(prog="./build.sh bench", description=description)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
     parser.add_argument(
         "--quick",
         action="store_true",
@@ -101,10 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--check", action="store_true", help="exit with 3 when a target is missed")
     parser.add_argument("--out", type=Path, help="JSON file (default: build/bench/TIME.json)")
-    return parser
 
 
-def _run(options: argparse.Namespace) -> Run:
+def _measure(options: argparse.Namespace) -> Run:
     figures = _figures(options.figures)
     records = _number(options, "records", _QUICK_RECORDS if options.quick else _RECORDS)
     rounds = _number(options, "rounds", _QUICK_ROUNDS if options.quick else _ROUNDS)
@@ -242,7 +232,3 @@ def _let_end(measuring: subprocess.Popen[str]) -> None:
         except subprocess.TimeoutExpired:
             measuring.kill()
         return
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tools.dashboard.server import open_browser, serving
@@ -11,17 +12,11 @@ from tools.dashboard.server import open_browser, serving
 _TURN_S = 1.0
 
 
-def run_beside(output: Path, command: Callable[[], int], nothing_new: Collection[int]) -> int:
-    """Runs a command with the dashboard of its output folder open in the browser.
+@contextmanager
+def dashboard_beside(output: Path) -> Iterator[None]:
+    """Has the dashboard of an output folder open in the browser, and afterwards until Ctrl-C.
 
-    Args:
-        output: The folder that the command writes to.
-        command: Gives its exit status.
-        nothing_new: Statuses after which there is nothing of the command to look at: the page
-            then ends with it.
-
-    Returns:
-        The command's exit status.
+    An exception ends it at once: there is nothing new to look at.
 
     Raises:
         ServerError: The dashboard could not be started.
@@ -29,11 +24,9 @@ def run_beside(output: Path, command: Callable[[], int], nothing_new: Collection
     with serving(output) as server:
         print(f"Dashboard {server.url}", flush=True)
         open_browser(server.url)
-        status = command()
-        if status not in nothing_new:
-            print(f"\nDashboard {server.url} stays until Ctrl-C", flush=True)
-            wait_for_interrupt()
-    return status
+        yield
+        print(f"\nDashboard {server.url} stays until Ctrl-C", flush=True)
+        wait_for_interrupt()
 
 
 def wait_for_interrupt() -> None:

@@ -7,36 +7,27 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from tools.dashboard.beside import wait_for_interrupt
 from tools.dashboard.server import open_browser, serving
-from tools.local.console import Console
-from udfs.errors import ConfigurationError, WebLogError
-
-EXIT_BAD_INPUT = 2
+from udfs.errors import ConfigurationError
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def run(options: argparse.Namespace) -> int:
     """Serves until Ctrl-C.
 
-    Returns:
-        The exit status: 0 ended by the user, 2 wrong arguments or a port in use.
+    Raises:
+        ConfigurationError: An argument is wrong.
+        ServerError: The port is in use.
     """
-    options = _parser().parse_args(arguments)
-    try:
-        _check(options)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with serving(options.out, options.port) as server:
-            print(f"Dashboard of {options.out}: {server.url} (Ctrl-C ends it)", flush=True)
-            if options.open:
-                open_browser(server.url)
-            wait_for_interrupt()
-    except WebLogError as error:
-        Console(sys.stdout).error(str(error))
-        return EXIT_BAD_INPUT
+    _check(options)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with serving(options.out, options.port) as server:
+        print(f"Dashboard of {options.out}: {server.url} (Ctrl-C ends it)", flush=True)
+        if options.open:
+            open_browser(server.url)
+        wait_for_interrupt()
     return 0
 
 
@@ -47,9 +38,8 @@ def _check(options: argparse.Namespace) -> None:
         raise ConfigurationError("--out", None, str(options.out), "a folder")
 
 
-def _parser() -> argparse.ArgumentParser:
-    description, _, _ = (__doc__ or "").partition("\n")
-    parser = argparse.ArgumentParser(prog="./build.sh dashboard", description=description)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
     parser.add_argument(
         "--out", type=Path, default=Path("out"), help="output folder of the run; default out"
     )
@@ -57,8 +47,3 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)"
     )
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -17,8 +17,7 @@ import argparse
 import json
 import os
 import re
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import boto3
@@ -32,39 +31,16 @@ from tools.deploy.runtime_properties import runtime_properties
 from tools.deploy.service import Patience, Service
 from tools.package.contents import name_and_version
 from tools.package.layout import read_manifest
-from udfs.errors import WebLogError
 
 VARIABLE_PREFIX = "WEBLOG_DEPLOY_"
-EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
 
-_DEFAULT_COMMAND = "apply"
 _LOG_GROUP_PREFIX = "/aws/kinesis-analytics/"
 _DIST = Path("dist")
 
 
-def main(arguments: Sequence[str] | None = None, patience: Patience | None = None) -> int:
-    """Runs the command.
-
-    Args:
-        arguments: The command line without the program's name.
-        patience: How to wait, beside the deadline, which is an option.
-
-    Returns:
-        0, or 1 when it failed; the reason is one line on standard error.
-    """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or (given[0].startswith("-") and given[0] not in {"-h", "--help"}):
-        given.insert(0, _DEFAULT_COMMAND)
-    options = _parser().parse_args(given)
-    try:
-        _COMMANDS[options.command](options, patience or Patience(deadline=options.timeout))
-    except WebLogError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_FAILED
-    except KeyboardInterrupt:
-        print("interrupted: the service goes on with what it was told", file=sys.stderr)
-        return EXIT_INTERRUPTED
+def run(options: argparse.Namespace) -> int:
+    """Runs one of the commands."""
+    _COMMANDS[options.command](options, Patience(deadline=options.timeout))
     return 0
 
 
@@ -204,7 +180,7 @@ def _delete(options: argparse.Namespace, patience: Patience) -> None:
 
 
 _COMMANDS = {
-    _DEFAULT_COMMAND: _apply,
+    "apply": _apply,
     "status": _status,
     "start": _start,
     "stop": _stop,
@@ -237,16 +213,12 @@ def _partition(role: str) -> str:
 # --- the command line --------------------------------------------------------------------
 
 
-def _parser() -> argparse.ArgumentParser:
-    description, _, rest = (__doc__ or "").partition("\n")
-    parser = argparse.ArgumentParser(
-        prog="./build.sh deploy",
-        description=description,
-        epilog=rest.partition("\n\n")[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the commands and their options."""
+    commands = parser.add_subparsers(
+        prog=parser.prog, dest="command", required=True, metavar="COMMAND"
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    apply = _command(commands, _DEFAULT_COMMAND, "create the application or bring it up to date")
+    apply = _command(commands, "apply", "create the application or bring it up to date")
     _add_apply_options(apply)
     status = _command(commands, "status", "show the application")
     status.add_argument("--json", action="store_true", help="as JSON")
@@ -260,7 +232,6 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "rollback", "go back to the version that ran before")
     delete = _command(commands, "delete", "delete it, its snapshots included")
     delete.add_argument("--yes", action="store_true", help="really")
-    return parser
 
 
 def _command(
@@ -377,7 +348,3 @@ def _one_of(*words: str) -> Callable[[str], str]:
         return text
 
     return read
-
-
-if __name__ == "__main__":
-    sys.exit(main())

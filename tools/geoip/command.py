@@ -1,6 +1,9 @@
-"""``./build.sh geoip``: fetches DB-IP City Lite and makes it usable for the job.
+"""`./build.sh geoip`: fetches DB-IP City Lite and makes it usable for the job.
 
-The database is free under CC BY 4.0: who shows results made with it names and links DB-IP.
+Usage: ./build.sh geoip [--dir FOLDER]
+
+The database (about 130 MB) is free under CC BY 4.0: who shows results made with it names and
+links DB-IP.
 """
 
 from __future__ import annotations
@@ -8,7 +11,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +23,6 @@ from tools.geoip.sources import (
 )
 from udfs.config.root import ROOT
 from udfs.enrich.geo import GeoDatabase
-from udfs.errors import WebLogError
 
 FILE_NAME = "dbip-city-lite.mmdb"
 DEFAULT_FOLDER = ROOT / "data" / "geoip"
@@ -81,16 +82,8 @@ def report(path: Path) -> str:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command.
-
-    Returns:
-        0, or 1 when there is no database; then an older one is left as it was.
-    """
-    parser = argparse.ArgumentParser(
-        prog="./build.sh geoip",
-        description="Fetch the full DB-IP City Lite database (about 130 MB).",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
     parser.add_argument(
         "--dir",
         type=Path,
@@ -98,21 +91,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FOLDER",
         help="where to put it (default: data/geoip of the project)",
     )
-    options = parser.parse_args(arguments)
-    try:
-        print(report(fetch(options.dir)))
-    except (WebLogError, OSError) as error:
-        _say(f"geoip: {error}")
-        return 1
-    except KeyboardInterrupt:
-        _say("geoip: stopped; nothing was changed")
-        return 130
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fetches the database; where that fails, an older one is left as it was."""
+    print(report(fetch(options.dir)))
     return 0
 
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import TextIO
 from tools.local.progress import JobProgress
 from tools.local.staging import StagedInput
 from tools.local.summary import RunSummary
+from tools.shell import printable
 from udfs.enrich.geo import GeoDatabase
 
 _NAME_WIDTH = 40
@@ -123,10 +123,6 @@ class Console:
         for name, rows in summary.outputs.items():
             self._line(f"{rows:>12,}  {output / name}")
 
-    def error(self, message: str) -> None:
-        """One line on standard error."""
-        print(f"error: {printable(message)}", file=sys.stderr)
-
     def _reasons(self, reasons: Mapping[str, int]) -> None:
         for reason, count in reasons.items():
             self._line(f"{count:>16,}  {printable(reason)}")
@@ -145,8 +141,3 @@ class Console:
     def _line(self, text: str) -> None:
         self._stream.write(text + "\n")
         self._stream.flush()
-
-
-def printable(text: str) -> str:
-    """Text from a log line, harmless to a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -10,9 +10,8 @@ bytes. There is no zip unless everything is in it.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +43,6 @@ from tools.package.layout import (
     read_manifest,
 )
 from udfs.config.root import ROOT
-from udfs.errors import WebLogError
 
 # Folders of the project that the job consists of, and what of them it does without.
 _CODE_DIRECTORIES = ("aws", "flink_app", "sql", "udfs")
@@ -52,7 +50,6 @@ _NOT_THE_JOB = ("sql/client",)
 _CODE_SUFFIXES = (".json", ".py", ".sql")
 
 WITHOUT_CONNECTORS = "-without-connectors"
-EXIT_FAILED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +73,17 @@ class PackageOptions:
     maven_settings: Path | None = None
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command.
-
-    Returns:
-        0, or 1 when there is no zip; the reason is one line on standard error.
-    """
-    given = _parser().parse_args(arguments)
-    options = PackageOptions(
-        out=given.out,
-        jar=given.jar,
-        with_connectors=not given.without_connectors,
-        geoip=given.geoip,
-        reference=given.reference,
-        maven_settings=given.maven_settings,
+def run(options: argparse.Namespace) -> int:
+    """Makes the zip and prints what is in it."""
+    wanted = PackageOptions(
+        out=options.out,
+        jar=options.jar,
+        with_connectors=not options.without_connectors,
+        geoip=options.geoip,
+        reference=options.reference,
+        maven_settings=options.maven_settings,
     )
-    try:
-        target = build(options)
-    except (WebLogError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_FAILED
-    print("\n".join(describe(target)))
+    print("\n".join(describe(build(wanted))))
     return 0
 
 
@@ -181,9 +168,8 @@ def describe(path: Path) -> Iterator[str]:
         yield f"  {key:<8} {value}"
 
 
-def _parser() -> argparse.ArgumentParser:
-    description, _, _ = (__doc__ or "").partition("\n")
-    parser = argparse.ArgumentParser(prog="./build.sh package", description=description)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
     parser.add_argument("--out", type=Path, default=Path("dist"), help="folder (default: dist)")
     parser.add_argument("--jar", type=Path, help="a finished connector jar, instead of making it")
     parser.add_argument(
@@ -206,7 +192,6 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help=f"leave the jar out; the zip's name then ends with {WITHOUT_CONNECTORS}",
     )
-    return parser
 
 
 def _jar(options: PackageOptions) -> Path:
@@ -229,7 +214,3 @@ def _part(name: str) -> str:
     if first != APPLICATION_DIRECTORY:
         return name
     return f"{first}/{rest[0]}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -22,7 +22,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,7 +48,6 @@ from udfs.config.core import GeoIpSettings
 from udfs.config.file import DEFAULT_FILE, dump_properties, load_properties
 from udfs.config.root import ROOT
 from udfs.enrich.reference import ReferenceFile, ReferenceSettings
-from udfs.errors import WebLogError
 
 HANDLERS = {
     "Firehose transformation": "lambda_app.firehose_handler.handle",
@@ -64,7 +63,6 @@ _NOT_THE_FUNCTIONS = ("udfs/flink",)
 _PROPERTIES = DEFAULT_FILE.relative_to(ROOT).as_posix()
 _DATABASE_KEY = "database.path"
 _REFERENCE_KEY = "file"
-_EXIT_FAILED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +84,16 @@ class PackageOptions:
     reference: Path | None = None
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command.
-
-    Returns:
-        0, or 1 when there is no zip; the reason is one line on standard error.
-    """
-    given = _parser().parse_args(arguments)
-    options = PackageOptions(
-        out=given.out,
-        platform=wheels.ARM64 if given.arm64 else wheels.X86_64,
-        geoip=given.geoip,
-        properties=given.properties,
-        reference=given.reference,
+def run(options: argparse.Namespace) -> int:
+    """Makes the zip and prints what is in it."""
+    wanted = PackageOptions(
+        out=options.out,
+        platform=wheels.ARM64 if options.arm64 else wheels.X86_64,
+        geoip=options.geoip,
+        properties=options.properties,
+        reference=options.reference,
     )
-    try:
-        target = build(options)
-    except (WebLogError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return _EXIT_FAILED
-    print("\n".join(describe(target, options)))
+    print("\n".join(describe(build(wanted), wanted)))
     return 0
 
 
@@ -154,9 +142,8 @@ def describe(path: Path, options: PackageOptions) -> Iterator[str]:
         )
 
 
-def _parser() -> argparse.ArgumentParser:
-    description, _, _ = (__doc__ or "").partition("\n")
-    parser = argparse.ArgumentParser(prog="./build.sh package-lambda", description=description)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
     parser.add_argument("--out", type=Path, default=Path("dist"), help="folder (default: dist)")
     parser.add_argument("--arm64", action="store_true", help="for arm64 instead of x86-64")
     # The demo's database is never taken by itself: it knows the sample's addresses alone, so
@@ -179,7 +166,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="add settings, in the form of conf/application_properties.json",
     )
-    return parser
 
 
 def _own_files(options: PackageOptions) -> dict[str, Path]:
@@ -258,7 +244,3 @@ def _check_size(contents: Mapping[str, Path]) -> None:
             "the GeoIP database on a file system (EFS) and name it by an absolute path in "
             "weblog.geoip: database.path"
         )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -19,7 +19,6 @@ it, those that --only leaves out included; when it ended there, it says so.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -30,37 +29,22 @@ from urllib.parse import urlsplit
 
 from aws.errors import DeployError, explained
 from aws.streams import endpoint_option, region_of, stream_arn
-from tools.local.console import printable
 from tools.replay.letters import Files, Letter, LettersError, Queue, Source
 from tools.replay.resend import FileTarget, FirehoseTarget, KinesisTarget, Target
-from udfs.errors import WebLogError
+from tools.shell import EXIT_FAILED, print_error, printable
 from udfs.letters.replay import envelope
 
-EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
 _SHOWN_CHARACTERS = 160
 _BATCH = 500
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command.
+def run(options: argparse.Namespace) -> int:
+    """Shows the letters, and sends them where --send is given.
 
     Returns:
-        0; 1 when something failed or was not taken, or --send ended at the limit, with the
-        reason on standard error; 2 for a wrong command line.
+        0; 1 when something was not taken or --send ended at the limit, with the reason on
+        standard error.
     """
-    options = _parser().parse_args(arguments)
-    try:
-        return _replay(options)
-    except (WebLogError, OSError) as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
-        return EXIT_FAILED
-    except KeyboardInterrupt:
-        print("interrupted: what was not sent is where it was", file=sys.stderr)
-        return EXIT_INTERRUPTED
-
-
-def _replay(options: argparse.Namespace) -> int:
     source = _source(options)
     # Made before anything is read: a wrong target is told at once.
     target = None if options.send is None else _target(options)
@@ -74,7 +58,7 @@ def _replay(options: argparse.Namespace) -> int:
         if target is None:
             print(stopped)
             return status
-        print(f"error: {stopped}", file=sys.stderr)
+        print_error(stopped)
         return EXIT_FAILED
     finally:
         # An error on the way is worth more than one here: the queue gives them back anyway.
@@ -173,9 +157,9 @@ def _send(letters: Sequence[Letter], source: Source, target: Target) -> int:
         where = f" to {target.path}" if isinstance(target, FileTarget) else ""
         print(f"{sent:,} of {len(letters):,} sent{printable(where)}")
     if kept:
-        print(f"error: {kept:,} sent letters could not be deleted", file=sys.stderr)
+        print_error(f"{kept:,} sent letters could not be deleted")
     if sent < len(letters):
-        print(f"error: {len(letters) - sent:,} lines were not taken", file=sys.stderr)
+        print_error(f"{len(letters) - sent:,} lines were not taken")
     return EXIT_FAILED if kept or sent < len(letters) else 0
 
 
@@ -232,13 +216,8 @@ def _client(service: str, region: str | None, endpoint: str | None) -> Any:
         )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="./build.sh replay",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage=argparse.SUPPRESS,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
     parser.add_argument("source", nargs="+", metavar="SOURCE")
     parser.add_argument("--send", metavar="TARGET", help="send lines to a file, folder or stream")
     parser.add_argument(
@@ -259,14 +238,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=_at_least_0, default=10_000, help="most to take of a queue")
     parser.add_argument("--endpoint", help="another endpoint than AWS's, for an emulator")
     parser.add_argument("--region", help="region of the queue")
-    return parser
 
 
 def _at_least_0(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

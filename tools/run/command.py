@@ -10,22 +10,24 @@ the run before in the output folder.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from aws.salt import resolve_salt
 from flink_app.settings import OFF, OUTPUTS_GROUP, JobSettings
 from flink_app.sinks import SINK_GROUP_PREFIX, load_sinks
 from flink_app.sources import SOURCE_GROUP
-from tools.dashboard.beside import run_beside
-from tools.local import cluster, console, results, staging
+from tools.dashboard.beside import dashboard_beside
+from tools.local import cluster, results, staging
+from tools.local.console import Console
 from tools.local.job import JobError, RunningJob
 from tools.local.journal import RunJournal
-from tools.local.summary import RunSummary, summarise
+from tools.local.summary import summarise
 from tools.run.report import write_report
+from tools.shell import EXIT_FAILED, EXIT_INTERRUPTED, print_error
 from udfs.config.file import (
     DEFAULT_FILE,
     PropertyGroups,
@@ -36,15 +38,9 @@ from udfs.config.root import ROOT
 from udfs.enrich.geo import GeoDatabase
 from udfs.enrich.reference import ReferenceFile
 from udfs.enrichment import Enricher
-from udfs.errors import ConfigurationError, WebLogError
+from udfs.errors import ConfigurationError
 
 SAMPLE_LOG = ROOT / "examples" / "access_log.gz"
-
-EXIT_FAILED = 1
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
-# What a shell gives for a program that ended by SIGPIPE.
-EXIT_UNHEARD = 141
 
 # Outputs that the accounts of a run are made from; a local run always writes them.
 _ACCOUNTED_OUTPUTS = ("enriched", "filtered", "dead_letters", "late")
@@ -52,53 +48,28 @@ _LOCAL_SINK = "local"
 _POLL_SECONDS = 0.25
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command.
+def run(options: argparse.Namespace) -> int:
+    """Runs the job on files, or between Kinesis streams.
 
     Returns:
-        The exit status: 0 done, 1 the job failed, 2 wrong input or settings.
-    """
-    options = _parser().parse_args(arguments)
-    screen = console.Console(sys.stdout)
-    try:
-        if options.open and not options.kinesis:
-            statuses = (EXIT_BAD_INPUT, EXIT_INTERRUPTED)
-            return run_beside(options.out, lambda: _run_command(options, screen), statuses)
-        return _run_command(options, screen)
-    except BrokenPipeError:
-        # As after `| head`. Python flushes once more at its end, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_UNHEARD
-    except OSError as error:
-        screen.error(str(error))
-        return EXIT_FAILED
-
-
-def _run_command(options: argparse.Namespace, screen: console.Console) -> int:
-    try:
-        if options.kinesis:
-            return _run_kinesis(options, screen)
-        summary = run(options, screen)
-    except JobError as error:
-        screen.error(str(error))
-        return EXIT_FAILED
-    except WebLogError as error:
-        screen.error(str(error))
-        return EXIT_BAD_INPUT
-    except KeyboardInterrupt:
-        screen.error("interrupted: no results were written")
-        return EXIT_INTERRUPTED
-    screen.summary(summary, options.out)
-    return 0
-
-
-def run(options: argparse.Namespace, screen: console.Console) -> RunSummary:
-    """Stages the input, runs the job, checks its accounts and publishes the results.
+        0; 1 when the job failed, 130 after Ctrl-C between streams.
 
     Raises:
-        WebLogError: Anything that the user should hear of in one line.
+        WebLogError: The input or a setting is wrong.
     """
-    _check_numbers(options)
+    _check_options(options)
+    run_job = _run_on_streams if options.kinesis else _run_on_files
+    with dashboard_beside(options.out) if options.open else nullcontext():
+        try:
+            return run_job(options, Console(sys.stdout))
+        except JobError as error:
+            # Here, not later: the page stays and shows how far the job came.
+            print_error(error)
+            return EXIT_FAILED
+
+
+def _run_on_files(options: argparse.Namespace, screen: Console) -> int:
+    """Stages the input, runs the job, checks its accounts and publishes the results."""
     properties = _local_properties(options)
     # Everything that can be wrong with the settings is found here, before Flink starts.
     settings = JobSettings.load(properties)
@@ -129,29 +100,26 @@ def run(options: argparse.Namespace, screen: console.Console) -> RunSummary:
             accounts.write_text(summary.to_json(), encoding="utf-8")
             report = write_report(work / "results", journal, summary, output)
             results.publish(output, work, names, (report, journal.path))
-    return summary
+    screen.summary(summary, output)
+    return 0
 
 
-def _run_kinesis(options: argparse.Namespace, screen: console.Console) -> int:
+def _run_on_streams(options: argparse.Namespace, screen: Console) -> int:
     from tools.run.kinesis import command as kinesis  # noqa: PLC0415 - boto3 takes half a second
     from tools.run.kinesis.view import StreamView  # noqa: PLC0415
 
-    _check_numbers(options)
-    if options.open:
-        raise ConfigurationError("--open", None, None, "a run on files, without --kinesis")
     properties = _local_properties(options)
     _announce_database(JobSettings.load(properties), screen)
     try:
         kinesis.run(options, properties, options.path or [str(SAMPLE_LOG)], StreamView(sys.stdout))
     except KeyboardInterrupt:
-        screen.error("interrupted")
+        print_error("interrupted")
         return EXIT_INTERRUPTED
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    description, _, _ = (__doc__ or "").partition("\n")
-    parser = argparse.ArgumentParser(prog="./build.sh run", description=description)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
     parser.add_argument("path", nargs="*", metavar="PATH", help="log file or folder; - is stdin")
     parser.add_argument("--out", type=Path, default=Path("out"), help="output folder; default out")
     parser.add_argument(
@@ -191,7 +159,6 @@ def _parser() -> argparse.ArgumentParser:
     streams.add_argument(
         "--jar", type=Path, help="connector jar (default: lib/ as package makes it)"
     )
-    return parser
 
 
 def _local_properties(options: argparse.Namespace) -> PropertyGroups:
@@ -231,7 +198,9 @@ def apply_assignments(properties: PropertyGroups, assignments: Sequence[str]) ->
     return changed
 
 
-def _check_numbers(options: argparse.Namespace) -> None:
+def _check_options(options: argparse.Namespace) -> None:
+    if options.open and options.kinesis:
+        raise ConfigurationError("--open", None, None, "a run on files, without --kinesis")
     for name, lowest in (("parallelism", 1), ("shards", 1), ("rate", 0)):
         value = getattr(options, name)
         if value is not None and not value >= lowest:
@@ -242,7 +211,7 @@ def _check_numbers(options: argparse.Namespace) -> None:
         raise ConfigurationError("--metrics-port", None, str(port), "a free port from 1 to 65535")
 
 
-def _announce_database(settings: JobSettings, screen: console.Console) -> str | None:
+def _announce_database(settings: JobSettings, screen: Console) -> str | None:
     # Opened here too, so that bad files and a missing salt are told before anything starts.
     core = settings.core
     geo: GeoDatabase | None = Enricher.create(core, salt=resolve_salt(core)).geo
@@ -259,7 +228,7 @@ def _run_job(
     properties_file: Path,
     options: argparse.Namespace,
     lines: int,
-    screen: console.Console,
+    screen: Console,
     *,
     journal: RunJournal,
 ) -> None:
@@ -280,7 +249,3 @@ def _run_job(
         finally:
             screen.end_of_progress()
     job.check()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

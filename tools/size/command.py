@@ -12,21 +12,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
 
-from tools.local.console import printable
+from tools.shell import printable
 from tools.size.examples import worked_examples
 from tools.size.measured import Measured, read_bench
 from tools.size.model import FunctionPlan, JobPlan, Workload
 from tools.size.prices import US_EAST_1, Prices, read_prices
 from tools.size.report import Case, Section, document_of, number, sections, text_of
-from udfs.errors import WebLogError
-
-EXIT_FAILED = 1
 
 _DAY_SECONDS = 86_400
 # Means of the bundled log, and of what the job makes of it.
@@ -34,20 +30,14 @@ _RECORD_BYTES = 237
 _OUTPUT_BYTES = 895
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command.
+def run(options: argparse.Namespace) -> int:
+    """Prints the tables.
 
-    Returns:
-        0; 1 when a file cannot be used, with the reason on standard error; 2 for a wrong
-        command line.
+    Raises:
+        WebLogError: A file cannot be used.
     """
-    options = _parser().parse_args(arguments)
-    try:
-        prices = US_EAST_1 if options.prices is None else read_prices(options.prices)
-        measured = _measured(options)
-    except WebLogError as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
-        return EXIT_FAILED
+    prices = US_EAST_1 if options.prices is None else read_prices(options.prices)
+    measured = _measured(options)
     case = _case(options, measured, prices)
     found = tuple(worked_examples(case) if options.examples else sections(case))
     if options.json:
@@ -118,13 +108,8 @@ def _print(assumptions: Sequence[str], found: Sequence[Section]) -> None:
 # --- the command line ------------------------------------------------------------------------
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="./build.sh size",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage=argparse.SUPPRESS,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
     what = parser.add_mutually_exclusive_group(required=True)
     above_0 = _numbers(above=0)
     what.add_argument("--rate", type=above_0, metavar="N", help="records a second, on average")
@@ -145,7 +130,6 @@ def _parser() -> argparse.ArgumentParser:
     _add_load(parser)
     parser.add_argument("--prices", type=Path, metavar="FILE", help="JSON with other prices")
     parser.add_argument("--json", action="store_true", help="as JSON")
-    return parser
 
 
 def _add_load(parser: argparse.ArgumentParser) -> None:
@@ -203,7 +187,3 @@ def _numbers_whole(least: int, most: int = 10**9) -> Callable[[str], int]:
 
 
 _whole = _numbers_whole(1)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from flink_app.outputs import table_parameters
@@ -24,7 +23,7 @@ from flink_app.sources import SOURCE_GROUP
 from flink_app.sql_files import SQL_DIRECTORY, options, output_files, statements
 from flink_app.topology import query_parameters
 from tools.local import cluster
-from tools.run.command import EXIT_BAD_INPUT, SAMPLE_LOG, apply_assignments
+from tools.run.command import SAMPLE_LOG, apply_assignments
 from udfs.config.file import DEFAULT_FILE, dump_properties, load_properties
 from udfs.errors import WebLogError
 
@@ -38,15 +37,10 @@ class SqlClientError(WebLogError):
     """The SQL client cannot be started."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command and returns the client's exit status, or 2 for wrong input."""
-    chosen = _parser().parse_args(arguments)
-    try:
-        with tempfile.TemporaryDirectory(prefix="weblog-sql-") as directory:
-            return _run_client(chosen, Path(directory))
-    except WebLogError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
+def run(chosen: argparse.Namespace) -> int:
+    """Runs the client and returns its exit status."""
+    with tempfile.TemporaryDirectory(prefix="weblog-sql-") as directory:
+        return _run_client(chosen, Path(directory))
 
 
 def session_statements(settings: JobSettings, results: Path) -> list[str]:
@@ -77,9 +71,8 @@ def session_statements(settings: JobSettings, results: Path) -> list[str]:
     return prepared
 
 
-def _parser() -> argparse.ArgumentParser:
-    description, _, _ = (__doc__ or "").partition("\n")
-    parser = argparse.ArgumentParser(prog="./build.sh sql", description=description)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
     parser.add_argument("-f", "--file", type=Path, help="SQL script to run instead of a prompt")
     parser.add_argument("--log", default=str(SAMPLE_LOG), help="access log file or folder")
     parser.add_argument("--out", type=Path, default=Path("out"), help="results of a run")
@@ -87,7 +80,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--set", action="append", default=[], metavar="GROUP:KEY=VALUE", help="one setting"
     )
-    return parser
 
 
 def _run_client(chosen: argparse.Namespace, directory: Path) -> int:
@@ -177,7 +169,3 @@ def gateway_jar() -> Path:
     if digest != _GATEWAY_SHA256:
         raise SqlClientError(f"{jar} is not {_GATEWAY}: its SHA-256 is {digest}; remove it")
     return jar
-
-
-if __name__ == "__main__":
-    sys.exit(main())

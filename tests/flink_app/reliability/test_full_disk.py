@@ -52,7 +52,7 @@ def test_the_run_fails_clearly_the_old_results_stay_and_a_rerun_works(
     (old / "summary.json").write_text('{"lines_in": 1}')
     (old / "enriched" / "part-00000.jsonl").write_text("{}\n")
 
-    run = shlex.join([sys.executable, "-m", "tools.run.command", "--out", "disk/out", *only()])
+    run = shlex.join([sys.executable, "-m", "tools.cli", "run", "--out", "disk/out", *only()])
     steps = f"""
         mount -t tmpfs -o size={MEGABYTES}m none disk || exit 9
         cp -r old disk/out

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,6 @@ import pytest
 from tests.support.interrupts import in_a_terminal
 from tools.bench import command as bench
 from tools.bench import kinesis
-from tools.bench.command import EXIT_BAD_INPUT, main
 from tools.bench.figures import FIGURES, chosen
 from tools.bench.jobs import Reading, Watched, _metrics, steady_rate
 from tools.bench.machine import Machine
@@ -24,7 +24,11 @@ from tools.bench.report import Run
 from tools.bench.setup import Setup
 from tools.bench.skipped import SkippedError
 from tools.bench.targets import TARGETS, verdicts, without_verdict
+from tools.cli import run_command
+from tools.shell import EXIT_BAD_INPUT
 from udfs.errors import ConfigurationError
+
+main = partial(run_command, "bench")
 
 MACHINE = Machine("A processor", 2, 8.0, "Linux", "3.12.1", "openjdk 17", "2.2.0", load=0.1)
 

@@ -33,7 +33,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" >{opened}.part && mv {opened}.part {opened}\n')
     browser.chmod(0o755)
-    command = [sys.executable, "-m", "tools.run.command", "--open"]
+    command = [sys.executable, "-m", "tools.cli", "run", "--open"]
     arguments = ["--out", str(tmp_path / "out"), *only("traffic_overview", "traffic_per_country")]
     with (tmp_path / "printed").open("wb") as printed:
         with hearing_interrupts():

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.dashboard import overview, write_rows
-from tools.dashboard import assets, command
+from tools.cli import run_command
+from tools.dashboard import assets
 from tools.dashboard.server import HEADERS, Server, ServerError, serving
 
 
@@ -137,13 +138,13 @@ def test_a_port_in_use_is_one_clear_line(
     with pytest.raises(ServerError, match=f"port {server.server_port} cannot be used"):
         serving(tmp_path, server.server_port).__enter__()
     port = str(server.server_port)
-    assert command.main(["--out", str(tmp_path), "--port", port]) == 2
+    assert run_command("dashboard", ["--out", str(tmp_path), "--port", port]) == 2
     assert capsys.readouterr().err.startswith(f"error: port {port} cannot be used")
 
 
 @pytest.mark.parametrize("port", ["-1", "65536"])
 def test_a_wrong_port_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["--port", port]) == 2
+    assert run_command("dashboard", ["--port", port]) == 2
     assert "--port" in capsys.readouterr().err
 
 

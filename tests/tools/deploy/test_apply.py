@@ -18,12 +18,13 @@ from tests.support.deploy import (
     ROLE,
     ROLE_NAME,
     kinesis_groups,
+    run_deploy,
     write_properties,
     write_zip,
 )
-from tools.deploy import command as deploy
 from tools.deploy.service import Patience
 from tools.package.contents import name_and_version
+from tools.shell import EXIT_FAILED
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
@@ -56,7 +57,7 @@ def applications() -> list[str]:
 def test_it_creates_the_application(
     arguments: list[str], archive: Path, patience: Patience, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert deploy.main(arguments, patience) == 0
+    assert run_deploy(arguments, patience) == 0
 
     (key,) = objects()
     assert key.startswith("releases/weblog-0.1.0-")
@@ -108,7 +109,7 @@ def test_it_creates_the_application_with_a_key(
         return create(self, **given)
 
     monkeypatch.setattr(KinesisAnalyticsV2Backend, "create_application", listen)
-    assert deploy.main([*arguments, "--key", KEY], patience) == 0
+    assert run_deploy([*arguments, "--key", KEY], patience) == 0
 
     (configuration,) = asked
     assert configuration["ApplicationEncryptionConfiguration"] == {
@@ -118,24 +119,24 @@ def test_it_creates_the_application_with_a_key(
     assert f"  key: {KEY}\n" in capsys.readouterr().out
 
     with pytest.raises(SystemExit):
-        deploy.main([*arguments, "--key", "alias/weblog"], patience)
+        run_deploy([*arguments, "--key", "alias/weblog"], patience)
     assert "'alias/weblog' is not the ARN of a KMS key" in capsys.readouterr().err
 
 
 def test_a_misspelt_command_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        deploy.main(["statuss", "--name", NAME])
+        run_deploy(["statuss", "--name", NAME], Patience())
     assert "'statuss'" in capsys.readouterr().err
 
 
 def test_again_it_does_nothing(
     arguments: list[str], patience: Patience, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    deploy.main(arguments, patience)
+    run_deploy(arguments, patience)
     capsys.readouterr()
 
     # moto knows no update: a call of it would be an error.
-    assert deploy.main(["apply", *arguments], patience) == 0
+    assert run_deploy(["apply", *arguments], patience) == 0
 
     assert capsys.readouterr().out == f"application '{NAME}' is up to date (version 1)\n"
     assert len(objects()) == 1
@@ -144,7 +145,7 @@ def test_again_it_does_nothing(
 def test_a_dry_run_changes_nothing(
     arguments: list[str], patience: Patience, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert deploy.main([*arguments, "--dry-run"], patience) == 0
+    assert run_deploy([*arguments, "--dry-run"], patience) == 0
 
     assert objects() == []
     assert applications() == []
@@ -158,13 +159,13 @@ def test_a_dry_run_changes_nothing(
 def test_a_dry_run_of_an_update_names_each_difference(
     arguments: list[str], tmp_path: Path, patience: Patience, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    deploy.main(arguments, patience)
+    run_deploy(arguments, patience)
     capsys.readouterr()
     write_zip(tmp_path / "weblog-0.1.0.zip", more={"app/new.py": ""})
     write_properties(tmp_path / "properties.json", kinesis_groups(top_n="20"))
 
     again = [*arguments, "--parallelism", "8", "--auto-scaling", "--dry-run"]
-    assert deploy.main(again, patience) == 0
+    assert run_deploy(again, patience) == 0
 
     printed = capsys.readouterr().out
     assert f"update application '{NAME}' (version 1):" in printed
@@ -184,7 +185,7 @@ def test_settings_may_come_from_the_environment(
     monkeypatch.setenv("WEBLOG_DEPLOY_NAME", "other")
     monkeypatch.setenv("WEBLOG_DEPLOY_LOG_LEVEL", "WARN")
 
-    assert deploy.main(["--dry-run", *arguments[2:]], patience) == 0
+    assert run_deploy(["--dry-run", *arguments[2:]], patience) == 0
 
     printed = capsys.readouterr().out
     assert "create application 'other':" in printed
@@ -192,13 +193,13 @@ def test_settings_may_come_from_the_environment(
 
     monkeypatch.setenv("WEBLOG_DEPLOY_LOG_LEVEL", "LOUD")
     with pytest.raises(SystemExit) as exit_:
-        deploy.main(["--dry-run", *arguments[2:]], patience)
+        run_deploy(["--dry-run", *arguments[2:]], patience)
     assert exit_.value.code == 2
     assert "'LOUD' is not one of DEBUG, INFO, WARN, ERROR" in capsys.readouterr().err
 
 
 def error_of(arguments: list[str], patience: Patience, capsys: pytest.CaptureFixture[str]) -> str:
-    assert deploy.main(arguments, patience) == deploy.EXIT_FAILED
+    assert run_deploy(arguments, patience) == EXIT_FAILED
     captured = capsys.readouterr()
     (line,) = captured.err.splitlines()
     assert captured.out == ""
@@ -237,7 +238,7 @@ def test_missing_streams_are_found_first(
     assert "weblog-output" in line
 
     # Whoever deploys may lack the right to look at streams.
-    assert deploy.main([*arguments, "--dry-run", "--no-stream-check"], patience) == 0
+    assert run_deploy([*arguments, "--dry-run", "--no-stream-check"], patience) == 0
 
 
 def test_without_credentials(
@@ -249,7 +250,7 @@ def test_without_credentials(
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
 
-    assert deploy.main(["status", "--name", NAME], patience) == 1
+    assert run_deploy(["status", "--name", NAME], patience) == 1
     assert "no AWS credentials found" in capsys.readouterr().err
 
 
@@ -258,7 +259,7 @@ def test_without_region(
 ) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
 
-    assert deploy.main(["status", "--name", NAME], patience) == 1
+    assert run_deploy(["status", "--name", NAME], patience) == 1
     assert capsys.readouterr().err == ("error: no AWS region: give --region or set AWS_REGION\n")
 
 
@@ -267,7 +268,7 @@ def test_without_the_profile(
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
 
-    assert deploy.main(["status", "--name", NAME], patience) == 1
+    assert run_deploy(["status", "--name", NAME], patience) == 1
     assert capsys.readouterr().err == (
         "error: reading the settings of AWS: The config profile (nobody) could not be found\n"
     )
@@ -278,7 +279,7 @@ def test_endpoint_that_does_not_answer(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
 
-    assert deploy.main(["status", "--name", NAME], patience) == 1
+    assert run_deploy(["status", "--name", NAME], patience) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: application '{NAME}': Could not connect to the endpoint")
 
@@ -301,15 +302,15 @@ def test_a_zip_has_to_be_named_when_it_is_not_clear(
     assert "dist holds several zips: name one with --zip" in error_of(without, patience, capsys)
 
     (tmp_path / "dist" / "b.zip").unlink()
-    assert deploy.main([*without, "--dry-run"], patience) == 0
+    assert run_deploy([*without, "--dry-run"], patience) == 0
     assert "upload dist/a.zip" in capsys.readouterr().out
 
     current = "{}-{}.zip".format(*name_and_version())
     write_zip(tmp_path / "dist" / current)
-    assert deploy.main([*without, "--dry-run"], patience) == 0
+    assert run_deploy([*without, "--dry-run"], patience) == 0
     assert f"upload dist/{current}" in capsys.readouterr().out
 
 
 def test_delete_wants_to_be_meant(patience: Patience, capsys: pytest.CaptureFixture[str]) -> None:
-    assert deploy.main(["delete", "--name", NAME], patience) == 1
+    assert run_deploy(["delete", "--name", NAME], patience) == 1
     assert "say --yes if that is meant" in capsys.readouterr().err

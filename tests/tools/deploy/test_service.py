@@ -19,6 +19,7 @@ from tests.support.deploy import (
     Script,
     application,
     detail,
+    run_deploy,
     snapshot,
 )
 from tools.deploy import command as deploy
@@ -479,7 +480,7 @@ def test_no_such_application(script: Script) -> None:
 def run(script: Script, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr(deploy, "_service", lambda session, options, patience: script.service)
     command, *rest = arguments
-    return deploy.main([command, "--name", NAME, *rest], script.patience)
+    return run_deploy([command, "--name", NAME, *rest], script.patience)
 
 
 def test_status_command(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:

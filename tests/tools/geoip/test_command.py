@@ -5,6 +5,7 @@ import tarfile
 import threading
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,13 +13,15 @@ import geoip2.database
 import pytest
 
 from tests.support.geoip_files import write_pair
-from tools.geoip import command as geoip_database
+from tools.cli import run_command
 from tools.geoip import sources as geoip_sources
 from tools.geoip.city import IPV4_FILE, IPV6_FILE, convert_pair
 from tools.geoip.command import FILE_NAME
 from tools.geoip.sources import SourceError, download_from_npm, download_from_vendor
 
 TODAY = date(2026, 1, 2)
+
+geoip = partial(run_command, "geoip")
 
 
 class Vendor(ThreadingHTTPServer):
@@ -156,7 +159,7 @@ def test_the_command_puts_the_vendors_database_in_place(
 ) -> None:
     vendor.any_month = gzip.compress(city_bytes)
     folder = tmp_path / "new" / "folder"
-    assert geoip_database.main(["--dir", str(folder)]) == 0
+    assert geoip(["--dir", str(folder)]) == 0
     output = folder / FILE_NAME
     assert output.read_bytes() == city_bytes
     assert list(folder.iterdir()) == [output]
@@ -170,7 +173,7 @@ def test_the_command_falls_back_to_npm(
 ) -> None:
     write_program(npm, f"cp {npm_archive(tmp_path / 'registry')} .")
     folder = tmp_path / "geoip"
-    assert geoip_database.main(["--dir", str(folder)]) == 0
+    assert geoip(["--dir", str(folder)]) == 0
     assert "Not reachable" in capsys.readouterr().err
     with geoip2.database.Reader(folder / FILE_NAME) as reader:
         assert reader.city("1.2.3.4").city.name == "Paris"
@@ -183,7 +186,7 @@ def test_without_any_source_the_old_database_stays(
 ) -> None:
     vendor.status = 503
     (tmp_path / FILE_NAME).write_bytes(b"old")
-    assert geoip_database.main(["--dir", str(tmp_path)]) == 1
+    assert geoip(["--dir", str(tmp_path)]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
     assert "503" in last
     assert "no network" in last
@@ -196,7 +199,7 @@ def test_what_is_no_city_database_is_refused(
 ) -> None:
     flat = (write_pair(tmp_path) / IPV4_FILE).read_bytes()
     vendor.any_month = gzip.compress(flat)
-    assert geoip_database.main(["--dir", str(tmp_path / "geoip")]) == 1
+    assert geoip(["--dir", str(tmp_path / "geoip")]) == 1
     assert "not a City database" in capsys.readouterr().err
     assert not (tmp_path / "geoip" / FILE_NAME).exists()
 
@@ -205,7 +208,7 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
-    assert geoip_database.main(["--dir", str(tmp_path / "file" / "geoip")]) == 1
+    assert geoip(["--dir", str(tmp_path / "file" / "geoip")]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("geoip: ")
+    assert error.startswith("error: ")
     assert error.count("\n") == 1

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tools.cli import run_command
 from tools.dashboard import beside
 from tools.dashboard.runs import find_run
 from tools.dashboard.server import open_browser
@@ -19,7 +20,7 @@ from tools.local import journal
 from tools.local.journal import RunJournal
 from tools.local.progress import JobProgress
 from tools.local.staging import StagedInput
-from tools.run import command as run
+from tools.shell import EXIT_BAD_INPUT
 
 
 @pytest.fixture
@@ -107,12 +108,11 @@ def test_the_dashboard_is_there_beside_a_command(
     monkeypatch.setattr(beside, "open_browser", opened.append)
     monkeypatch.setattr(beside, "wait_for_interrupt", lambda: None)
 
-    def command() -> int:
-        with urllib.request.urlopen(f"{opened[0]}snapshot.json", timeout=10) as answer:  # noqa: S310
-            assert json.load(answer)["run"]["state"] == "none"
-        return 7
-
-    assert beside.run_beside(tmp_path, command, nothing_new=()) == 7
+    with (
+        beside.dashboard_beside(tmp_path),
+        urllib.request.urlopen(f"{opened[0]}snapshot.json", timeout=10) as answer,  # noqa: S310
+    ):
+        assert json.load(answer)["run"]["state"] == "none"
     printed = capsys.readouterr().out
     assert opened[0] in printed
     assert "stays until Ctrl-C" in printed
@@ -125,7 +125,9 @@ def test_the_dashboard_ends_with_a_run_that_did_not_start(
 ) -> None:
     monkeypatch.setattr(beside, "open_browser", lambda _: None)
     monkeypatch.setattr(beside, "wait_for_interrupt", lambda: pytest.fail("it waits"))
-    assert run.main(["--open", "--out", str(tmp_path / "out"), *arguments]) == run.EXIT_BAD_INPUT
+    assert (
+        run_command("run", ["--open", "--out", str(tmp_path / "out"), *arguments]) == EXIT_BAD_INPUT
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,5 +155,5 @@ def test_no_browser_takes_the_terminal(
 
 
 def test_open_needs_a_run_on_files(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run.main(["--kinesis", "--open"]) == 2
+    assert run_command("run", ["--kinesis", "--open"]) == 2
     assert "--open" in capsys.readouterr().err

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tools.cli import run_command
 from tools.local.cluster import ClusterOptions, cluster_configuration, command, free_port
-from tools.run.command import EXIT_BAD_INPUT, main
+from tools.shell import EXIT_BAD_INPUT
 
 
 def refusal(capsys: pytest.CaptureFixture[str], tmp_path: Path, port: int) -> str:
-    status = main(["--metrics-port", str(port), "--out", str(tmp_path / "out")])
+    status = run_command("run", ["--metrics-port", str(port), "--out", str(tmp_path / "out")])
     assert status == EXIT_BAD_INPUT
     assert not (tmp_path / "out").exists()
     return capsys.readouterr().err

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support.jars import EVENT_STREAM, FIREHOSE, KINESIS, SDK, write_jar
+from tools.cli import run_command
 from tools.package import command as package
 from tools.package import connectors, wheels
-from tools.package import function as package_lambda
 from tools.package.archive import PackageError
-from tools.package.command import PackageOptions, build, main, verify
+from tools.package.command import PackageOptions, build, verify
 from tools.package.layout import JAR, LayoutError, Manifest, read_manifest
+from tools.shell import EXIT_FAILED
 from udfs.config.root import ROOT
+
+main = partial(run_command, "package")
 
 COMPLETE = "weblog-stream-processor-*.zip"
 
@@ -68,7 +71,7 @@ def test_unresolved_connectors_leave_no_zip(
     # A zip of an earlier run, of the same version.
     (dist / "weblog-stream-processor-0.1.0.zip").write_bytes(b"old")
 
-    assert main(["--out", str(dist)]) == package.EXIT_FAILED
+    assert main(["--out", str(dist)]) == EXIT_FAILED
 
     line = one_error(capsys)
     assert "Maven finds no org.example:one:jar:6.0.0-2.0, org.example:two:jar:6.0.0-2.0." in line
@@ -147,7 +150,7 @@ def test_a_database_of_the_wrong_kind_is_refused(
     country = ROOT / "tests" / "data" / "GeoIP2-Country-Test.mmdb"
     arguments = ["--out", str(tmp_path), "--without-connectors", "--geoip", str(country)]
 
-    assert main(arguments) == package.EXIT_FAILED
+    assert main(arguments) == EXIT_FAILED
 
     assert "not a City database" in one_error(capsys)
     assert list(tmp_path.iterdir()) == []
@@ -166,23 +169,23 @@ def test_reference_data_comes_along(tmp_path: Path, capsys: pytest.CaptureFixtur
         assert opened.read("app/data/pages.csv") == pages.read_bytes()
 
     pages.unlink()
-    assert main(arguments) == package.EXIT_FAILED
+    assert main(arguments) == EXIT_FAILED
     assert "--reference: " in one_error(capsys)
     assert list((tmp_path / "dist").iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("command", "arguments"), [(main, ["--without-connectors"]), (package_lambda.main, [])]
+    ("command", "arguments"), [("package", ["--without-connectors"]), ("package-lambda", [])]
 )
 def test_a_folder_that_cannot_be_written_is_one_clear_line(
-    command: Callable[[list[str]], int],
+    command: str,
     arguments: list[str],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     in_the_way = tmp_path / "dist"
     in_the_way.touch()
-    assert command(["--out", str(in_the_way), *arguments]) == package.EXIT_FAILED
+    assert run_command(command, ["--out", str(in_the_way), *arguments]) == EXIT_FAILED
     printed = capsys.readouterr().err
     assert (printed.count("\n"), printed.startswith("error: ")) == (1, True)
     assert str(in_the_way) in printed
@@ -197,7 +200,7 @@ def test_failing_installer_leaves_no_zip(
     monkeypatch.setattr(wheels, "find_uv", lambda project: broken)
     dist = tmp_path / "dist"
 
-    assert main(["--out", str(dist), "--without-connectors"]) == package.EXIT_FAILED
+    assert main(["--out", str(dist), "--without-connectors"]) == EXIT_FAILED
 
     assert "cannot be installed: x no such wheel" in one_error(capsys)
     assert list(dist.iterdir()) == []

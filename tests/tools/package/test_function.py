@@ -9,6 +9,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tests.support.functions import (
     sample_lines,
 )
 from tests.support.unpacked import Place, contents_of, link_runtime, running
+from tools.cli import run_command
 from tools.package import function as package_lambda
 from tools.package import wheels
 from tools.package.function import (
@@ -37,11 +39,12 @@ from tools.package.function import (
     HANDLERS,
     PackageOptions,
     build,
-    main,
 )
 from udfs.config.core import CoreSettings
 from udfs.enrichment import Enricher
 from udfs.outcomes import Enriched
+
+main = partial(run_command, "package-lambda")
 
 FIREHOSE = HANDLERS["Firehose transformation"]
 KINESIS = HANDLERS["Kinesis consumer"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import random
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,14 @@ from aws.errors import DeployError
 from tests.conf.test_job_template import resources
 from tests.support.aws import REGION, Aws
 from tests.support.core import combined, dead, enricher
+from tools.cli import run_command
 from tools.replay import command
 from tools.replay.letters import Queue
 from tools.replay.resend import FirehoseTarget, KinesisTarget, StreamTarget, batches
 from udfs.config.root import ROOT
 from udfs.letters.replay import read_envelope
+
+replay = partial(run_command, "replay")
 
 STACK = ROOT / "conf" / "cloudformation" / "weblog.yaml"
 ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/log"
@@ -70,7 +75,7 @@ def records(aws: Aws, arn: str) -> list[bytes]:
 def test_looking_changes_nothing(aws: Aws, queue: str, capsys: pytest.CaptureFixture[str]) -> None:
     fill(aws, queue, [dead(enricher(), BAD).json] * 12 + ["no letter"])
     for _ in range(2):
-        assert command.main([queue]) == 0
+        assert replay([queue]) == 0
         out = capsys.readouterr().out
         assert out.startswith("12 dead letters\n")
         assert "1  entries that are no dead letter" in out
@@ -82,7 +87,7 @@ def test_repaired_lines_are_sent_and_only_they_are_deleted(
 ) -> None:
     fill(aws, queue, [dead(enricher(), line).json for line in [BAD] * 11 + ["poison"] * 2])
     arguments = [queue, "--replace", " 2OO ", " 200 ", "--send", stream]
-    assert command.main(arguments) == 0
+    assert replay(arguments) == 0
     assert "11 of 11 sent" in capsys.readouterr().out
     got = [read_envelope(data) for data in records(aws, stream)]
     assert got == [(combined().encode(), 2)] * 11
@@ -98,7 +103,7 @@ def test_letters_are_read_as_the_pipe_of_the_stack_carries_them(
     }
     letter = dead(enricher(), BAD).json
     fill(aws, queue, [template.replace("<$.data>", letter), letter])
-    assert command.main([queue, "--send", stream]) == 0
+    assert replay([queue, "--send", stream]) == 0
     assert "2 of 2 sent" in capsys.readouterr().out
     assert [read_envelope(data) for data in records(aws, stream)] == [(BAD.encode(), 2)] * 2
     assert waiting(aws, queue) == 0
@@ -119,7 +124,7 @@ def test_lines_go_back_to_firehose(
     )["DeliveryStreamARN"]
     fill(aws, queue, [dead(enricher(), BAD).json])
 
-    assert command.main([queue, "--send", arn]) == 0
+    assert replay([queue, "--send", arn]) == 0
 
     assert "1 of 1 sent" in capsys.readouterr().out
     (taken,) = aws.client("s3").list_objects_v2(Bucket="taken")["Contents"]
@@ -131,7 +136,7 @@ def test_lines_go_back_to_firehose(
 def test_a_queue_can_be_moved_to_a_file(aws: Aws, queue: str, tmp_path: Path) -> None:
     fill(aws, queue, [dead(enricher(), BAD).json] * 3)
     target = tmp_path / "draft.jsonl"
-    assert command.main([queue, "--send", str(target)]) == 0
+    assert replay([queue, "--send", str(target)]) == 0
     assert len(target.read_bytes().splitlines()) == 3
     assert waiting(aws, queue) == 0
 
@@ -140,7 +145,7 @@ def test_no_more_is_taken_than_asked_for(
     aws: Aws, queue: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(aws, queue, [dead(enricher(), BAD).json] * 15)
-    assert command.main([queue, "--limit", "12"]) == 0
+    assert replay([queue, "--limit", "12"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("12 dead letters\n")
     assert out.endswith("stopped at --limit 12: more may wait\n")
@@ -153,13 +158,13 @@ def test_what_the_limit_left_is_a_failure_to_send(
     stopped = "error: stopped at --limit 12: more may wait\n"
     limited = [queue, "--limit", "12", "--send"]
     # None of them is wanted, of those beyond nothing is known.
-    assert command.main([*limited, str(tmp_path / "none"), "--only", "bad_method"]) == 1
+    assert replay([*limited, str(tmp_path / "none"), "--only", "bad_method"]) == 1
     assert capsys.readouterr() == ("0 dead letters\nnothing to send\n", stopped)
-    assert command.main([*limited, str(tmp_path / "first")]) == 1
+    assert replay([*limited, str(tmp_path / "first")]) == 1
     captured = capsys.readouterr()
     assert "12 of 12 sent" in captured.out
     assert captured.err == stopped
-    assert command.main([*limited, str(tmp_path / "rest")]) == 0
+    assert replay([*limited, str(tmp_path / "rest")]) == 0
     assert "3 of 3 sent" in capsys.readouterr().out
 
 
@@ -170,7 +175,7 @@ def test_a_missing_stream_is_told_and_nothing_is_deleted(
     service, _, rest = resource.partition(" ")
     arn = f"arn:aws:{service}:" + rest.format("eu-west-1:123456789012")
     fill(aws, queue, [dead(enricher(), BAD).json])
-    assert command.main([queue, "--send", arn]) == 1
+    assert replay([queue, "--send", arn]) == 1
     captured = capsys.readouterr()
     assert captured.err.startswith(f"error: putting records into {arn}: there is none")
     assert "0 of 1 sent" in captured.out
@@ -178,7 +183,7 @@ def test_a_missing_stream_is_told_and_nothing_is_deleted(
 
 
 def test_a_missing_queue_is_told(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main([f"{aws.endpoint}/123456789012/nowhere"]) == 1
+    assert replay([f"{aws.endpoint}/123456789012/nowhere"]) == 1
     assert capsys.readouterr().err.startswith("error: reading the queue ")
 
 
@@ -260,7 +265,7 @@ def test_letters_that_were_not_taken_stay_in_the_queue(
             return {index for index, line in enumerate(lines) if b"two" in line}
 
     monkeypatch.setattr(command, "_target", lambda _: Picky())
-    assert command.main([queue, "--send", "x"]) == 1
+    assert replay([queue, "--send", "x"]) == 1
     assert "1 of 2 sent" in capsys.readouterr().out
     monkeypatch.undo()
     source = Queue(aws.client("sqs"), queue, 10)
@@ -298,6 +303,8 @@ def test_an_unreachable_endpoint_is_one_error(aws: Aws) -> None:
 )
 @pytest.mark.usefixtures("aws")
 def test_a_queues_address_tells_its_region(url: str, region: str) -> None:
-    source = command._source(command._parser().parse_args([url]))
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    source = command._source(parser.parse_args([url]))
     assert isinstance(source, Queue)
     assert source._client.meta.region_name == region

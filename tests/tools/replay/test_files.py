@@ -8,16 +8,19 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support.core import combined, dead, enriched, enricher
-from tools.replay import command
+from tools.cli import run_command
 from tools.replay import letters as sources
 from udfs.config.root import ROOT
 from udfs.letters.dead_letter import DeadLetter
 from udfs.letters.replay import Replayed, envelope, read_envelope
+
+replay = partial(run_command, "replay")
 
 GOOD = combined()
 BAD = GOOD.replace(" 200 ", " 2OO ")
@@ -45,12 +48,12 @@ type Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def replay(*arguments: str | Path) -> tuple[int, str, str]:
-        status = command.main([str(one) for one in arguments])
+    def run_replay(*arguments: str | Path) -> tuple[int, str, str]:
+        status = replay([str(one) for one in arguments])
         captured = capsys.readouterr()
         return status, captured.out, captured.err
 
-    return replay
+    return run_replay
 
 
 def sent(path: Path) -> list[Replayed]:
@@ -316,7 +319,7 @@ def test_a_wrong_limit_is_told_in_words(
     letters: Path, capsys: pytest.CaptureFixture[str], given: str
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        command.main([str(letters), f"--limit={given}"])
+        replay([str(letters), f"--limit={given}"])
     assert f"{given!r} is not a whole number of at least 0" in capsys.readouterr().err
 
 
@@ -329,7 +332,7 @@ def test_envelopes_keep_their_attempt_until_they_are_sent(run: Run, tmp_path: Pa
 
 def test_the_module_is_a_command(letters: Path) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "tools.replay.command", str(letters)],
+        [sys.executable, "-m", "tools.cli", "replay", str(letters)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -337,7 +340,7 @@ def test_the_module_is_a_command(letters: Path) -> None:
     )
     assert ended.stdout.startswith("4 dead letters\n")
     wrong = subprocess.run(
-        [sys.executable, "-m", "tools.replay.command", "--nonsense"],
+        [sys.executable, "-m", "tools.cli", "replay", "--nonsense"],
         cwd=ROOT,
         capture_output=True,
         text=True,

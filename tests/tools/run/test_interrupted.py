@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.interrupts import hearing_interrupts
-from tools.run.command import EXIT_INTERRUPTED
+from tools.shell import EXIT_INTERRUPTED
 from udfs.config.root import ROOT
 
 TIME_LIMIT_SECONDS = 60
@@ -172,7 +172,7 @@ def test_a_run_in_its_start_up_leaves_no_process(
     started: Started, tmp_path: Path, signals: list[signal.Signals]
 ) -> None:
     output = tmp_path / "out"
-    runner = started.runner("-m", "tools.run.command", "--out", str(output))
+    runner = started.runner("-m", "tools.cli", "run", "--out", str(output))
     wait_until(lambda: jvms_of(output), runner)
     (jvm,) = jvms_of(output)
     started.groups.append(jvm)

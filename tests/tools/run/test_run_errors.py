@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.running import SAMPLE, TEST_DATABASE, Result, log_line, only, run_job
-from tools.run.command import EXIT_UNHEARD
+from tools.shell import EXIT_UNHEARD
 from udfs.config.root import ROOT
 
 BROKEN_DATABASE = ROOT / "tests" / "data" / "GeoIP2-City-Test-Broken-Double-Format.mmdb"
@@ -113,7 +113,7 @@ def test_foreign_files_are_not_replaced(tmp_path: Path) -> None:
 
 def test_nobody_listening_is_no_error(tmp_path: Path) -> None:
     # As `| head` leaves it.
-    command = [sys.executable, "-m", "tools.run.command", "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "tools.cli", "run", "--out", str(tmp_path / "out")]
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as nowhere:

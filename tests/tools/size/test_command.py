@@ -7,15 +7,18 @@ import math
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tools.bench import report
-from tools.size.command import main
+from tools.cli import run_command
 from tools.size.measured import SCHEMA
 from tools.size.prices import US_EAST_1
+
+main = partial(run_command, "size")
 
 BASE = ["--rate", "500", "--micros", "120", "--lambda-micros", "23"]
 

@@ -28,9 +28,10 @@ while True:
 
 COMMAND = """
 import sys
+from tools.cli import run_command
 from tools.sql import command as sql
 sql._command = lambda *_: [sys.executable, "client.py"]
-sys.exit(sql.main([]))
+sys.exit(run_command("sql", []))
 """
 
 

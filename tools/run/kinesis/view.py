@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from tools.local.console import printable
 from tools.local.progress import JobProgress
+from tools.shell import printable
 
 _SECONDS_BETWEEN_RECORDS = 1.0
 _WIDTH = 110

@@ -25,7 +25,7 @@ SETTINGS = ("weblog.outputs:errors_per_page_sliding=off", "weblog.outputs:sessio
 
 def command(*arguments: str) -> list[str]:
     settings = [word for setting in SETTINGS for word in ("--set", setting)]
-    return [sys.executable, "-m", "tools.run.command", "--kinesis", *settings, *arguments]
+    return [sys.executable, "-m", "tools.cli", "run", "--kinesis", *settings, *arguments]
 
 
 def environment(folder: Path) -> dict[str, str]:

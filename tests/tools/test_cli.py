@@ -1,0 +1,106 @@
+"""What every command of `./build.sh` shares: its start, its errors, its exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+from subprocess import PIPE
+from types import ModuleType
+from typing import IO
+
+import pytest
+
+from tools.cli import COMMANDS, Command, run_command
+from udfs.config.root import ROOT
+from udfs.errors import WebLogError
+
+
+@pytest.fixture
+def trial(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = ModuleType("trial", "The help.")
+    module.add_arguments = lambda _: None  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "trial", module)
+    monkeypatch.setitem(COMMANDS, "trial", Command("trial", 7, interrupted="all is lost"))
+    return module
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (WebLogError("a\x1b[1mb"), 7, "a\ufffd[1mb"),
+        (PermissionError(13, "denied", "x"), 1, "[Errno 13] denied: 'x'"),
+        (KeyboardInterrupt(), 130, "interrupted: all is lost"),
+    ],
+)
+def test_an_error_is_one_line(
+    trial: ModuleType,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    status: int,
+    line: str,
+) -> None:
+    def run(_: argparse.Namespace) -> int:
+        raise error
+
+    trial.run = run  # type: ignore[attr-defined]
+    assert run_command("trial", []) == status
+    assert capsys.readouterr() == ("", f"error: {line}\n")
+
+
+def test_what_a_command_returns_is_the_status(trial: ModuleType) -> None:
+    trial.run = lambda _: 3  # type: ignore[attr-defined]
+    assert run_command("trial", []) == 3
+
+
+@pytest.mark.parametrize("name", [[], ["walk"]])
+def test_an_unknown_command_is_one_line(name: list[str]) -> None:
+    ended = start(*name)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: unknown command ")
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["settings"], ["size", "--examples", "--micros", "9"]])
+def test_output_that_nobody_reads_or_that_has_no_room_is_no_traceback(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        unheard = start(*arguments, stdout=pipe)
+    assert (unheard.returncode, unheard.stderr) == (141, "")
+    with Path("/dev/full").open("w") as full:
+        no_room = start(*arguments, stdout=full)
+    assert no_room.returncode == 1
+    assert no_room.stderr == "error: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "foreign"),
+    [
+        ("size", {"boto3", "pyflink", "py4j", "pandas", "tools.run"}),
+        ("replay", {"boto3", "pyflink", "py4j", "pandas", "tools.run"}),
+        ("run", {"boto3", "pandas", "tools.deploy"}),
+    ],
+)
+def test_a_command_imports_what_it_needs(command: str, foreign: set[str]) -> None:
+    asked = f"""
+import sys
+from tools.cli import run_command
+try:
+    run_command({command!r}, ["--help"])
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not foreign & {*ended.stderr.split()}
+
+
+def start(*arguments: str, stdout: IO[str] | int = PIPE) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tools.cli", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, stdout=stdout, stderr=PIPE, text=True, timeout=60, check=False
+    )

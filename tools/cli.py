@@ -1,0 +1,130 @@
+"""The commands of `./build.sh`: `python -m tools.cli COMMAND [ARGUMENTS]`.
+
+The module of a command is imported when the command is asked for. It has a docstring that is
+its help, and
+
+    add_arguments(parser: argparse.ArgumentParser) -> None
+    run(options: argparse.Namespace) -> int
+
+where `run` returns the exit status and lets errors of this project, errors of the operating
+system and Ctrl-C through.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tools.shell import (
+    EXIT_BAD_INPUT,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_UNHEARD,
+    print_error,
+)
+from udfs.errors import WebLogError
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Where a command is, and what its end means.
+
+    Attributes:
+        module: Dotted name of the module.
+        error_status: The exit status after a `WebLogError`.
+        interrupted: What Ctrl-C leaves behind.
+        default: The sub-command to take where none is named.
+    """
+
+    module: str
+    error_status: int = EXIT_FAILED
+    interrupted: str = ""
+    default: str = ""
+
+
+COMMANDS = {
+    "run": Command("tools.run.command", EXIT_BAD_INPUT, "no results were written"),
+    "sql": Command("tools.sql.command", EXIT_BAD_INPUT),
+    "settings": Command("tools.settings_reference"),
+    "geoip": Command("tools.geoip.command", interrupted="nothing was changed"),
+    "bench": Command("tools.bench.command", EXIT_BAD_INPUT),
+    "dashboard": Command("tools.dashboard.command", EXIT_BAD_INPUT),
+    "package": Command("tools.package.command"),
+    "package-lambda": Command("tools.package.function"),
+    "deploy": Command(
+        "tools.deploy.command",
+        interrupted="the service goes on with what it was told",
+        default="apply",
+    ),
+    "replay": Command("tools.replay.command", interrupted="what was not sent is where it was"),
+    "size": Command("tools.size.command"),
+}
+
+
+def run_command(name: str, arguments: Sequence[str]) -> int:
+    """Runs a command.
+
+    Args:
+        name: One of `COMMANDS`.
+        arguments: What stands behind it on the command line.
+
+    Returns:
+        The exit status: the command's own; 130 after Ctrl-C, 141 when nobody read the output.
+
+    Raises:
+        SystemExit: The command line is wrong (status 2), or asked for help (0).
+    """
+    command = COMMANDS[name]
+    try:
+        status = _run(name, command, list(arguments))
+        # Python's own flush at its end would complain in several lines.
+        sys.stdout.flush()
+    except WebLogError as error:
+        print_error(error)
+        return command.error_status
+    except BrokenPipeError:
+        # As after `| head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_UNHEARD
+    except OSError as error:
+        print_error(error)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        print_error(": ".join(filter(None, ("interrupted", command.interrupted))))
+        return EXIT_INTERRUPTED
+    return status
+
+
+def _run(name: str, command: Command, arguments: list[str]) -> int:
+    module: Any = importlib.import_module(command.module)
+    parser = argparse.ArgumentParser(
+        prog=f"./build.sh {name}",
+        usage=argparse.SUPPRESS,  # it stands in the description
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    if command.default:
+        first = arguments[0] if arguments else "-"
+        if first.startswith("-") and first not in {"-h", "--help"}:
+            arguments.insert(0, command.default)
+    status: int = module.run(parser.parse_args(arguments))
+    return status
+
+
+def main() -> int:
+    """Runs the command that this process was started with."""
+    name, *arguments = sys.argv[1:] or ("",)
+    if name in COMMANDS:
+        return run_command(name, arguments)
+    print_error(f"unknown command {name!r}: expected {', '.join(COMMANDS)}")
+    return EXIT_BAD_INPUT
+
+
+if __name__ == "__main__":
+    sys.exit(main())
