@@ -14,6 +14,7 @@ from flink_app.lookups.batch import BatchEnricher
 from flink_app.lookups.function import EnrichWithLookups
 from flink_app.settings import JobSettings
 from tests.support.core import combined, enricher, grows_linearly
+from tests.support.metrics import MetricGroup
 from tests.support.name_server import FAILURE, SILENCE, UNKNOWN, name_server, usual_name
 from udfs.config.core import CoreSettings
 from udfs.config.properties import Properties
@@ -211,26 +212,6 @@ def test_settings_that_do_not_go_together(properties: Properties, message: str) 
                 **properties,
             }
         )
-
-
-class MetricGroup:
-    """Names of what is registered."""
-
-    def __init__(self) -> None:
-        self.names: set[str] = set()
-
-    def add_group(self, name: str, value: str | None = None) -> MetricGroup:
-        return self
-
-    def counter(self, name: str) -> MetricGroup:
-        self.names.add(name)
-        return self
-
-    def inc(self, n: int = 1) -> None:
-        pass
-
-    def gauge(self, name: str, value: object) -> None:
-        self.names.add(name)
 
 
 class Context:

@@ -9,22 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 from aws.errors import DeployError
-from tests.conf.test_job_template import resources
 from tests.support.aws import REGION, Aws
 from tests.support.core import combined, dead, enricher
+from tests.support.stacks import template
 from tools.cli import run_command
 from tools.replay import command
 from tools.replay.letters import Queue
 from tools.replay.resend import FirehoseTarget, KinesisTarget, StreamTarget, batches
-from udfs.config.root import ROOT
 from udfs.letters.replay import read_envelope
 
 replay = partial(run_command, "replay")
 
-STACK = ROOT / "conf" / "cloudformation" / "weblog.yaml"
 ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/log"
 BAD = combined().replace(" 200 ", " 2OO ")
 
@@ -97,12 +94,10 @@ def test_repaired_lines_are_sent_and_only_they_are_deleted(
 def test_letters_are_read_as_the_pipe_of_the_stack_carries_them(
     aws: Aws, queue: str, stream: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (template,) = {
-        pipe["TargetParameters"]["InputTemplate"]
-        for _, pipe in resources(cfn_yaml.load(str(STACK)), "AWS::Pipes::Pipe")
-    }
+    pipe = template("weblog")["Resources"]["DeadLetterPipe"]["Properties"]
+    carried = pipe["TargetParameters"]["InputTemplate"]
     letter = dead(enricher(), BAD).json
-    fill(aws, queue, [template.replace("<$.data>", letter), letter])
+    fill(aws, queue, [carried.replace("<$.data>", letter), letter])
     assert replay([queue, "--send", stream]) == 0
     assert "2 of 2 sent" in capsys.readouterr().out
     assert [read_envelope(data) for data in records(aws, stream)] == [(BAD.encode(), 2)] * 2
