@@ -16,7 +16,15 @@ from datetime import timedelta
 from typing import Literal, Self
 
 from flink_app.sql_files import SQL_DIRECTORY, interval, statements, string_literal
-from udfs.config.properties import Group, Properties, Setting, integer, read_duration, setting
+from udfs.config.properties import (
+    Group,
+    Parser,
+    Properties,
+    Setting,
+    integer,
+    read_duration,
+    setting,
+)
 from udfs.errors import ConfigurationError
 
 RULES_GROUP = "weblog.alerts.rules"
@@ -220,22 +228,15 @@ class AlertSettings(Group, name="weblog.alerts"):
     """What all alert rules share. Windows are the tumbling windows."""
 
     quiet_windows: int = setting(
-        "quiet.windows",
-        integer(1, 1440),
-        "5",
-        "An alert ends when its rule has not held for so many windows.",
+        integer(1, 1440), "5", "An alert ends when its rule has not held for so many windows."
     )
     baseline_windows: int = setting(
-        "baseline.windows",
         integer(1, 10_080),
         "60",
         "The baseline is the mean of the windows with traffic among so many before.",
     )
     baseline_minimum_windows: int = setting(
-        "baseline.minimum.windows",
-        integer(1, 10_080),
-        "10",
-        "With fewer windows to compare with, there is no baseline yet.",
+        integer(1, 10_080), "10", "With fewer windows to compare with, there is no baseline yet."
     )
 
     def check(self, window_size: timedelta) -> None:
@@ -298,7 +299,7 @@ class Alerts:
 def rule_settings() -> tuple[Setting, ...]:
     """The default rules as settings, for documentation."""
     return tuple(
-        Setting(RULES_GROUP, name, text, f"a rule, or {RULE_OFF}", meaning)
+        Setting(RULES_GROUP, name, text, Parser(str, f"a rule, or {RULE_OFF}"), meaning)
         for name, (text, meaning) in DEFAULT_RULES.items()
     )
 

@@ -42,12 +42,9 @@ type ExecutionMode = Literal["process", "thread"]
 class RunSettings(Group, name="weblog.job"):
     """How the job runs."""
 
-    name: str = setting("name", text(minimum_length=1), "weblog-stream-processor", "Job name.")
-    execution_mode: ExecutionMode = setting(
-        "execution.mode",
-        choice("process", "thread"),
-        "process",
-        "Python functions in own worker processes, or in threads of the JVM.",
+    name: str = setting(text(minimum_length=1), "weblog-stream-processor", "Job name.")
+    execution_mode: ExecutionMode = choice(
+        "process", "Python functions in own worker processes, or in threads of the JVM."
     )
 
 
@@ -55,36 +52,25 @@ class RunSettings(Group, name="weblog.job"):
 class WindowSettings(Group, name="weblog.windows"):
     """Windows and event time."""
 
-    size: timedelta = setting(
-        "size", duration("1 s", "1 d"), "1 min", "Length of the tumbling windows."
-    )
+    size: timedelta = setting(duration("1 s", "1 d"), "1 min", "Length of the tumbling windows.")
     sliding_size: timedelta = setting(
-        "sliding.size",
         duration("1 s", "7 d"),
         "5 min",
         "Length of the sliding windows; a multiple of size and of sliding.slide.",
     )
     sliding_slide: timedelta = setting(
-        "sliding.slide",
-        duration("1 s", "1 d"),
-        "1 min",
-        "Distance of the sliding windows; a multiple of size.",
+        duration("1 s", "1 d"), "1 min", "Distance of the sliding windows; a multiple of size."
     )
     session_gap: timedelta = setting(
-        "session.gap",
-        duration("1 s", "1 d"),
-        "30 min",
-        "Pause of a host that ends its session; at least size.",
+        duration("1 s", "1 d"), "30 min", "Pause of a host that ends its session; at least size."
     )
-    top_n: int = setting("top.n", integer(1, 1000), "10", "Pages in the ranking of each window.")
+    top_n: int = setting(integer(1, 1000), "10", "Pages in the ranking of each window.")
     out_of_orderness: timedelta = setting(
-        "out.of.orderness",
         duration("0 s", "1 d"),
         "60 s",
         "How far behind the latest event time a line may come without being late.",
     )
     idle_timeout: timedelta = setting(
-        "idle.timeout",
         duration("1 s", "1 h"),
         # Longer than a throttled shard is retried (35 s): lines of a subtask that comes back
         # from silence may be behind the windows.
@@ -99,7 +85,7 @@ class WindowSettings(Group, name="weblog.windows"):
             ConfigurationError: Fractions of a second, or lengths that do not fit together.
         """
         for one in self.settings():
-            value = getattr(self, one.key.replace(".", "_"))
+            value = getattr(self, one.field)
             if isinstance(value, timedelta) and value.microseconds:
                 raise self.error(one.key, _written(value), "whole seconds")
         size, slide = _written(self.size), _written(self.sliding_slide)

@@ -14,7 +14,7 @@ from aws.streams import (
     stream_arn,
 )
 from flink_app.sql_files import milliseconds
-from flink_app.variants import TYPE_KEY, Variant, load_variant
+from flink_app.variants import Variant, load_variant
 from udfs.config.properties import (
     Properties,
     boolean,
@@ -40,21 +40,19 @@ _LONGEST_ROLLOVER_CHECK = timedelta(minutes=1)
 class FilesystemSink(Variant, name=_GROUP_PATTERN):
     """Files of JSON lines: a folder or, with Flink's S3 plugin, a bucket. Exactly once."""
 
-    type: str = setting(TYPE_KEY, choice("filesystem"), "filesystem", "Kind of sink.")
+    type: Literal["filesystem"] = choice("filesystem", "Kind of sink.")
     path: str = setting(
-        "path", text(), "", "Folder, or s3a://bucket/prefix; each output gets a folder in it."
+        text(), "", "Folder, or s3a://bucket/prefix; each output gets a folder in it."
     )
-    partition_by: FilePartitions = setting(
-        "partition.by",
-        choice("none", "date", "hour"),
+    partition_by: FilePartitions = choice(
         "none",
         "Folders event_date=2025-10-28/event_hour=10 (or the date alone) by event time in UTC.",
     )
-    rollover_size: int = setting(
-        "rollover.size.mb", integer(1, 4096), "128", "Size in MB at which a file is closed."
+    rollover_size_mb: int = setting(
+        integer(1, 4096), "128", "Size in MB at which a file is closed."
     )
     rollover_interval: timedelta = setting(
-        "rollover.interval", duration("1 s", "1 d"), "15 min", "Age at which a file is closed."
+        duration("1 s", "1 d"), "15 min", "Age at which a file is closed."
     )
 
     def check(self) -> None:
@@ -68,7 +66,7 @@ class FilesystemSink(Variant, name=_GROUP_PATTERN):
         return {
             "connector": "filesystem",
             "path": f"{self.path.rstrip('/')}/{output}",
-            "sink.rolling-policy.file-size": f"{self.rollover_size}MB",
+            "sink.rolling-policy.file-size": f"{self.rollover_size_mb}MB",
             "sink.rolling-policy.rollover-interval": f"{milliseconds(self.rollover_interval)} ms",
             "sink.rolling-policy.check-interval": f"{milliseconds(check)} ms",
         }
@@ -78,31 +76,22 @@ class FilesystemSink(Variant, name=_GROUP_PATTERN):
 class KinesisSink(Variant, name=_GROUP_PATTERN):
     """A Kinesis data stream, or one for each output. At least once."""
 
-    type: str = setting(TYPE_KEY, choice("kinesis"), "kinesis", "Kind of sink.")
-    stream_arn: str = setting(
-        "stream.arn", stream_arn("kinesis", per_output=True), "", "ARN of the stream."
+    type: Literal["kinesis"] = choice("kinesis", "Kind of sink.")
+    stream_arn: str = setting(stream_arn("kinesis", per_output=True), "", "ARN of the stream.")
+    endpoint: str = setting(endpoint(), "", "Another endpoint than the region's.")
+    partition_key: RecordKeys = choice(
+        "key", "A record's key (a client's records share a shard and keep their order), or none."
     )
-    endpoint: str = setting("endpoint", endpoint(), "", "Another endpoint than the region's.")
-    partition_key: RecordKeys = setting(
-        "partition.key",
-        choice("key", "random"),
-        "key",
-        "A record's key (a client's records share a shard and keep their order), or none.",
-    )
-    batch_size: int = setting(
-        "batch.size", integer(1, 500), "500", "Most records of one PutRecords call."
-    )
+    batch_size: int = setting(integer(1, 500), "500", "Most records of one PutRecords call.")
     flush_interval: timedelta = setting(
-        "flush.interval", duration("50 ms", "1 min"), "1 s", "Longest wait before a call."
+        duration("50 ms", "1 min"), "1 s", "Longest wait before a call."
     )
     requests_in_flight: int = setting(
-        "requests.in.flight",
         integer(1, 100),
         "1",
         "Calls a subtask makes at a time; more than one can change the order of records.",
     )
     fail_on_error: bool = setting(
-        "fail.on.error",
         boolean(),
         "false",
         "Fail the job where the connector would retry: throttling, denied access.",
@@ -138,22 +127,16 @@ class FirehoseSink(Variant, name=_GROUP_PATTERN):
     `AppendDelimiterToRecord`).
     """
 
-    type: str = setting(TYPE_KEY, choice("firehose"), "firehose", "Kind of sink.")
+    type: Literal["firehose"] = choice("firehose", "Kind of sink.")
     stream_arn: str = setting(
-        "stream.arn",
-        stream_arn("firehose", per_output=True),
-        "",
-        "ARN of the delivery stream.",
+        stream_arn("firehose", per_output=True), "", "ARN of the delivery stream."
     )
-    endpoint: str = setting("endpoint", endpoint(), "", "Another endpoint than the region's.")
-    batch_size: int = setting(
-        "batch.size", integer(1, 500), "500", "Most records of one PutRecordBatch call."
-    )
+    endpoint: str = setting(endpoint(), "", "Another endpoint than the region's.")
+    batch_size: int = setting(integer(1, 500), "500", "Most records of one PutRecordBatch call.")
     flush_interval: timedelta = setting(
-        "flush.interval", duration("50 ms", "1 min"), "1 s", "Longest wait before a call."
+        duration("50 ms", "1 min"), "1 s", "Longest wait before a call."
     )
     fail_on_error: bool = setting(
-        "fail.on.error",
         boolean(),
         "false",
         "Fail the job where the connector would retry: throttling, denied access.",
@@ -181,7 +164,7 @@ class FirehoseSink(Variant, name=_GROUP_PATTERN):
 class DiscardSink(Variant, name=_GROUP_PATTERN):
     """Nowhere; for measuring the job without what writes."""
 
-    type: str = setting(TYPE_KEY, choice("discard"), "discard", "Kind of sink.")
+    type: Literal["discard"] = choice("discard", "Kind of sink.")
 
     def options(self, output: str) -> dict[str, str]:  # noqa: ARG002 - nowhere is nowhere
         """Connector options."""

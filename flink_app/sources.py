@@ -9,7 +9,7 @@ from typing import Literal
 
 from aws.streams import client_options, stream_arn
 from flink_app.sql_files import milliseconds
-from flink_app.variants import TYPE_KEY, Variant, load_variant
+from flink_app.variants import Variant, load_variant
 from udfs.config.properties import (
     Parser,
     Properties,
@@ -52,8 +52,8 @@ def initial_timestamp() -> Parser[str]:
 class FilesystemSource(Variant, name=SOURCE_GROUP):
     """Files; read once, from first to last."""
 
-    type: str = setting(TYPE_KEY, choice("filesystem"), "filesystem", "Kind of source.")
-    path: str = setting("path", text(), "", "A file or a folder; plain or .gz.")
+    type: Literal["filesystem"] = choice("filesystem", "Kind of source.")
+    path: str = setting(text(), "", "A file or a folder; plain or .gz.")
 
     def check(self) -> None:
         """Raises ConfigurationError when the path is missing."""
@@ -69,48 +69,34 @@ class FilesystemSource(Variant, name=SOURCE_GROUP):
 class KinesisSource(Variant, name=SOURCE_GROUP):
     """A Kinesis data stream. Records of the KPL's aggregated format are not taken apart."""
 
-    type: str = setting(TYPE_KEY, choice("kinesis"), "kinesis", "Kind of source.")
-    stream_arn: str = setting("stream.arn", stream_arn("kinesis"), "", "ARN of the stream.")
-    endpoint: str = setting("endpoint", endpoint(), "", "Another endpoint than the region's.")
-    initial_position: InitialPosition = setting(
-        "initial.position",
-        choice("LATEST", "TRIM_HORIZON", "AT_TIMESTAMP"),
-        "LATEST",
-        "Where to start when there is no snapshot.",
+    type: Literal["kinesis"] = choice("kinesis", "Kind of source.")
+    stream_arn: str = setting(stream_arn("kinesis"), "", "ARN of the stream.")
+    endpoint: str = setting(endpoint(), "", "Another endpoint than the region's.")
+    initial_position: InitialPosition = choice(
+        "LATEST", "Where to start when there is no snapshot."
     )
-    initial_timestamp: str = setting(
-        "initial.timestamp", initial_timestamp(), "", "The start for AT_TIMESTAMP."
-    )
-    reader_type: ReaderType = setting(
-        "reader.type",
-        choice("POLLING", "EFO"),
-        "POLLING",
-        "Shared throughput (GetRecords), or enhanced fan-out.",
+    initial_timestamp: str = setting(initial_timestamp(), "", "The start for AT_TIMESTAMP.")
+    reader_type: ReaderType = choice(
+        "POLLING", "Shared throughput (GetRecords), or enhanced fan-out."
     )
     consumer_name: str = setting(
-        "consumer.name",
         pattern(r"[a-zA-Z0-9_.-]{0,128}", "up to 128 letters, digits and any of _ . -"),
         "",
         "The consumer for EFO.",
     )
-    consumer_lifecycle: ConsumerLifecycle = setting(
-        "consumer.lifecycle",
-        choice("JOB_MANAGED", "SELF_MANAGED"),
-        "JOB_MANAGED",
-        "EFO: the job registers and removes the consumer, or it is there already.",
+    consumer_lifecycle: ConsumerLifecycle = choice(
+        "JOB_MANAGED", "EFO: the job registers and removes the consumer, or it is there already."
     )
-    discovery_interval: timedelta = setting(
-        "shard.discovery.interval",
+    shard_discovery_interval: timedelta = setting(
         # The connector fails when the second look begins before the first has ended.
         duration("3 s", "1 h"),
         "10 s",
         "How often new shards are looked for.",
     )
     records_per_fetch: int = setting(
-        "records.per.fetch", integer(1, 10_000), "1000", "Most records of one GetRecords call."
+        integer(1, 10_000), "1000", "Most records of one GetRecords call."
     )
     empty_fetch_interval: timedelta = setting(
-        "empty.fetch.interval",
         duration("200 ms", "1 min"),
         "250 ms",
         "Pause after a call without records; a shard takes 5 calls a second of all consumers.",
@@ -144,7 +130,7 @@ class KinesisSource(Variant, name=SOURCE_GROUP):
             **client_options(self.stream_arn, self.endpoint),
             "source.init.position": self.initial_position,
             "source.reader.type": self.reader_type,
-            "source.shard.discovery.interval": f"{milliseconds(self.discovery_interval)} ms",
+            "source.shard.discovery.interval": f"{milliseconds(self.shard_discovery_interval)} ms",
             "source.shard.get-records.max-record-count": str(self.records_per_fetch),
             "source.reader.empty-records-fetch-interval": (
                 f"{milliseconds(self.empty_fetch_interval)} ms"

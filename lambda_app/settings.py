@@ -56,43 +56,34 @@ class FunctionSettings(Group, name="weblog.lambda"):
     """How the functions run."""
 
     dead_letter_arn: Arn | None = setting(
-        "dead.letter.arn",
         arn("sqs", "sns"),
         "",
         "Where bad lines go; without it a Firehose record with a bad line is ProcessingFailed.",
     )
     output_arn: Arn | None = setting(
-        "output.arn",
-        arn("kinesis", "firehose"),
-        "",
-        "Where the Kinesis consumer writes enriched records.",
+        arn("kinesis", "firehose"), "", "Where the Kinesis consumer writes enriched records."
     )
     timeout_reserve: timedelta = setting(
-        "timeout.reserve",
         duration("6 s", "5 min"),
         "10 s",
         "No further record is begun when less of the function's timeout is left.",
     )
     delivery_attempts: int = setting(
-        "delivery.attempts",
         integer(1, 20),
         "6",
         "How often a message is sent, with growing random pauses, before it counts as failed.",
     )
     outage_minimum_lines: int = setting(
-        "outage.minimum.lines",
         integer(0, 1_000_000),
         "10",
         "A batch of at least so many lines that are all bad is an outage; 0: never.",
     )
     gzip_maximum_bytes: int = setting(
-        "gzip.maximum.bytes",
         integer(65_536, 134_217_728),
         "16777216",
         "A compressed record that holds more becomes a dead letter (gzip_too_large).",
     )
     metrics_namespace: str = setting(
-        "metrics.namespace",
         pattern(r"[A-Za-z0-9_./#:-]{1,255}", "1 to 255 of the characters A-Z a-z 0-9 _ . / # : -"),
         "WebLog/Lambda",
         "CloudWatch namespace of the metrics.",

@@ -123,7 +123,7 @@ class LookupService:
         self._patience = policy.patience.total_seconds()
         self._attempts = policy.attempts
         self._ttl = policy.cache_ttl.total_seconds()
-        self._negative_ttl = policy.negative_ttl.total_seconds()
+        self._negative_ttl = policy.cache_negative_ttl.total_seconds()
         self._failure_ttl = min(self._negative_ttl, _LONGEST_FAILURE_SECONDS)
         self._cache: LookupCache[str | None] = LookupCache(policy.cache_size, clock)
         self._breaker = CircuitBreaker(

@@ -1,7 +1,7 @@
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -20,28 +20,32 @@ from udfs.config.properties import (
     setting,
     text,
     text_list,
+    word,
     word_list,
 )
 from udfs.errors import ConfigurationError
+
+type OnFailure = Literal["continue", "stop"]
 
 
 @dataclass(frozen=True, slots=True)
 class Example(Group, name="example"):
     """Settings of these tests."""
 
-    size: int = setting("cache.size", integer(1, 100), "10", "How many.")
-    wait: timedelta = setting("wait", duration("1 s", "1 h"), "5 min", "How long.")
-    salt: str = setting("salt.secret", text(minimum_length=4), "none", "What with.")
+    cache_size: int = setting(integer(1, 100), "10", "How many.")
+    wait: timedelta = setting(duration("1 s", "1 h"), "5 min", "How long.")
+    salt_secret: str = setting(text(minimum_length=4), "none", "What with.")
+    on_failure: OnFailure = choice("continue", "What a failure does.")
 
 
 def test_defaults_are_parsed_like_given_values() -> None:
-    assert Example.load({}) == Example(10, timedelta(minutes=5), "none")
+    assert Example.load({}) == Example(10, timedelta(minutes=5), "none", "continue")
     assert Example() == Example.load({"example": {}})
 
 
 def test_given_values_replace_defaults() -> None:
     loaded = Example.load({"example": {"wait": "90 s", "cache.size": " 7 "}, "other": {"x": "y"}})
-    assert loaded == Example(7, timedelta(seconds=90), "none")
+    assert loaded == Example(7, timedelta(seconds=90), "none", "continue")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +56,11 @@ def test_given_values_replace_defaults() -> None:
         ({"cache.size": ""}, "cache.size = '': expected a whole number from 1 to 100"),
         ({"wait": "10 ms"}, "wait = '10 ms': expected a duration such as '500 ms', '60 s', "),
         ({"cache.sise": "1"}, "cache.sise: expected a known key (did you mean 'cache.size'?)"),
-        ({"zzz": "1"}, "zzz: expected a known key: one of cache.size, salt.secret, wait"),
+        (
+            {"zzz": "1"},
+            "zzz: expected a known key: one of cache.size, on.failure, salt.secret, wait",
+        ),
+        ({"on.failure": "Stop"}, "on.failure = 'Stop': expected one of continue, stop"),
         ({"salt.secret": "abc"}, "salt.secret: expected text of at least 4 characters"),
     ],
 )
@@ -83,15 +91,17 @@ def test_a_group_lists_its_settings() -> None:
         ("example", "cache.size", "10"),
         ("example", "wait", "5 min"),
         ("example", "salt.secret", "none"),
+        ("example", "on.failure", "continue"),
     ]
     assert listed[0].expectation == "a whole number from 1 to 100"
     assert listed[0].description == "How many."
+    assert listed[-1].expectation == "one of continue, stop"
     assert len(listed) == len(fields(Example))
 
 
 def test_a_default_that_its_parser_rejects_cannot_be_declared() -> None:
     with pytest.raises(ValueError, match="soon"):
-        setting("wait", duration("0 s", "3650 d"), "soon", "Never.")
+        setting(duration("0 s", "3650 d"), "soon", "Never.")
 
 
 def test_a_group_can_report_on_several_settings_together() -> None:
@@ -116,7 +126,7 @@ def test_unknown_groups_are_rejected_others_ignored() -> None:
         (text_list(lower=True), "A.example,b", ("a.example", "b")),
         (boolean(), "true", True),
         (boolean(), "False", False),
-        (choice("a", "b"), "b", "b"),
+        (word("a", "b"), "b", "b"),
         (integer(-99, 99), "-12", -12),
         (integer(1, 3), "3", 3),
         (duration("0 s", "3650 d"), "500 ms", timedelta(milliseconds=500)),
@@ -141,7 +151,7 @@ def test_parsers_accept(parser: Parser[Any], given: str, value: object) -> None:
         (pattern("[a-z]+", "letters"), "abc1"),
         (boolean(), "yes"),
         (boolean(), ""),
-        (choice("a", "b"), "A"),
+        (word("a", "b"), "A"),
         (integer(-99, 99), "1.0"),
         (integer(-99, 99), "1_000"),
         (integer(-99, 99), "\u0663"),
@@ -171,7 +181,7 @@ def test_parsers_reject(parser: Parser[Any], given: str) -> None:
     [
         (integer(0, 9), "a whole number from 0 to 9"),
         (text(minimum_length=2), "text of at least 2 characters"),
-        (choice("a", "b"), "one of a, b"),
+        (word("a", "b"), "one of a, b"),
     ],
 )
 def test_expectations_state_the_bounds(parser: Parser[Any], expectation: str) -> None:

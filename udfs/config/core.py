@@ -52,14 +52,8 @@ _HOSTS = pattern_list(
 class ParserSettings(Group, name="weblog.parser"):
     """How lines are read."""
 
-    format: LogFormat = setting(
-        "format",
-        choice("combined", "common", "vhost_combined", "combined_xff"),
-        "combined",
-        "Log format in force.",
-    )
+    format: LogFormat = choice("combined", "Log format in force.")
     max_line_bytes: int = setting(
-        "max.line.bytes",
         integer(256, 10_485_760),
         "65536",
         "Longer lines become dead letters (reason line_too_long).",
@@ -71,7 +65,6 @@ class TimeSettings(Group, name="weblog.time"):
     """How event time is judged."""
 
     future_tolerance: timedelta = setting(
-        "future.tolerance",
         duration("0 s", "3650 d"),
         "5 min",
         "Lines dated further ahead of the clock become dead letters (timestamp_in_future).",
@@ -83,29 +76,24 @@ class GeoIpSettings(Group, name="weblog.geoip"):
     """Where client addresses are looked up."""
 
     database_path: Path | None = setting(
-        "database.path", path(), "", "City-schema MaxMind DB file; empty: geo fields are null."
+        path(), "", "City-schema MaxMind DB file; empty: geo fields are null."
     )
     database_max_age_days: int = setting(
-        "database.max.age.days", integer(1, 36_500), "60", "An older database is a warning."
+        integer(1, 36_500), "60", "An older database is a warning."
     )
     reload_interval: timedelta = setting(
-        "reload.interval",
         duration("0 s", "1 d"),
         "1 min",
         "How often the job looks for a new file in the database's place; 0 s: never.",
     )
-    cache_size: int = setting(
-        "cache.size", integer(1, 10_000_000), "65536", "Client addresses kept in memory."
-    )
+    cache_size: int = setting(integer(1, 10_000_000), "65536", "Client addresses kept in memory.")
 
 
 @dataclass(frozen=True, slots=True)
 class UserAgentSettings(Group, name="weblog.useragent"):
     """How user agents are parsed."""
 
-    cache_size: int = setting(
-        "cache.size", integer(1, 10_000_000), "16384", "Parsed user agents kept in memory."
-    )
+    cache_size: int = setting(integer(1, 10_000_000), "16384", "Parsed user agents kept in memory.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +101,7 @@ class SiteSettings(Group, name="weblog.site"):
     """What belongs to the site itself."""
 
     internal_hosts: tuple[str, ...] = setting(
-        "internal.hosts",
-        _HOSTS,
-        "",
-        "A referrer on one of these hosts, or below it, is internal.",
+        _HOSTS, "", "A referrer on one of these hosts, or below it, is internal."
     )
 
 
@@ -124,18 +109,13 @@ class SiteSettings(Group, name="weblog.site"):
 class PipelineSettings(Group, name="weblog.pipeline"):
     """Which part of the work is done here."""
 
-    stage: Stage = setting(
-        "stage",
-        choice("all", "basic", "advanced", "records", "aggregates", "alerts"),
+    stage: Stage = choice(
         "all",
         "Everything; or parse, filter and validate into basic records; or enrich those. Or one "
         "branch of everything as a job of its own: the records, the aggregates or the alerts.",
     )
     log_interval: timedelta = setting(
-        "log.interval",
-        duration("1 s", "1 h"),
-        "1 min",
-        "Time between two log lines of a worker of the job.",
+        duration("1 s", "1 h"), "1 min", "Time between two log lines of a worker of the job."
     )
 
 
@@ -144,108 +124,72 @@ class FilterSettings(Group, name="weblog.filters"):
     """Which lines are left out on purpose. Paths are compared as sent, without the query."""
 
     debug_path_prefixes: tuple[str, ...] = setting(
-        "debug.path.prefixes",
-        _PATHS,
-        "",
-        "Requests of these paths and below them are debug traffic (debug_path).",
+        _PATHS, "", "Requests of these paths and below them are debug traffic (debug_path)."
     )
     debug_query_parameters: tuple[str, ...] = setting(
-        "debug.query.parameters",
         text_list(lower=True),
         "",
         "Requests with one of these query parameters are debug traffic (debug_parameter).",
     )
     debug_agents: tuple[str, ...] = setting(
-        "debug.agents",
         text_list(lower=True),
         "",
         "User agents that hold one of these texts, in any case, are debug traffic (debug_agent).",
     )
     include_methods: tuple[str, ...] = setting(
-        "include.methods",
-        text_list(),
-        "",
-        "Only these methods are kept; empty: all (method_not_included).",
+        text_list(), "", "Only these methods are kept; empty: all (method_not_included)."
     )
     exclude_methods: tuple[str, ...] = setting(
-        "exclude.methods", text_list(), "", "These methods are left out (method_excluded)."
+        text_list(), "", "These methods are left out (method_excluded)."
     )
     include_statuses: tuple[str, ...] = setting(
-        "include.statuses",
-        _STATUSES,
-        "",
-        "Only these statuses are kept; empty: all (status_not_included).",
+        _STATUSES, "", "Only these statuses are kept; empty: all (status_not_included)."
     )
     exclude_statuses: tuple[str, ...] = setting(
-        "exclude.statuses", _STATUSES, "", "These statuses are left out (status_excluded)."
+        _STATUSES, "", "These statuses are left out (status_excluded)."
     )
     include_paths: tuple[str, ...] = setting(
-        "include.paths",
         _PATH_PATTERNS,
         "",
         "Only paths that match one of these patterns (*, ?, [...]) are kept; empty: all "
         "(path_not_included).",
     )
     exclude_paths: tuple[str, ...] = setting(
-        "exclude.paths",
-        _PATH_PATTERNS,
-        "",
-        "Paths that match one of these patterns are left out (path_excluded).",
+        _PATH_PATTERNS, "", "Paths that match one of these patterns are left out (path_excluded)."
     )
     exclude_static: bool = setting(
-        "exclude.static",
         boolean(),
         "false",
         "Images, styles, scripts, fonts, audio and video are left out (static_asset).",
     )
-    exclude_bots: bool = setting(
-        "exclude.bots", boolean(), "false", "Known crawlers are left out (bot)."
-    )
+    exclude_bots: bool = setting(boolean(), "false", "Known crawlers are left out (bot).")
 
 
 @dataclass(frozen=True, slots=True)
 class PrivacySettings(Group, name="weblog.privacy"):
     """What is hidden of persons. ``profile`` as a value takes what the profile says."""
 
-    profile: Profile = setting(
-        "profile",
-        choice("off", "standard", "strict"),
+    profile: Profile = choice(
         "off",
         "off; standard: addresses truncated, query values and e-mail addresses masked; strict: "
         "addresses hashed, referrers without query and user agents without minor versions as well.",
     )
-    client_address: FieldChoice = setting(
-        "client.address",
-        choice("profile", "keep", "drop", "mask", "truncate", "hash"),
-        "profile",
-        "The client; truncate keeps /24 of IPv4, /48 of IPv6, the domain of a host name.",
+    client_address: FieldChoice = choice(
+        "profile", "The client; truncate keeps /24 of IPv4, /48 of IPv6, the domain of a host name."
     )
-    auth_user: UserChoice = setting(
-        "auth.user",
-        choice("profile", "keep", "drop", "mask", "hash"),
-        "profile",
-        "The authenticated user; never part of a record, but of a dead letter.",
+    auth_user: UserChoice = choice(
+        "profile", "The authenticated user; never part of a record, but of a dead letter."
     )
-    referer: FieldChoice = setting(
-        "referer",
-        choice("profile", "keep", "drop", "mask", "truncate", "hash"),
-        "profile",
-        "The referrer; truncate keeps what stands before its query.",
+    referer: FieldChoice = choice(
+        "profile", "The referrer; truncate keeps what stands before its query."
     )
-    agent: FieldChoice = setting(
-        "agent",
-        choice("profile", "keep", "drop", "mask", "truncate", "hash"),
-        "profile",
-        "The user agent as text; truncate keeps major versions only.",
+    agent: FieldChoice = choice(
+        "profile", "The user agent as text; truncate keeps major versions only."
     )
-    query_values: UserChoice = setting(
-        "query.values",
-        choice("profile", "keep", "drop", "mask", "hash"),
-        "profile",
-        "Values of the parameters below, wherever they appear.",
+    query_values: UserChoice = choice(
+        "profile", "Values of the parameters below, wherever they appear."
     )
     query_parameters: tuple[str, ...] = setting(
-        "query.parameters",
         text_list(lower=True),
         "access_token, api_key, auth, authorization, email, first_name, id_token, "
         "jsessionid, jwt, key, last_name, login, mail, pass, passwd, password, phone, phpsessid, "
@@ -253,20 +197,16 @@ class PrivacySettings(Group, name="weblog.privacy"):
         "user_name",
         "Parameters whose values are personal; case, - and _ do not matter.",
     )
-    emails: EmailChoice = setting(
-        "emails",
-        choice("profile", "keep", "mask", "hash"),
+    emails: EmailChoice = choice(
         "profile",
         "E-mail addresses in URLs and in the user agents of persons; a crawler's contact is kept.",
     )
     salt_variable: str = setting(
-        "salt.variable",
         pattern("[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable"),
         "WEBLOG_PRIVACY_SALT",
         "Environment variable with the secret salt, of at least 16 bytes.",
     )
     salt_secret_arn: str = setting(
-        "salt.secret.arn",
         pattern(
             "|arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+"
             "|ssm:[a-z0-9-]+:[0-9]{12}:parameter/.+)",
@@ -281,20 +221,16 @@ class PrivacySettings(Group, name="weblog.privacy"):
 class DeadLetterSettings(Group, name="weblog.deadletters"):
     """What dead letters hold, and how often they may come back."""
 
-    privacy: DeadLetterChoice = setting(
-        "privacy",
-        choice("profile", "raw", "masked", "omitted"),
+    privacy: DeadLetterChoice = choice(
         "profile",
         "The line as it came, masked, or left out; by profile: raw with profile off, else masked.",
     )
     max_attempts: int = setting(
-        "max.attempts",
         integer(1, 1000),
         "5",
         "Failures after which a replayed line is given up (attempts_exhausted).",
     )
     max_bytes: int = setting(
-        "max.bytes",
         integer(4096, 1_000_000),
         "250000",
         "Most bytes of a letter; of a longer line only the start is kept, and it is not replayed.",
@@ -306,28 +242,20 @@ class ValidationSettings(Group, name="weblog.validation"):
     """What makes a record odd. Odd records are flagged; only those of `reject` are dead letters."""
 
     earliest_time: datetime = setting(
-        "earliest.time",
-        date(),
-        "1995-01-01",
-        "Earlier lines are odd (timestamp_ancient).",
+        date(), "1995-01-01", "Earlier lines are odd (timestamp_ancient)."
     )
     max_bytes: int = setting(
-        "max.bytes",
         integer(1, 10**18 - 1),
         "1099511627776",
         "Larger responses are impossible (size_impossible).",
     )
     max_field_length: int = setting(
-        "max.field.length",
         integer(64, 10_485_760),
         "4096",
         "Longer requests, referrers and user agents are odd (field_too_long).",
     )
-    ignore: tuple[str, ...] = setting(
-        "ignore", word_list(ISSUES), "", "Issue codes that are not looked for."
-    )
+    ignore: tuple[str, ...] = setting(word_list(ISSUES), "", "Issue codes that are not looked for.")
     reject: tuple[str, ...] = setting(
-        "reject",
         word_list(REJECTABLE),
         "",
         "Issue codes that make a line a dead letter of stage validate. Probes never do.",

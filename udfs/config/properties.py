@@ -1,19 +1,21 @@
-"""Typed settings out of property groups (``{group: {key: text}}``, the form Managed Flink uses).
+"""Typed settings out of property groups (`{group: {key: text}}`, the form Managed Flink uses).
 
-A group is a frozen dataclass, a setting is one line of it::
+A group is a frozen dataclass, a setting is a field of it:
 
     @dataclass(frozen=True, slots=True)
     class TimeSettings(Group, name="weblog.time"):
         '''How event time is judged.'''
 
         future_tolerance: timedelta = setting(
-            "future.tolerance", duration("0 s", "1 d"), "5 min", "How far ahead an event may lie."
+            duration("0 s", "1 d"), "5 min", "How far ahead an event may lie."
         )
+        on_failure: Literal["continue", "stop"] = choice("continue", "What a failure does.")
 
 
     TimeSettings.load({"weblog.time": {"future.tolerance": "10 min"}})
 
-The default is written as a user would write it and goes through the same parser.
+The key is the field's name with dots. The default is written as a user would write it and goes
+through the same parser.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, NamedTuple, Self, cast, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from udfs.errors import ConfigurationError
@@ -40,8 +42,8 @@ class Parser[T]:
     """Turns the text of a setting into a value.
 
     Attributes:
-        read: raises ValueError when the text is not acceptable.
-        expectation: phrase that completes "expected ...".
+        read: Raises ValueError when the text is not acceptable.
+        expectation: Phrase that completes "expected ...".
     """
 
     read: Callable[[str], T]
@@ -50,42 +52,74 @@ class Parser[T]:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One declared setting, for documentation and for checks."""
+    """One setting of a group."""
 
     group: str
     key: str
     default: str
-    expectation: str
+    parser: Parser[Any]
     description: str
 
+    @property
+    def field(self) -> str:
+        """Name of the setting's field in the group's class."""
+        return self.key.replace(".", "_")
 
-@dataclass(frozen=True, slots=True)
-class _Declared:
-    key: str
-    parser: Parser[Any]
+    @property
+    def expectation(self) -> str:
+        """Phrase that completes "expected ..."."""
+        return self.parser.expectation
+
+    def read(self, given: object) -> Any:
+        """Returns the value that a text stands for.
+
+        Raises:
+            ConfigurationError: The parser rejects it.
+        """
+        # Where the name of the salt belongs, the salt itself may have been put.
+        shown = None if "salt" in self.key.split(".") else str(given)
+        # A file may hold numbers where the service would only take text.
+        if not isinstance(given, str):
+            expected = f"{self.expectation}, written as text in quotes"
+            raise ConfigurationError(self.group, self.key, shown, expected)
+        try:
+            return self.parser.read(given.strip())
+        except ValueError:
+            raise ConfigurationError(self.group, self.key, shown, self.expectation) from None
+
+
+class _Declared(NamedTuple):
     default: str
     description: str
+    parser: Parser[Any] | None
 
 
-def setting[T](key: str, parser: Parser[T], default: str, description: str) -> T:
-    """Declare a field of a :class:`Group`.
+def setting[T](parser: Parser[T], default: str, description: str) -> T:
+    """Declares a field of a `Group`.
 
     Args:
-        key: key in the property group.
-        parser: gives the field's type.
-        default: text used when the key is absent.
-        description: one sentence for the README's table.
+        parser: Gives the field's type.
+        default: Text used when the key is absent.
+        description: One sentence for the README's table.
 
     Raises:
-        ValueError: the default itself is not acceptable.
+        ValueError: The default itself is not acceptable.
     """
-    declared = _Declared(key, parser, default, description)
-    value: T = field(default=parser.read(default), metadata={_METADATA_KEY: declared})
+    metadata = {_METADATA_KEY: _Declared(default, description, parser)}
+    value: T = field(default=parser.read(default), metadata=metadata)
+    return value
+
+
+def choice[T: str](default: T, description: str) -> T:
+    """Declares a field of a `Group` whose type is a `Literal`: one of its words, exactly."""
+    value: T = field(
+        default=default, metadata={_METADATA_KEY: _Declared(default, description, None)}
+    )
     return value
 
 
 class Group:
-    """Base of a settings dataclass; ``name`` is its property group."""
+    """Base of a settings dataclass; `name` is its property group."""
 
     __slots__ = ()
 
@@ -98,71 +132,67 @@ class Group:
 
     @classmethod
     def load(cls, properties: Properties) -> Self:
-        """Read this group; absent keys take their defaults.
+        """Reads this group; absent keys take their defaults.
 
         Raises:
-            ConfigurationError: an unknown key, or a value that its parser rejects.
+            ConfigurationError: An unknown key, or a value that its parser rejects.
         """
-        given = properties.get(cls.group, {})
-        declared = cls._declared()
-        known = {one.key for one in declared.values()}
+        given = properties.get(cls.group)
+        if not given:
+            return cls()
+        settings = {one.key: one for one in cls.settings()}
         for key in given:
-            if key not in known:
+            if key not in settings:
                 # An unknown key may be a misspelt secret: its value stays hidden.
-                raise ConfigurationError(cls.group, key, None, _one_of("key", key, known))
-        values: dict[str, Any] = {}
-        for name, one in declared.items():
-            if one.key not in given:
-                continue
-            value: object = given[one.key]
-            # Where the name of the salt belongs, the salt itself may have been put.
-            shown = None if "salt" in one.key.split(".") else str(value)
-            # A file may hold numbers where the service would only take text.
-            if not isinstance(value, str):
-                expected = f"{one.parser.expectation}, written as text in quotes"
-                raise ConfigurationError(cls.group, one.key, shown, expected)
-            try:
-                values[name] = one.parser.read(value.strip())
-            except ValueError:
-                raise ConfigurationError(
-                    cls.group, one.key, shown, one.parser.expectation
-                ) from None
-        return cls(**values)
+                raise ConfigurationError(cls.group, key, None, _one_of("key", key, settings))
+        return cls(
+            **{one.field: one.read(given[key]) for key, one in settings.items() if key in given}
+        )
 
     @classmethod
     def settings(cls) -> tuple[Setting, ...]:
-        """All settings of the group in declared order."""
+        """Returns all settings of the group in declared order."""
+        declared = {
+            one.name: cast("_Declared", one.metadata[_METADATA_KEY])
+            for one in fields(cast("Any", cls))
+        }
+        is_choice = any(one.parser is None for one in declared.values())
+        # Types are looked up where they matter only: it takes time at the start of a function.
+        types = get_type_hints(cls) if is_choice else {}
         return tuple(
-            Setting(cls.group, one.key, one.default, one.parser.expectation, one.description)
-            for one in cls._declared().values()
+            Setting(
+                group=cls.group,
+                key=name.replace("_", "."),
+                default=one.default,
+                parser=one.parser or _word_of(types[name]),
+                description=one.description,
+            )
+            for name, one in declared.items()
         )
 
     @classmethod
     def error(cls, key: str, value: str | None, expected: str) -> ConfigurationError:
-        """An error about one key of this group, for checks that span several settings."""
+        """Returns an error about one key, for checks that span several settings."""
         return ConfigurationError(cls.group, key, value, expected)
 
-    @classmethod
-    def _declared(cls) -> dict[str, _Declared]:
-        return {
-            one.name: one.metadata[_METADATA_KEY]
-            for one in fields(cast("Any", cls))
-            if _METADATA_KEY in one.metadata
-        }
+
+def _word_of(literal: Any) -> Parser[str]:
+    # An alias `type X = Literal[...]` has the Literal as its value.
+    return word(*get_args(getattr(literal, "__value__", literal)))
 
 
 def check_groups(
     properties: Properties, known: Iterable[str], *, ignored_prefixes: tuple[str, ...] = ()
 ) -> None:
-    """Reject groups nobody reads, so that a misspelt one is not silently without effect.
+    """Rejects groups that nobody reads: a misspelt group would silently be without effect.
 
     Args:
-        properties: what was given.
-        known: names of the groups that are read.
-        ignored_prefixes: groups starting so belong to somebody else.
+        properties: All groups.
+        known: Names of the groups that are read.
+        ignored_prefixes: Groups that start so belong to somebody else.
 
     Raises:
-        ConfigurationError: about the first unknown group.
+        ConfigurationError: About the first unknown group.
     """
     names = set(known)
     for group in properties:
@@ -230,7 +260,7 @@ def pattern_list(regex: str, expectation: str, *, lower: bool = False) -> Parser
 
 
 def word_list(words: Iterable[str]) -> Parser[tuple[str, ...]]:
-    """Comma-separated words out of the given ones."""
+    """Comma-separated words out of these."""
     known = tuple(words)
     return pattern_list(
         "|".join(map(re.escape, known)), f"a comma-separated list out of {', '.join(known)}"
@@ -238,7 +268,7 @@ def word_list(words: Iterable[str]) -> Parser[tuple[str, ...]]:
 
 
 def date() -> Parser[datetime]:
-    """A day such as ``2015-05-17``, as its first instant in UTC."""
+    """A day such as `2015-05-17`, as its first instant in UTC."""
 
     def read(given: str) -> datetime:
         # fromisoformat() also takes other forms of ISO 8601.
@@ -250,7 +280,7 @@ def date() -> Parser[datetime]:
 
 
 def boolean() -> Parser[bool]:
-    """``true`` or ``false``."""
+    """`true` or `false`."""
 
     def read(given: str) -> bool:
         try:
@@ -261,14 +291,13 @@ def boolean() -> Parser[bool]:
     return Parser(read, "true or false")
 
 
-def choice[T: str](*options: T) -> Parser[T]:
-    """One of the given words, exactly."""
+def word(*options: str) -> Parser[str]:
+    """One of these words, exactly."""
 
-    def read(given: str) -> T:
-        for option in options:
-            if given == option:
-                return option
-        raise ValueError
+    def read(given: str) -> str:
+        if given not in options:
+            raise ValueError
+        return given
 
     return Parser(read, f"one of {', '.join(options)}")
 
@@ -296,10 +325,10 @@ _DURATION = re.compile(r"([0-9]{1,12}) ?(ms|s|min|h|d)")
 
 
 def read_duration(given: str) -> timedelta:
-    """``500 ms``, ``60 s``, ``5 min``, ``1 h`` or ``2 d`` as a timedelta.
+    """Returns what `500 ms`, `60 s`, `5 min`, `1 h` or `2 d` means.
 
     Raises:
-        ValueError: anything else.
+        ValueError: The text is none of these.
     """
     match = _DURATION.fullmatch(given)
     if match is None:
@@ -311,7 +340,7 @@ def read_duration(given: str) -> timedelta:
 
 
 def duration(minimum: str, maximum: str) -> Parser[timedelta]:
-    """A time span within inclusive bounds, all written like ``5 min``."""
+    """A time span within inclusive bounds, all written like `5 min`."""
     low, high = read_duration(minimum), read_duration(maximum)
 
     def read(given: str) -> timedelta:
@@ -322,7 +351,7 @@ def duration(minimum: str, maximum: str) -> Parser[timedelta]:
 
 
 def path() -> Parser[Path | None]:
-    """A file system path; empty text is None. Whether it exists is for its reader to say."""
+    """A file system path; empty text is None. Whoever opens the file reports that it is missing."""
 
     def read(given: str) -> Path | None:
         if "\0" in given:

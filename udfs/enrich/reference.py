@@ -42,19 +42,13 @@ class ReferenceSettings(Group, name="weblog.reference"):
     """A file with attributes of pages or clients, which records get as `reference`."""
 
     file: Path | None = setting(
-        "file",
         path(),
         "",
         "CSV with a header line, or JSON (a list of objects, or one object by key); empty: none.",
     )
-    key: str = setting(
-        "key", text(minimum_length=1), "webpage", "Column or member that holds the key."
-    )
-    field: KeyField = setting(
-        "field", choice("webpage", "host"), "webpage", "What of a record is looked up in it."
-    )
+    key: str = setting(text(minimum_length=1), "webpage", "Column or member that holds the key.")
+    field: KeyField = choice("webpage", "What of a record is looked up in it.")
     check_interval: timedelta = setting(
-        "check.interval",
         duration("1 s", "1 h"),
         "10 s",
         "How often the file is looked at; a changed one is read anew.",

@@ -57,47 +57,31 @@ class LookupPolicy(Group):
     """How a service is asked, the same for each."""
 
     timeout: timedelta = setting(
-        "timeout", duration("1 ms", "1 min"), "2 s", "Longest wait for one answer of the service."
+        duration("1 ms", "1 min"), "2 s", "Longest wait for one answer of the service."
     )
     patience: timedelta = setting(
-        "patience",
         duration("1 ms", "5 min"),
         "3 s",
         "Longest wait of records for all their look-ups; those go on and serve later records.",
     )
-    concurrency: int = setting(
-        "concurrency", integer(1, 1000), "256", "Most calls at a time, for each subtask."
-    )
+    concurrency: int = setting(integer(1, 1000), "256", "Most calls at a time, for each subtask.")
     attempts: int = setting(
-        "attempts",
-        integer(1, 10),
-        "1",
-        "Calls until a look-up has failed, with growing pauses between them.",
+        integer(1, 10), "1", "Calls until a look-up has failed, with growing pauses between them."
     )
-    cache_size: int = setting(
-        "cache.size", integer(1, 10_000_000), "65536", "Answers kept in memory."
-    )
-    cache_ttl: timedelta = setting(
-        "cache.ttl", duration("1 s", "30 d"), "1 h", "How long an answer is kept."
-    )
-    negative_ttl: timedelta = setting(
-        "cache.negative.ttl",
+    cache_size: int = setting(integer(1, 10_000_000), "65536", "Answers kept in memory.")
+    cache_ttl: timedelta = setting(duration("1 s", "30 d"), "1 h", "How long an answer is kept.")
+    cache_negative_ttl: timedelta = setting(
         duration("1 s", "30 d"),
         "10 min",
         "How long it is kept that there is no answer; a failure no longer than 30 s.",
     )
     breaker_failures: int = setting(
-        "breaker.failures",
-        integer(1, 100_000),
-        "50",
-        "Failures in a row after which the service is left alone.",
+        integer(1, 100_000), "50", "Failures in a row after which the service is left alone."
     )
     breaker_pause: timedelta = setting(
-        "breaker.pause", duration("1 ms", "1 h"), "30 s", "For how long; then one call tries it."
+        duration("1 ms", "1 h"), "30 s", "For how long; then one call tries it."
     )
-    on_failure: OnFailure = setting(
-        "on.failure",
-        choice("continue", "dead_letter"),
+    on_failure: OnFailure = choice(
         "continue",
         "A record without an answer goes on with the issue lookup_failed, or is a dead letter.",
     )
@@ -107,11 +91,9 @@ class LookupPolicy(Group):
 class DnsSettings(LookupPolicy, name="weblog.lookups.dns"):
     """Reverse DNS: records get `hostname`."""
 
-    enabled: bool = setting(
-        "enabled", boolean(), "false", "Look up the host names of client addresses."
-    )
+    enabled: bool = setting(boolean(), "false", "Look up the host names of client addresses.")
     servers: tuple[tuple[str, int], ...] = setting(
-        "servers", name_servers(), "", "Name servers; empty: those of the machine."
+        name_servers(), "", "Name servers; empty: those of the machine."
     )
 
 
@@ -120,29 +102,23 @@ class DynamoDbSettings(LookupPolicy, name="weblog.lookups.dynamodb"):
     """Reference data in a DynamoDB table: records get `reference`."""
 
     table: str = setting(
-        "table",
         pattern("|[A-Za-z0-9_.-]{3,255}|arn:aws[a-z-]*:dynamodb:.+", "a table's name or ARN"),
         "",
         "The table; empty: no look-ups.",
     )
     region: str = setting(
-        "region",
         pattern("|[a-z]{2}[a-z0-9-]+", "a region such as eu-west-1"),
         "",
         "Its region; empty: the one the job runs in.",
     )
-    endpoint: str = setting("endpoint", endpoint(), "", "Another endpoint than the region's.")
+    endpoint: str = setting(endpoint(), "", "Another endpoint than the region's.")
     key: str = setting(
-        "key",
         pattern(".{1,255}", "an attribute's name"),
         "webpage",
         "The table's partition key, a string.",
     )
-    field: KeyField = setting(
-        "field", choice("webpage", "host"), "webpage", "What of a record is looked up in it."
-    )
+    field: KeyField = choice("webpage", "What of a record is looked up in it.")
     concurrency: int = setting(
-        "concurrency",
         integer(1, 64),
         "16",
         "Most calls at a time, for each subtask; each is a thread and asks for up to 100 keys.",

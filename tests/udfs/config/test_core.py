@@ -83,7 +83,8 @@ def test_bad_values_name_their_place(group: str, key: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("one", core_settings(), ids=lambda one: f"{one.group}:{one.key}")
-def test_the_bounds_that_are_told_are_accepted(one: Setting) -> None:
+def test_the_default_and_the_bounds_that_are_told_are_accepted(one: Setting) -> None:
+    CoreSettings.load({one.group: {one.key: one.default}})
     told = re.search(r" from (.+) to (.+)$", one.expectation)
     for bound in told.groups() if told else ():
         CoreSettings.load({one.group: {one.key: bound}})
