@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, Self
 
-from aws.streams import arn_for
 from flink_app.alerts import RULES_GROUP, Alerts, AlertSettings, rule_settings
-from flink_app.shapes import is_part_of
-from flink_app.sinks import SINK_GROUP_PREFIX, KinesisSink, Sink, load_sinks
-from flink_app.sources import SOURCE_TYPES, FilesystemSource, KinesisSource, Source, load_source
-from flink_app.sql_files import milliseconds, output_files
+from flink_app.connector import Connector, Resource
+from flink_app.sinks import load_sinks
+from flink_app.sinks.sink import SINK_GROUP_PREFIX, Sink
+from flink_app.sources import SOURCE_TYPES, load_source
+from flink_app.sources.filesystem import FilesystemSource
+from flink_app.sources.source import SOURCE_GROUP, Source
+from flink_app.sql_files import OutputFile, milliseconds, output_files
 from udfs.config.core import CoreSettings, Stage, core_groups, core_settings
 from udfs.config.properties import (
     Group,
@@ -155,9 +158,7 @@ class JobSettings:
         source = load_source(properties)
         sinks = load_sinks(properties)
         core = CoreSettings.load(properties)
-        outputs = _load_outputs(properties, sinks, core.pipeline.stage)
-        _refuse_loop(source, sinks, outputs)
-        return cls(
+        loaded = cls(
             core=core,
             lookups=LookupSettings.load(properties, core),
             job=RunSettings.load(properties),
@@ -165,8 +166,22 @@ class JobSettings:
             windows=windows,
             alerts=Alerts.load(properties, windows.size),
             sinks=sinks,
-            outputs=outputs,
+            outputs=_load_outputs(properties, sinks, core.pipeline.stage),
         )
+        _refuse_loop(loaded, properties)
+        return loaded
+
+    def connectors(self) -> dict[str, Connector]:
+        """Returns the source and the sinks by their property groups."""
+        sinks = {SINK_GROUP_PREFIX + name: sink for name, sink in self.sinks.items()}
+        return {SOURCE_GROUP: self.source, **sinks}
+
+    def written(self) -> Iterator[tuple[str, str, Resource]]:
+        """Yields what the outputs need of AWS: output, property group of the sink, resource."""
+        for output, sink in self.outputs.items():
+            if sink != OFF:
+                for resource in self.sinks[sink].resources(output):
+                    yield output, SINK_GROUP_PREFIX + sink, resource
 
 
 _GROUPS: tuple[type[Group], ...] = (
@@ -202,9 +217,9 @@ def _load_outputs(properties: Properties, sinks: dict[str, Sink], stage: Stage) 
                 + (", ".join(sorted(sinks)) or "there is none"),
             )
     default = given.get(DEFAULT_SINK_KEY, OFF)
-    # The default stands for what the job's shape writes; an output that is named is always written.
+    # The default stands for what the job's stage writes; an output that is named is always written.
     chosen = {
-        file.name: given.get(file.name, default if is_part_of(stage, file) else OFF)
+        file.name: given.get(file.name, default if _is_part_of(stage, file) else OFF)
         for file in files
     }
     if all(sink == OFF for sink in chosen.values()):
@@ -214,16 +229,34 @@ def _load_outputs(properties: Properties, sinks: dict[str, Sink], stage: Stage) 
     return chosen
 
 
-def _refuse_loop(source: Source, sinks: dict[str, Sink], outputs: dict[str, str]) -> None:
+# What the aggregates lack is written by the job that makes them: its windows decide.
+_LATE = "late"
+
+
+def _is_part_of(stage: Stage, output: OutputFile) -> bool:
+    """Whether a job of this stage writes an output unless `weblog.outputs` says otherwise.
+
+        all                            one job writes everything (fan-out)
+        records, aggregates, alerts    the same as three jobs, each reading the stream
+        basic -> advanced              two jobs, with a stream of basic records between them
+
+    Jobs that share a stream share no output, so together they write what one job would.
+    """
+    match stage:
+        case "all" | "advanced":
+            return True
+        case "basic" | "records":
+            return output.is_record and output.name != _LATE
+        case "aggregates":
+            return output.kind == "aggregates" or output.name == _LATE
+        case "alerts":
+            return output.kind == "alerts"
+
+
+def _refuse_loop(settings: JobSettings, properties: Properties) -> None:
     """Refuses an output in the stream that the job reads: each record would come back for ever."""
-    if not isinstance(source, KinesisSource):
-        return
-    for output, name in outputs.items():
-        sink = sinks.get(name)
-        if isinstance(sink, KinesisSink) and arn_for(sink.stream_arn, output) == source.stream_arn:
-            raise ConfigurationError(
-                SINK_GROUP_PREFIX + name,
-                "stream.arn",
-                sink.stream_arn,
-                f"another stream for {output} than the one that the job reads",
-            )
+    read = {resource.name for resource in settings.source.resources()}
+    for output, group, resource in settings.written():
+        if resource.name in read:
+            expected = f"another {resource.kind} for {output} than the one that the job reads"
+            raise ConfigurationError(group, resource.key, properties[group][resource.key], expected)

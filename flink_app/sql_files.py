@@ -37,6 +37,11 @@ class OutputFile:
     path: Path
     key: tuple[str, ...] = ()
 
+    @property
+    def is_record(self) -> bool:
+        """Whether its rows are JSON that Python has made, not columns."""
+        return self.kind == "records"
+
 
 def output_files() -> tuple[OutputFile, ...]:
     """All outputs, found by listing the folders; a new file is a new output."""

@@ -9,11 +9,11 @@ import argparse
 from collections.abc import Iterable
 from itertools import groupby
 
+from flink_app.connector import TYPE_KEY
 from flink_app.settings import DEFAULT_SINK_KEY, OFF, OUTPUTS_GROUP, job_settings
 from flink_app.sinks import SINK_TYPES
 from flink_app.sources import SOURCE_TYPES
 from flink_app.sql_files import output_files
-from flink_app.variants import TYPE_KEY
 from tools.shell import EXIT_BAD_INPUT, print_error
 from udfs.config.properties import Setting
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from flink_app.settings import JobSettings
-from flink_app.sinks import KinesisSink
-from flink_app.sources import KinesisSource
+from flink_app.sinks.kinesis import KinesisSink
+from flink_app.sources.kinesis import KinesisSource
 from tests.support import stacks
 from tests.support.stacks import Stack, arn, stack
 from tools.package.layout import RUN_OPTIONS_GROUP, Manifest

@@ -8,8 +8,11 @@ import pytest
 
 from flink_app.outputs import table_parameters
 from flink_app.settings import JobSettings
-from flink_app.sinks import DiscardSink, FilesystemSink, FirehoseSink, KinesisSink
-from flink_app.sources import KinesisSource
+from flink_app.sinks.discard import DiscardSink
+from flink_app.sinks.filesystem import FilesystemSink
+from flink_app.sinks.firehose import FirehoseSink
+from flink_app.sinks.kinesis import KinesisSink
+from flink_app.sources.kinesis import KinesisSource
 from flink_app.sql_files import OutputFile, output_files, statements
 from udfs.config.properties import Properties
 from udfs.errors import ConfigurationError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from flink_app.main import main
-from flink_app.sources import FilesystemSource
+from flink_app.sources.filesystem import FilesystemSource
 
 _once = FilesystemSource.options
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
+from flink_app.connector import TYPE_KEY, Connector
 from flink_app.settings import JobSettings
-from flink_app.sinks import SINK_GROUP_PREFIX
-from flink_app.sources import SOURCE_GROUP
 from tools.package.layout import APPLICATION_DIRECTORY, RUN_OPTIONS_GROUP, Manifest
 from udfs.config.core import CoreSettings, GeoIpSettings
 from udfs.config.file import PropertyGroups, load_properties
@@ -18,9 +16,7 @@ from udfs.enrich.reference import ReferenceFile, ReferenceSettings
 from udfs.errors import ConfigurationError
 from udfs.privacy.rules import rules_of
 
-_CONNECTOR_TYPES = frozenset({"kinesis", "firehose"})
 _ENDPOINT_KEY = "endpoint"
-_OBJECT_STORE = ("s3://", "s3a://")
 # Limits of the service's API.
 MOST_GROUPS = 50
 MOST_PROPERTIES = 50
@@ -58,8 +54,8 @@ def runtime_properties(file: Path, archive: Path, manifest: Manifest) -> Propert
                 raise ConfigurationError(
                     group, key, value, "an https:// address: http:// is for an emulator"
                 )
-        if group == SOURCE_GROUP or group.startswith(SINK_GROUP_PREFIX):
-            _check_place(group, values, manifest)
+    for group, connector in settings.connectors().items():
+        _check_connector(group, connector, groups, manifest)
     groups[RUN_OPTIONS_GROUP] = manifest.run_options()
     _check_limits(file, groups)
     return groups
@@ -135,14 +131,15 @@ def _check_salt(core: CoreSettings) -> None:
         )
 
 
-def _check_place(group: str, values: Mapping[str, str], manifest: Manifest) -> None:
-    kind = values.get("type", "")
-    if kind in _CONNECTOR_TYPES and not manifest.connectors:
+def _check_connector(
+    group: str, connector: Connector, groups: PropertyGroups, manifest: Manifest
+) -> None:
+    if connector.needs_jar and not manifest.connectors:
+        kind = groups[group][TYPE_KEY]
         raise ConfigurationError(
-            group, "type", kind, "a type that needs no connector: this zip has none"
+            group, TYPE_KEY, kind, "a type that needs no connector: this zip has none"
         )
-    path = values.get("path")
-    if path and not path.startswith(_OBJECT_STORE):
+    if path := connector.local_path:
         raise ConfigurationError(
             group, "path", path, "an s3:// address: the service's machines keep no files"
         )

@@ -1,32 +1,21 @@
-"""Where raw log lines come from: the options of the `raw_log` table."""
+"""A Kinesis stream as the source."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aws.streams import client_options, stream_arn
+from aws.streams import client_options, region_of, stream_arn
+from flink_app.connector import Resource, unless_active
+from flink_app.sources.source import Source
 from flink_app.sql_files import milliseconds
-from flink_app.variants import Variant, load_variant
-from udfs.config.properties import (
-    Parser,
-    Properties,
-    choice,
-    duration,
-    endpoint,
-    integer,
-    pattern,
-    setting,
-    text,
-)
+from udfs.config.properties import Parser, choice, duration, endpoint, integer, pattern, setting
 
-SOURCE_GROUP = "weblog.source"
-
-type InitialPosition = Literal["LATEST", "TRIM_HORIZON", "AT_TIMESTAMP"]
-type ReaderType = Literal["POLLING", "EFO"]
-type ConsumerLifecycle = Literal["JOB_MANAGED", "SELF_MANAGED"]
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
 
 
 def initial_timestamp() -> Parser[str]:
@@ -49,34 +38,19 @@ def initial_timestamp() -> Parser[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class FilesystemSource(Variant, name=SOURCE_GROUP):
-    """Files; read once, from first to last."""
-
-    type: Literal["filesystem"] = choice("filesystem", "Kind of source.")
-    path: str = setting(text(), "", "A file or a folder; plain or .gz.")
-
-    def check(self) -> None:
-        """Raises ConfigurationError when the path is missing."""
-        if not self.path:
-            raise self.error("path", self.path, "a file or folder")
-
-    def options(self) -> dict[str, str]:
-        """Connector options."""
-        return {"connector": "filesystem", "path": self.path, "format": "raw"}
-
-
-@dataclass(frozen=True, slots=True)
-class KinesisSource(Variant, name=SOURCE_GROUP):
+class KinesisSource(Source):
     """A Kinesis data stream. Records of the KPL's aggregated format are not taken apart."""
+
+    needs_jar: ClassVar[bool] = True
 
     type: Literal["kinesis"] = choice("kinesis", "Kind of source.")
     stream_arn: str = setting(stream_arn("kinesis"), "", "ARN of the stream.")
     endpoint: str = setting(endpoint(), "", "Another endpoint than the region's.")
-    initial_position: InitialPosition = choice(
+    initial_position: Literal["LATEST", "TRIM_HORIZON", "AT_TIMESTAMP"] = choice(
         "LATEST", "Where to start when there is no snapshot."
     )
     initial_timestamp: str = setting(initial_timestamp(), "", "The start for AT_TIMESTAMP.")
-    reader_type: ReaderType = choice(
+    reader_type: Literal["POLLING", "EFO"] = choice(
         "POLLING", "Shared throughput (GetRecords), or enhanced fan-out."
     )
     consumer_name: str = setting(
@@ -84,7 +58,7 @@ class KinesisSource(Variant, name=SOURCE_GROUP):
         "",
         "The consumer for EFO.",
     )
-    consumer_lifecycle: ConsumerLifecycle = choice(
+    consumer_lifecycle: Literal["JOB_MANAGED", "SELF_MANAGED"] = choice(
         "JOB_MANAGED", "EFO: the job registers and removes the consumer, or it is there already."
     )
     shard_discovery_interval: timedelta = setting(
@@ -122,7 +96,7 @@ class KinesisSource(Variant, name=SOURCE_GROUP):
             )
 
     def options(self) -> dict[str, str]:
-        """Connector options."""
+        """Returns the options of the `raw_log` table."""
         options = {
             "connector": "kinesis",
             "stream.arn": self.stream_arn,
@@ -143,20 +117,33 @@ class KinesisSource(Variant, name=SOURCE_GROUP):
             options["source.efo.lifecycle"] = self.consumer_lifecycle
         return options
 
+    def resources(self) -> Iterator[Resource]:
+        """Returns the stream, and the consumer where the job does not register it."""
+        yield kinesis_stream(self.stream_arn, self.endpoint)
+        if self.reader_type == "EFO" and self.consumer_lifecycle == "SELF_MANAGED":
+            yield Resource(
+                "consumer.name",
+                self.consumer_name,
+                "registered consumer",
+                "kinesis:DescribeStreamConsumer",
+                self._look_at_consumer,
+                region_of(self.stream_arn),
+                self.endpoint,
+            )
 
-type Source = FilesystemSource | KinesisSource
+    def _look_at_consumer(self, client: KinesisClient) -> str | None:
+        answer = client.describe_stream_consumer(
+            StreamARN=self.stream_arn, ConsumerName=self.consumer_name
+        )
+        return unless_active("consumer", answer["ConsumerDescription"]["ConsumerStatus"])
 
-SOURCE_TYPES: dict[str, type[FilesystemSource | KinesisSource]] = {
-    "filesystem": FilesystemSource,
-    "kinesis": KinesisSource,
-}
 
+def kinesis_stream(arn: str, endpoint: str) -> Resource:
+    """Returns the stream of an ARN as a resource of the setting `stream.arn`."""
 
-def load_source(properties: Properties) -> Source:
-    """Reads the group `weblog.source`; without a type it is a filesystem source.
+    def look(client: KinesisClient) -> str | None:
+        answer = client.describe_stream_summary(StreamARN=arn)
+        return unless_active("stream", answer["StreamDescriptionSummary"]["StreamStatus"])
 
-    Raises:
-        ConfigurationError: An unknown type, or settings that it does not accept or lacks.
-    """
-    given = properties.get(SOURCE_GROUP, {})
-    return load_variant(SOURCE_GROUP, given, SOURCE_TYPES, "filesystem")
+    action = "kinesis:DescribeStreamSummary"
+    return Resource("stream.arn", arn, "stream", action, look, region_of(arn), endpoint)

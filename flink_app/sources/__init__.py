@@ -1,0 +1,23 @@
+"""Where raw log lines come from. A kind of source is a file here and a line below."""
+
+from __future__ import annotations
+
+from flink_app.connector import load_connector
+from flink_app.sources.filesystem import FilesystemSource
+from flink_app.sources.kinesis import KinesisSource
+from flink_app.sources.source import SOURCE_GROUP, Source
+from udfs.config.properties import Properties
+
+SOURCE_TYPES: dict[str, type[Source]] = {
+    "filesystem": FilesystemSource,
+    "kinesis": KinesisSource,
+}
+
+
+def load_source(properties: Properties) -> Source:
+    """Reads the group `weblog.source`; without a type it is a filesystem source.
+
+    Raises:
+        ConfigurationError: An unknown type, or settings that it does not accept or lacks.
+    """
+    return load_connector(SOURCE_GROUP, properties, SOURCE_TYPES, "filesystem")
