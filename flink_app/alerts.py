@@ -299,7 +299,7 @@ class Alerts:
 def rule_settings() -> tuple[Setting, ...]:
     """The default rules as settings, for documentation."""
     return tuple(
-        Setting(RULES_GROUP, name, text, Parser(str, f"a rule, or {RULE_OFF}"), meaning)
+        Setting(RULES_GROUP, name, Parser(str, f"a rule, or {RULE_OFF}"), text, meaning)
         for name, (text, meaning) in DEFAULT_RULES.items()
     )
 

@@ -1,40 +1,27 @@
-"""What sources and sinks have in common: a property group whose `type` names its kind."""
+"""What each kind of source (`sources/`) and of sink (`sinks/`) answers.
+
+A kind is the settings of a property group, whose `type` names it. A new kind is a new file and
+a line in the folder's `__init__.py`.
+"""
 
 from __future__ import annotations
 
-from abc import ABC
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from aws.streams import OUTPUT_PLACEHOLDER
+from flink_app.sql_files import OutputFile, string_literal
 from udfs.config.properties import Group, Properties
 from udfs.errors import ConfigurationError
 
+SOURCE_GROUP = "weblog.source"
+SINK_GROUP_PREFIX = "weblog.sink."
 TYPE_KEY = "type"
 OBJECT_STORES = ("s3://", "s3a://")
 
 _USABLE = frozenset({"ACTIVE", "UPDATING"})
-
-
-class Connector(Group, ABC):
-    """Base of the settings of a source or a sink."""
-
-    __slots__ = ()
-
-    needs_jar: ClassVar[bool] = False
-    """Whether Flink itself lacks the connector: it is in the jar that `conf/pom.xml` makes."""
-
-    @property
-    def local_path(self) -> str:
-        """The path that it reads or writes on the machine's own disk, or empty."""
-        return ""
-
-    def check(self) -> None:
-        """Checks what spans several settings.
-
-        Raises:
-            ConfigurationError: A setting is missing, or has no use beside the others.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +53,101 @@ def unless_active(kind: str, status: str) -> str | None:
     return None if status in _USABLE else f"a {kind} that is ACTIVE, not {status}"
 
 
+class Connector(Group, ABC):
+    """What sources and sinks have in common.
+
+    Attributes:
+        needs_jar: Flink itself lacks the connector: it is in the jar that `conf/pom.xml` makes.
+    """
+
+    __slots__ = ()
+
+    needs_jar: ClassVar[bool] = False
+
+    @property
+    def path(self) -> str:
+        """The folder or file that it reads or writes; empty where it is no file system's."""
+        return ""
+
+    def check(self) -> None:
+        """Checks what spans several settings.
+
+        Raises:
+            ConfigurationError: A setting is missing, or has no use beside the others.
+        """
+
+
+class Source(Connector, name=SOURCE_GROUP):
+    """Base of the kinds of source."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def options(self) -> dict[str, str]:
+        """Returns the options of the `raw_log` table: its connector's and its format's."""
+
+    def resources(self) -> Iterable[Resource]:
+        """Returns what the source needs of AWS."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a sink's table of an output has beside the columns that the output declares.
+
+    Attributes:
+        columns: More columns, all of them text, with the SQL that fills each.
+        partitions: Columns of the PARTITIONED BY clause.
+        body_columns: Declaration of the columns that hold a record's JSON.
+        body_values: The SQL that fills these.
+        format: Options of the format; None: JSON as it is for a record, else columns as JSON.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    partitions: tuple[str, ...] = ()
+    body_columns: str = "body BYTES"
+    body_values: str = "body"
+    format: Mapping[str, str] | None = None
+
+
+class Sink(Connector, name=SINK_GROUP_PREFIX + "<name>"):
+    """Base of the kinds of sink."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def options(self, output: str) -> dict[str, str]:
+        """Returns the connector's options for the table of an output, without the format's."""
+
+    def layout(self, output: OutputFile) -> Layout:  # noqa: ARG002 - for kinds that need it
+        """Returns what the table of an output has beside the output's own columns."""
+        return Layout()
+
+    def resources(self, output: str) -> Iterable[Resource]:  # noqa: ARG002 - the same
+        """Returns what the sink needs of AWS for an output."""
+        return ()
+
+
+def output_name(output: OutputFile, stream_arn: str) -> dict[str, str]:
+    """Returns the column that tells rows of several outputs apart where they share a stream."""
+    if output.is_record or OUTPUT_PLACEHOLDER in stream_arn:
+        return {}
+    return {"output_name": string_literal(output.name)}
+
+
 def load_connector[T: Connector](
     group: str, properties: Properties, types: Mapping[str, type[T]], default: str = ""
 ) -> T:
     """Reads a group as the class that its `type` names.
-
-    Args:
-        group: Name of the property group.
-        properties: All groups.
-        types: The class of each type.
-        default: Type of a group that names none.
 
     Raises:
         ConfigurationError: An unknown type, or settings that its type does not accept or lacks.
     """
     values = properties.get(group, {})
     name = values.get(TYPE_KEY, default).strip()
-    kind = types.get(name)
-    if kind is None:
+    if name not in types:
         raise ConfigurationError(group, TYPE_KEY, name, f"one of {', '.join(types)}")
+    kind = types[name]
     try:
         loaded = kind.load({kind.group: values})
         loaded.check()

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flink_app.connector import Sink
 from flink_app.settings import OFF, JobSettings
-from flink_app.sinks.sink import Sink
 from flink_app.sql_files import OutputFile, options, output_files
 
 # Python has made a record's JSON; it goes out as it is.

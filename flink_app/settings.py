@@ -8,12 +8,10 @@ from datetime import timedelta
 from typing import Literal, Self
 
 from flink_app.alerts import RULES_GROUP, Alerts, AlertSettings, rule_settings
-from flink_app.connector import Connector, Resource
+from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP, Connector, Resource, Sink, Source
 from flink_app.sinks import load_sinks
-from flink_app.sinks.sink import SINK_GROUP_PREFIX, Sink
 from flink_app.sources import SOURCE_TYPES, load_source
 from flink_app.sources.filesystem import FilesystemSource
-from flink_app.sources.source import SOURCE_GROUP, Source
 from flink_app.sql_files import OutputFile, milliseconds, output_files
 from udfs.config.core import CoreSettings, Stage, core_groups, core_settings
 from udfs.config.properties import (

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from flink_app.connector import load_connector
+from flink_app.connector import SINK_GROUP_PREFIX, Sink, load_connector
 from flink_app.sinks.discard import DiscardSink
 from flink_app.sinks.filesystem import FilesystemSink
 from flink_app.sinks.firehose import FirehoseSink
 from flink_app.sinks.kinesis import KinesisSink
-from flink_app.sinks.sink import SINK_GROUP_PREFIX, Sink
 from udfs.config.properties import Properties
 
 SINK_TYPES: dict[str, type[Sink]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from flink_app.sinks.sink import Layout, Sink
+from flink_app.connector import Layout, Sink
 from flink_app.sql_files import OutputFile
 from udfs.config.properties import choice
 

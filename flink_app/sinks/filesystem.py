@@ -8,8 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from flink_app.connector import OBJECT_STORES, Resource
-from flink_app.sinks.sink import Layout, Sink
+from flink_app.connector import OBJECT_STORES, Layout, Resource, Sink
 from flink_app.sql_files import OutputFile, milliseconds
 from udfs.config.properties import choice, duration, integer, setting, text
 
@@ -45,11 +44,6 @@ class FilesystemSink(Sink):
         duration("1 s", "1 d"), "15 min", "Age at which a file is closed."
     )
 
-    @property
-    def local_path(self) -> str:
-        """The folder, unless it is in a bucket."""
-        return "" if self.path.startswith(OBJECT_STORES) else self.path
-
     def check(self) -> None:
         """Raises ConfigurationError when the path is missing."""
         if not self.path:
@@ -77,7 +71,7 @@ class FilesystemSink(Sink):
 
     def resources(self, output: str) -> Iterator[Resource]:  # noqa: ARG002 - one for all outputs
         """Returns the bucket, where the path is in one."""
-        if self.local_path:
+        if not self.path.startswith(OBJECT_STORES):
             return
         bucket = urlsplit(self.path).netloc
 

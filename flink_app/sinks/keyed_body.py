@@ -18,7 +18,7 @@ clients are masked and would share one shard, the event_id is the key too.
 
 from __future__ import annotations
 
-from flink_app.sinks.sink import Layout
+from flink_app.connector import Layout
 from flink_app.sql_files import string_literal
 from udfs.privacy.text import MASK
 

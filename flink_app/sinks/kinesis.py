@@ -8,9 +8,8 @@ from datetime import timedelta
 from typing import ClassVar, Literal
 
 from aws.streams import arn_for, sink_client_options, stream_arn
-from flink_app.connector import Resource
+from flink_app.connector import Layout, Resource, Sink, output_name
 from flink_app.sinks.keyed_body import KEYED_BODY
-from flink_app.sinks.sink import Layout, Sink, output_name
 from flink_app.sources.kinesis import kinesis_stream
 from flink_app.sql_files import OutputFile, milliseconds
 from udfs.config.properties import boolean, choice, duration, endpoint, integer, setting

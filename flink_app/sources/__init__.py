@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from flink_app.connector import load_connector
+from flink_app.connector import SOURCE_GROUP, Source, load_connector
 from flink_app.sources.filesystem import FilesystemSource
 from flink_app.sources.kinesis import KinesisSource
-from flink_app.sources.source import SOURCE_GROUP, Source
 from udfs.config.properties import Properties
 
 SOURCE_TYPES: dict[str, type[Source]] = {

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from flink_app.connector import OBJECT_STORES
-from flink_app.sources.source import Source
+from flink_app.connector import Source
 from udfs.config.properties import choice, setting, text
 
 
@@ -16,11 +15,6 @@ class FilesystemSource(Source):
 
     type: Literal["filesystem"] = choice("filesystem", "Kind of source.")
     path: str = setting(text(), "", "A file or a folder; plain or .gz.")
-
-    @property
-    def local_path(self) -> str:
-        """The path, unless it is a bucket's."""
-        return "" if self.path.startswith(OBJECT_STORES) else self.path
 
     def check(self) -> None:
         """Raises ConfigurationError when the path is missing."""

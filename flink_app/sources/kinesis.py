@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from aws.streams import client_options, region_of, stream_arn
-from flink_app.connector import Resource, unless_active
-from flink_app.sources.source import Source
+from flink_app.connector import Resource, Source, unless_active
 from flink_app.sql_files import milliseconds
 from udfs.config.properties import Parser, choice, duration, endpoint, integer, pattern, setting
 

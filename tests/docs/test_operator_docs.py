@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from flink_app.connector import SINK_GROUP_PREFIX
 from flink_app.settings import OUTPUTS_GROUP, job_settings
-from flink_app.sinks.sink import SINK_GROUP_PREFIX
 from flink_app.sql_files import SQL_DIRECTORY
 from lambda_app.settings import FunctionSettings
 from tests.support.deploy import application

@@ -10,9 +10,8 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP
 from flink_app.settings import OUTPUTS_GROUP
-from flink_app.sinks.sink import SINK_GROUP_PREFIX
-from flink_app.sources.source import SOURCE_GROUP
 from tools.bench.city_database import FULL_DEPTH, make_city_database
 from tools.bench.made_log import MadeLog
 from tools.bench.sample_log import RepeatedLog

@@ -20,9 +20,8 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
-from flink_app.connector import Resource
+from flink_app.connector import SOURCE_GROUP, Resource
 from flink_app.settings import JobSettings
-from flink_app.sources.source import SOURCE_GROUP
 from udfs.errors import ConfigurationError
 
 _CONFIG = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})

@@ -7,7 +7,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from flink_app.connector import TYPE_KEY, Connector
+from flink_app.connector import OBJECT_STORES, TYPE_KEY, Connector
 from flink_app.settings import JobSettings
 from tools.package.layout import APPLICATION_DIRECTORY, RUN_OPTIONS_GROUP, Manifest
 from udfs.config.core import CoreSettings, GeoIpSettings
@@ -139,7 +139,6 @@ def _check_connector(
         raise ConfigurationError(
             group, TYPE_KEY, kind, "a type that needs no connector: this zip has none"
         )
-    if path := connector.local_path:
-        raise ConfigurationError(
-            group, "path", path, "an s3:// address: the service's machines keep no files"
-        )
+    if connector.path and not connector.path.startswith(OBJECT_STORES):
+        expected = "an s3:// address: the service's machines keep no files"
+        raise ConfigurationError(group, "path", connector.path, expected)

@@ -17,10 +17,9 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from aws.salt import resolve_salt
+from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP
 from flink_app.settings import OFF, OUTPUTS_GROUP, JobSettings
 from flink_app.sinks import load_sinks
-from flink_app.sinks.sink import SINK_GROUP_PREFIX
-from flink_app.sources.source import SOURCE_GROUP
 from tools.dashboard.beside import dashboard_beside
 from tools.local import cluster, results, staging
 from tools.local.console import Console

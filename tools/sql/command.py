@@ -16,10 +16,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from flink_app.connector import SOURCE_GROUP
 from flink_app.outputs import table_parameters
 from flink_app.settings import JobSettings
 from flink_app.sinks.filesystem import FilesystemSink
-from flink_app.sources.source import SOURCE_GROUP
 from flink_app.sql_files import SQL_DIRECTORY, options, output_files, statements
 from flink_app.topology import query_parameters
 from tools.local import cluster

@@ -26,15 +26,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self, cast, get_args, get_type_hints
+from typing import Any, ClassVar, Self, cast, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from udfs.errors import ConfigurationError
 
 type Properties = Mapping[str, Mapping[str, str]]
 """Property groups as they are read from a file or from the service."""
-
-_METADATA_KEY = "setting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +54,8 @@ class Setting:
 
     group: str
     key: str
-    default: str
     parser: Parser[Any]
+    default: str
     description: str
 
     @property
@@ -88,12 +86,6 @@ class Setting:
             raise ConfigurationError(self.group, self.key, shown, self.expectation) from None
 
 
-class _Declared(NamedTuple):
-    default: str
-    description: str
-    parser: Parser[Any] | None
-
-
 def setting[T](parser: Parser[T], default: str, description: str) -> T:
     """Declares a field of a `Group`.
 
@@ -105,17 +97,17 @@ def setting[T](parser: Parser[T], default: str, description: str) -> T:
     Raises:
         ValueError: The default itself is not acceptable.
     """
-    metadata = {_METADATA_KEY: _Declared(default, description, parser)}
-    value: T = field(default=parser.read(default), metadata=metadata)
-    return value
+    return _declare(parser, default, description, parser.read(default))
 
 
 def choice[T: str](default: T, description: str) -> T:
     """Declares a field of a `Group` whose type is a `Literal`: one of its words, exactly."""
-    value: T = field(
-        default=default, metadata={_METADATA_KEY: _Declared(default, description, None)}
-    )
-    return value
+    return _declare(None, default, description, default)
+
+
+def _declare[T](parser: Parser[T] | None, default: str, description: str, value: T) -> T:
+    declared: T = field(default=value, metadata={"setting": (parser, default, description)})
+    return declared
 
 
 class Group:
@@ -152,22 +144,12 @@ class Group:
     @classmethod
     def settings(cls) -> tuple[Setting, ...]:
         """Returns all settings of the group in declared order."""
-        declared = {
-            one.name: cast("_Declared", one.metadata[_METADATA_KEY])
-            for one in fields(cast("Any", cls))
-        }
-        is_choice = any(one.parser is None for one in declared.values())
+        declared = {one.name: one.metadata["setting"] for one in fields(cast("Any", cls))}
         # Types are looked up where they matter only: it takes time at the start of a function.
-        types = get_type_hints(cls) if is_choice else {}
+        types = get_type_hints(cls) if any(one[0] is None for one in declared.values()) else {}
         return tuple(
-            Setting(
-                group=cls.group,
-                key=name.replace("_", "."),
-                default=one.default,
-                parser=one.parser or _word_of(types[name]),
-                description=one.description,
-            )
-            for name, one in declared.items()
+            Setting(cls.group, name.replace("_", "."), parser or _word_of(types[name]), *others)
+            for name, (parser, *others) in declared.items()
         )
 
     @classmethod

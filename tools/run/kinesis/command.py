@@ -26,9 +26,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.streams import endpoint_option
+from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP
 from flink_app.settings import OFF, JobSettings
-from flink_app.sinks.sink import SINK_GROUP_PREFIX
-from flink_app.sources.source import SOURCE_GROUP
 from tools.local import cluster, staging
 from tools.local.job import JobError, RunningJob
 from tools.package.connectors import check_jar
