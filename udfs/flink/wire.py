@@ -16,14 +16,14 @@ from udfs.record.keys import EVENT_SEPARATOR, FIELD_SEPARATOR
 
 FIELDS = (
     "kind",
-    "event_time_ms",
-    "watermark_ms",
+    "event_time",
+    "progress_time",
     "host",
     "country",
     "webpage",
     "is_static",
     "status",
-    "bytes",
+    "bytes_sent",
     "referer_type",
     "referring_site",
     "device_type",
@@ -33,7 +33,8 @@ FIELDS = (
     "issues",
     "reason",
 )
-"""The keys of an event in their order: neighbours come from one part of the record."""
+"""The keys of an event by their columns in `sql/outcomes.sql`, in their order: neighbours come from
+one part of the record."""
 
 _NO_KEYS = FIELD_SEPARATOR * (FIELDS.index("reason") - FIELDS.index("host") - 1)
 

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.core import combined, enricher, geo_enricher, unpack
 from udfs.check.filters import Rule
+from udfs.config.root import ROOT
 from udfs.enrich.geo import GeoLocation
 from udfs.enrich.referrer import Referrer
 from udfs.enrich.user_agent import UserAgent
@@ -26,8 +28,9 @@ from udfs.record.encode import (
     referrer_part,
     request_part,
 )
-from udfs.record.keys import MAX_KEY_LENGTH
+from udfs.record.keys import EVENT_SEPARATOR, FIELD_SEPARATOR, MAX_KEY_LENGTH
 
+SQL = ROOT / "sql" / "outcomes.sql"
 TIME = 1_761_646_530_000
 
 
@@ -73,12 +76,15 @@ def started() -> StreamProgress:
     return progress
 
 
-def test_fields_are_those_the_sql_splits() -> None:
-    assert FIELDS == (
-        "kind", "event_time_ms", "watermark_ms", "host", "country", "webpage", "is_static",
-        "status", "bytes", "referer_type", "referring_site", "device_type", "browser", "os",
-        "is_bot", "issues", "reason",
-    )  # fmt: skip
+def test_the_sql_reads_each_field_at_its_place() -> None:
+    select, _, source = SQL.read_text("utf-8").partition("\nFROM ")
+    places: dict[int, str] = {}
+    for expression, column in re.findall(r"(.*?) AS (\w+)(?:,\n|$)", select, re.DOTALL):
+        for place in re.findall(r"field\[(\d+)\]", expression):
+            places.setdefault(int(place), column)
+    assert list(places.items()) == list(enumerate(FIELDS, start=1))
+    split = re.findall(r"UNNEST\(.*?SPLIT\(.*? U&'\\([0-9A-F]{4})'", source)
+    assert [chr(int(code, 16)) for code in split] == [EVENT_SEPARATOR, FIELD_SEPARATOR]
 
 
 def test_an_enriched_record() -> None:
@@ -101,15 +107,15 @@ def test_what_is_absent_is_null() -> None:
     (event,) = unpack(pack([bare], StreamProgress(1)))
     absent = {name for name, value in event.items() if value is None}
     assert absent == {
-        "watermark_ms", "host", "webpage", "bytes", "country", "browser", "os", "referring_site",
-        "issues", "reason",
+        "progress_time", "host", "webpage", "bytes_sent", "country", "browser", "os",
+        "referring_site", "issues", "reason",
     }  # fmt: skip
     assert event["is_bot"] == "1"
 
 
 def test_a_size_of_zero_is_not_absent() -> None:
     (event,) = unpack(pack([RECORD._replace(size=0)], started()))
-    assert event["bytes"] == "0"
+    assert event["bytes_sent"] == "0"
 
 
 def test_filtered_and_dead_lettered_records() -> None:
@@ -117,18 +123,18 @@ def test_filtered_and_dead_lettered_records() -> None:
     letter = DeadLettered(DeadLetter("parse", "bad_status", "m", b"x"), '{"stage":"parse"}')
     first, second = unpack(pack([filtered, letter], started()))
     assert {name: value for name, value in first.items() if value is not None} == {
-        "kind": "F", "event_time_ms": str(TIME), "watermark_ms": str(TIME), "reason": "bots",
+        "kind": "F", "event_time": str(TIME), "progress_time": str(TIME), "reason": "bots",
         "body": '{"reason":"bots"}',
     }  # fmt: skip
     assert {name: value for name, value in second.items() if value is not None} == {
-        "kind": "D", "event_time_ms": str(TIME), "watermark_ms": str(TIME),
+        "kind": "D", "event_time": str(TIME), "progress_time": str(TIME),
         "reason": "parse/bad_status", "body": '{"stage":"parse"}',
     }  # fmt: skip
 
 
 def test_without_any_time_it_is_zero() -> None:
     (event,) = unpack(pack([Filtered(None, "blank_line", "{}")], StreamProgress(1)))
-    assert (event["event_time_ms"], event["watermark_ms"]) == ("0", None)
+    assert (event["event_time"], event["progress_time"]) == ("0", None)
 
 
 def test_dead_letters_do_not_move_the_progress() -> None:
@@ -136,8 +142,8 @@ def test_dead_letters_do_not_move_the_progress() -> None:
     future = DeadLettered(DeadLetter("validate", "timestamp_in_future", "m", b"x", TIME * 2), "{}")
     events = unpack(pack([future] * 10, progress))
     # Their own time is not to be trusted: in no window of theirs, and in no folder of its date.
-    assert {event["event_time_ms"] for event in events} == {str(TIME - 1000)}
-    assert {event["watermark_ms"] for event in events} == {str(TIME - 1000)}
+    assert {event["event_time"] for event in events} == {str(TIME - 1000)}
+    assert {event["progress_time"] for event in events} == {str(TIME - 1000)}
     assert progress.current == TIME - 1000
 
 
@@ -147,7 +153,7 @@ def test_in_an_outage_dead_letters_have_the_time_of_the_clock() -> None:
     progress.observe(TIME)
     letter = DeadLettered(DeadLetter("parse", "malformed_line", "m", b"x"), "{}")
     last = unpack(pack([letter] * 1000, progress))[-1]
-    assert last["event_time_ms"] == last["watermark_ms"] == str(TIME + 999_000)
+    assert last["event_time"] == last["progress_time"] == str(TIME + 999_000)
 
 
 WITH_TEXT: dict[str, Callable[[str], Enriched]] = {
@@ -180,7 +186,7 @@ def test_keys_are_cut(field: str) -> None:
 def test_the_watermark_goes_with_the_lines_of_a_record() -> None:
     lines = [combined(timestamp=f"28/Oct/2025:10:15:{second} +0000") for second in (10, 20, 30, 25)]
     packed = pack(enricher().process("\n".join(lines).encode()), StreamProgress(60_000))
-    assert [event["watermark_ms"] for event in unpack(packed)] == [
+    assert [event["progress_time"] for event in unpack(packed)] == [
         None, None, "1761646510000", "1761646525000",
     ]  # fmt: skip
 
@@ -205,5 +211,5 @@ SHARED = geo_enricher()
 
 def test_a_real_line() -> None:
     (event,) = unpack(pack(SHARED.process(combined().encode()), started()))
-    assert event["event_time_ms"] == str(TIME)
+    assert event["event_time"] == str(TIME)
     assert event["browser"] == "Firefox"

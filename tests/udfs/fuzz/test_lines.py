@@ -55,7 +55,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     return line
 
 
-NUMBERS = ("event_time_ms", "watermark_ms", "status", "bytes")
+NUMBERS = ("event_time", "progress_time", "status", "bytes_sent")
 KINDS = {Enriched: "E", Filtered: "F", DeadLettered: "D"}
 
 
