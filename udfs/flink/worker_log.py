@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from secrets import token_hex
 from typing import Any
 
-from udfs.flink.metrics import Sums
+from udfs.flink.metrics import OutcomeCounts
 from udfs.log_line import Level, LogHead, log_line
 from udfs.outcomes import good_lines
 
@@ -38,9 +38,9 @@ class WorkerLog:
         self._worker = token_hex(4)
         self._lines = 0
         self._since = clock()
-        self._sums = Sums()
+        self._sums = OutcomeCounts()
 
-    def add(self, sums: Sums) -> None:
+    def add(self, sums: OutcomeCounts) -> None:
         """Adds counts to the interval's."""
         self._sums += sums
 
@@ -52,12 +52,12 @@ class WorkerLog:
         """
         now, sums = self._clock(), self._sums
         if sums.records:
-            failed = sum(sums.dead_lettered.values())
+            failed = sums.dead_lettered.total()
             more = {
                 "interval_ms": round((now - self._since) * 1000),
                 "lines_in": sums.lines,
                 "lines_enriched": sums.enriched,
-                "lines_filtered": sum(sums.filtered.values()),
+                "lines_filtered": sums.filtered.total(),
                 "lines_dead_lettered": failed,
                 "enrichment_micros_per_line": round(sums.seconds * 1e6 / sums.lines, 1),
                 **{f"filtered_{reason}": n for reason, n in sums.filtered.items()},
@@ -66,7 +66,7 @@ class WorkerLog:
             }
             work = (sums.seconds * 1000, sums.records, failed)
             self._line("interval", _level(sums, failed), more, work)
-        self._sums = Sums()
+        self._sums = OutcomeCounts()
         self._since = now
 
     def event(self, event_type: str, level: Level, **more: str) -> None:
@@ -91,7 +91,7 @@ class WorkerLog:
         self._write(level, log_line(head, more))
 
 
-def _level(sums: Sums, failed: int) -> Level:
+def _level(sums: OutcomeCounts, failed: int) -> Level:
     if failed >= _OUTAGE_LINES and not good_lines(sums.enriched, sums.filtered):
         return "ERROR"
     return "WARNING" if failed else "INFO"

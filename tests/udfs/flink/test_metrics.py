@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from udfs.flink.metrics import OutcomeCounts, Sums
+from udfs.flink.metrics import OutcomeCounts
 from udfs.letters.dead_letter import DeadLetter
 from udfs.outcomes import DeadLettered, Filtered
 
@@ -25,8 +25,8 @@ def test_taking_starts_anew() -> None:
     counts = OutcomeCounts()
     counts.add([dead("parse")], 1.0)
     counts.take()
-    assert counts.take() == Sums()
+    assert counts.take() == OutcomeCounts()
 
 
 def test_no_lines_take_no_time() -> None:
-    assert Sums(records=1, seconds=1.0).micros_per_line == 0
+    assert OutcomeCounts(records=1, seconds=1.0).micros_per_line == 0

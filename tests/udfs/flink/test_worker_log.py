@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.core import LOG_HEAD
-from udfs.flink.metrics import Sums
+from udfs.flink.metrics import OutcomeCounts
 from udfs.flink.upkeep import Upkeep
 from udfs.flink.worker_log import WorkerLog
 from udfs.log_line import Level, LogHead, log_line
@@ -38,8 +39,8 @@ def log(writer: Writer) -> WorkerLog:
 
 
 def test_an_interval_is_one_line_of_all_sums(writer: Writer, log: WorkerLog) -> None:
-    log.add(Sums(10, 6, {"bot": 2}, {"parse": 1}, 0.002))
-    log.add(Sums(5, 4, {"bot": 1, "blank_line": 1}, {"decode": 1}, 0.001))
+    log.add(OutcomeCounts(10, 6, Counter(bot=2), Counter(parse=1), 0.002))
+    log.add(OutcomeCounts(5, 4, Counter(bot=1, blank_line=1), Counter(decode=1), 0.001))
     writer.now += 60
     log.interval({"agent": 93})
 
@@ -62,7 +63,7 @@ def test_an_interval_is_one_line_of_all_sums(writer: Writer, log: WorkerLog) -> 
 
 def test_the_next_interval_starts_anew_under_another_id(writer: Writer, log: WorkerLog) -> None:
     for _ in range(2):
-        log.add(Sums(1, 1, seconds=0.001))
+        log.add(OutcomeCounts(1, 1, seconds=0.001))
         writer.now += 1
         log.interval({})
     first, second = writer.lines
@@ -79,7 +80,7 @@ def test_workers_have_ids_of_their_own(writer: Writer) -> None:
 
 
 def test_an_interval_without_records_is_not_told(writer: Writer, log: WorkerLog) -> None:
-    log.add(Sums())
+    log.add(OutcomeCounts())
     log.interval({})
     assert writer.lines == []
 
@@ -87,16 +88,16 @@ def test_an_interval_without_records_is_not_told(writer: Writer, log: WorkerLog)
 @pytest.mark.parametrize(
     ("sums", "level"),
     [
-        (Sums(1, 1), "INFO"),
-        (Sums(30, 1, {}, {"parse": 29}), "WARNING"),
-        (Sums(19, 0, {}, {"parse": 19}), "WARNING"),
-        (Sums(20, 0, {}, {"parse": 20}), "ERROR"),
-        (Sums(21, 0, {"blank_line": 1}, {"parse": 20}), "ERROR"),
-        (Sums(21, 0, {"bot": 1}, {"parse": 20}), "WARNING"),
+        (OutcomeCounts(1, 1), "INFO"),
+        (OutcomeCounts(30, 1, Counter(), Counter(parse=29)), "WARNING"),
+        (OutcomeCounts(19, 0, Counter(), Counter(parse=19)), "WARNING"),
+        (OutcomeCounts(20, 0, Counter(), Counter(parse=20)), "ERROR"),
+        (OutcomeCounts(21, 0, Counter(blank_line=1), Counter(parse=20)), "ERROR"),
+        (OutcomeCounts(21, 0, Counter(bot=1), Counter(parse=20)), "WARNING"),
     ],
 )
 def test_the_level_tells_single_failures_from_an_outage(
-    writer: Writer, log: WorkerLog, sums: Sums, level: str
+    writer: Writer, log: WorkerLog, sums: OutcomeCounts, level: str
 ) -> None:
     log.add(sums)
     log.interval({})
