@@ -107,7 +107,7 @@ DEFAULT_RULES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AlertRule:
     """One alert rule.
 
     Attributes:
@@ -197,13 +197,12 @@ def _read_clauses(
     lasting = timedelta()
     for clause in clauses:
         if (minimum := _MINIMUM.fullmatch(clause)) is not None:
-            counted = METRICS.get(minimum["metric"])
-            if counted is None or counted.is_share or (counted.is_of_site and subject != "site"):
-                counts = (
-                    name
-                    for name, one in METRICS.items()
-                    if not one.is_share and (subject == "site" or not one.is_of_site)
-                )
+            counts = [
+                name
+                for name, metric in METRICS.items()
+                if not metric.is_share and (subject == "site" or not metric.is_of_site)
+            ]
+            if minimum["metric"] not in counts:
                 raise _RuleError(f"one of {', '.join(counts)} after 'at least NUMBER'")
             minimums.append((minimum["metric"], int(minimum["number"])))
         elif (duration := _DURATION.fullmatch(clause)) is not None and not lasting:
@@ -259,9 +258,9 @@ class AlertSettings(Group, name="weblog.alerts"):
             )
 
 
-def default_rules() -> tuple[Rule, ...]:
+def default_rules() -> tuple[AlertRule, ...]:
     """The rules that are in force without settings."""
-    return tuple(Rule.parse(name, text) for name, (text, _) in DEFAULT_RULES.items())
+    return tuple(AlertRule.parse(name, text) for name, (text, _) in DEFAULT_RULES.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +273,7 @@ class Alerts:
     """
 
     settings: AlertSettings = field(default_factory=AlertSettings)
-    rules: tuple[Rule, ...] = field(default_factory=default_rules)
+    rules: tuple[AlertRule, ...] = field(default_factory=default_rules)
 
     @classmethod
     def load(cls, properties: Properties, window_size: timedelta) -> Self:
@@ -292,7 +291,9 @@ class Alerts:
                 known = ", ".join(texts)
                 raise ConfigurationError(RULES_GROUP, name, text, f"a default rule: {known}")
             texts[name] = text
-        rules = (Rule.parse(name, text) for name, text in texts.items() if text.strip() != RULE_OFF)
+        rules = (
+            AlertRule.parse(name, text) for name, text in texts.items() if text.strip() != RULE_OFF
+        )
         return cls(settings, tuple(rules))
 
 
@@ -319,10 +320,10 @@ def alert_parameters(alerts: Alerts, window_size: timedelta) -> dict[str, str]:
     }
 
 
-def _union(rules: Iterable[Rule]) -> str:
+def _union(rules: Iterable[AlertRule]) -> str:
     queries = [rule.sql() for rule in rules]
     if not queries:
         # The planner drops a branch that can have no rows, and what depends on it alone.
-        none = Rule(name="none", metric="requests", subject="site", threshold=0)
+        none = AlertRule(name="none", metric="requests", subject="site", threshold=0)
         return f"{none.sql()} WHERE FALSE"
     return "\nUNION ALL\n".join(queries)

@@ -13,7 +13,7 @@ from flink_app.sinks import load_sinks
 from flink_app.sources import SOURCE_TYPES, load_source
 from flink_app.sources.filesystem import FilesystemSource
 from flink_app.sql_files import OutputFile, milliseconds, output_files
-from udfs.config.core import CoreSettings, Stage, core_groups, core_settings
+from udfs.config.core import CoreSettings, PipelineStage, core_groups, core_settings
 from udfs.config.properties import (
     Group,
     Properties,
@@ -196,7 +196,9 @@ def job_settings() -> tuple[Setting, ...]:
     return (*core_settings(), *lookup_settings(), *of_job, *rule_settings())
 
 
-def _load_outputs(properties: Properties, sinks: dict[str, Sink], stage: Stage) -> dict[str, str]:
+def _load_outputs(
+    properties: Properties, sinks: dict[str, Sink], stage: PipelineStage
+) -> dict[str, str]:
     given = properties.get(OUTPUTS_GROUP, {})
     files = output_files()
     names = [output.name for output in files]
@@ -231,7 +233,7 @@ def _load_outputs(properties: Properties, sinks: dict[str, Sink], stage: Stage) 
 _LATE = "late"
 
 
-def _is_part_of(stage: Stage, output: OutputFile) -> bool:
+def _is_part_of(stage: PipelineStage, output: OutputFile) -> bool:
     """Whether a job of this stage writes an output unless `weblog.outputs` says otherwise.
 
         all                            one job writes everything (fan-out)

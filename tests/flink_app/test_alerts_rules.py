@@ -11,8 +11,8 @@ from flink_app.alerts import (
     METRICS,
     PROBE_PREFIX,
     RULES_GROUP,
+    AlertRule,
     Alerts,
-    Rule,
     alert_parameters,
     default_rules,
 )
@@ -26,18 +26,18 @@ MINUTE = timedelta(minutes=1)
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("error_rate > 1 %", Rule("r", "error_rate", "site", 0.01)),
-        ("error_rate>1%", Rule("r", "error_rate", "site", 0.01)),
-        ("  requests   per host  >  300 ", Rule("r", "requests", "host", 300)),
-        ("server_error_rate per page > 0.5 %", Rule("r", "server_error_rate", "page", 0.005)),
-        ("dead_letter_share > 99 %", Rule("r", "dead_letter_share", "site", 0.99)),
+        ("error_rate > 1 %", AlertRule("r", "error_rate", "site", 0.01)),
+        ("error_rate>1%", AlertRule("r", "error_rate", "site", 0.01)),
+        ("  requests   per host  >  300 ", AlertRule("r", "requests", "host", 300)),
+        ("server_error_rate per page > 0.5 %", AlertRule("r", "server_error_rate", "page", 0.005)),
+        ("dead_letter_share > 99 %", AlertRule("r", "dead_letter_share", "site", 0.99)),
         (
             "requests per page > 2.5 x baseline",
-            Rule("r", "requests", "page", 2.5, is_relative=True),
+            AlertRule("r", "requests", "page", 2.5, is_relative=True),
         ),
         (
             "errors > 3, at least 100 requests ,at least 20 lines, for 5 min",
-            Rule(
+            AlertRule(
                 "r",
                 "errors",
                 "site",
@@ -48,8 +48,8 @@ MINUTE = timedelta(minutes=1)
         ),
     ],
 )
-def test_rules(text: str, expected: Rule) -> None:
-    assert Rule.parse("r", text) == expected
+def test_rules(text: str, expected: AlertRule) -> None:
+    assert AlertRule.parse("r", text) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_rules(text: str, expected: Rule) -> None:
 )
 def test_what_is_no_rule(text: str, expected: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        Rule.parse("r", text)
+        AlertRule.parse("r", text)
     assert str(raised.value).startswith(f"{RULES_GROUP}: r = {text!r}: expected ")
     assert expected in str(raised.value)
 
@@ -95,10 +95,10 @@ def test_what_is_no_rule(text: str, expected: str) -> None:
 @pytest.mark.parametrize("name", ["", "Errors", "1st", "a-b", "a'b", "a" * 65])
 def test_names(name: str) -> None:
     with pytest.raises(ConfigurationError, match="a name of up to 64"):
-        Rule.parse(name, "requests > 1")
+        AlertRule.parse(name, "requests > 1")
 
 
-def rules(given: dict[str, str]) -> dict[str, Rule]:
+def rules(given: dict[str, str]) -> dict[str, AlertRule]:
     alerts = Alerts.load({RULES_GROUP: given}, MINUTE)
     return {rule.name: rule for rule in alerts.rules}
 
@@ -147,7 +147,7 @@ def test_all_rules_off_leaves_an_output_without_rows() -> None:
 
 
 def test_texts_of_settings_reach_the_sql_as_literals_alone() -> None:
-    sql = Rule.parse("r", "error_rate per page > 12.5 %, at least 30 requests, for 90 s").sql()
+    sql = AlertRule.parse("r", "error_rate per page > 12.5 %, at least 30 requests, for 90 s").sql()
     assert "CAST('r' AS STRING)" in sql
     assert "CAST(0.125 AS DOUBLE)" in sql
     assert "requests >= 30" in sql
@@ -164,7 +164,7 @@ def test_the_settings_of_the_job_hold_the_rules() -> None:
             "weblog.outputs": {"default": "files"},
         }
     )
-    assert Rule("mine", "requests", "site", 5) in settings.alerts.rules
+    assert AlertRule("mine", "requests", "site", 5) in settings.alerts.rules
     assert settings.outputs["alerts"] == "files"
 
 
@@ -177,4 +177,4 @@ def test_probes_are_known_by_their_prefix() -> None:
 def test_every_metric_can_stand_in_a_rule() -> None:
     for name, metric in METRICS.items():
         threshold = "50 %" if metric.is_share else "50"
-        assert Rule.parse("r", f"{name} > {threshold}").metric == name
+        assert AlertRule.parse("r", f"{name} > {threshold}").metric == name

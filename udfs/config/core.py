@@ -26,7 +26,7 @@ from udfs.config.properties import (
 from udfs.parse.access_log import LogFormat
 from udfs.quality import ISSUES, REJECTABLE
 
-type Stage = Literal["all", "basic", "advanced", "records", "aggregates", "alerts"]
+type PipelineStage = Literal["all", "basic", "advanced", "records", "aggregates", "alerts"]
 type Profile = Literal["off", "standard", "strict"]
 type FieldChoice = Literal["profile", "keep", "drop", "mask", "truncate", "hash"]
 type UserChoice = Literal["profile", "keep", "drop", "mask", "hash"]
@@ -109,7 +109,7 @@ class SiteSettings(Group, name="weblog.site"):
 class PipelineSettings(Group, name="weblog.pipeline"):
     """Which part of the work is done here."""
 
-    stage: Stage = choice(
+    stage: PipelineStage = choice(
         "all",
         "Everything; or parse, filter and validate into basic records; or enrich those. Or one "
         "branch of everything as a job of its own: the records, the aggregates or the alerts.",
