@@ -1,4 +1,4 @@
-"""Which outputs the job writes, and how the table of each is declared for its sink.
+"""How the table of an output is declared for its sink.
 
 The queries are the same whatever the sink. What differs is what `sql/outputs/` leaves open:
 
@@ -12,41 +12,16 @@ The queries are the same whatever the sink. What differs is what `sql/outputs/` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flink_app.connector import Sink
-from flink_app.settings import OFF, JobSettings
-from flink_app.sql_files import OutputFile, options, output_files
+from flink_app.sql_files import OutputFile, options
 
 # Python has made a record's JSON; it goes out as it is.
 _RAW = {"format": "raw"}
 _JSON = {"format": "json", "json.timestamp-format.standard": "ISO-8601"}
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
-    """An output that is switched on.
-
-    Attributes:
-        file: Its SQL.
-        parameters: What the SQL leaves open for the sink.
-    """
-
-    file: OutputFile
-    parameters: dict[str, str]
-
-
-def planned_outputs(settings: JobSettings) -> tuple[Output, ...]:
-    """The outputs that have a sink, with what their SQL leaves open."""
-    return tuple(
-        Output(file, table_parameters(file, settings.sinks[sink]))
-        for file in output_files()
-        if (sink := settings.outputs[file.name]) != OFF
-    )
-
-
 def table_parameters(file: OutputFile, sink: Sink) -> dict[str, str]:
-    """What an output's SQL leaves open, for a sink."""
+    """Returns what the SQL of an output leaves open, for a sink."""
     layout = sink.layout(file)
     form = layout.format
     if form is None:

@@ -121,7 +121,7 @@ class JobSettings:
         windows: Windows and event time.
         alerts: Alert rules.
         sinks: Places to write to, by name.
-        outputs: For each output the name of its sink, or `off`.
+        outputs: The name of its sink for each output that is switched on.
     """
 
     core: CoreSettings = field(default_factory=CoreSettings)
@@ -177,9 +177,8 @@ class JobSettings:
     def written(self) -> Iterator[tuple[str, str, Resource]]:
         """Yields what the outputs need of AWS: output, property group of the sink, resource."""
         for output, sink in self.outputs.items():
-            if sink != OFF:
-                for resource in self.sinks[sink].resources(output):
-                    yield output, SINK_GROUP_PREFIX + sink, resource
+            for resource in self.sinks[sink].resources(output):
+                yield output, SINK_GROUP_PREFIX + sink, resource
 
 
 _GROUPS: tuple[type[Group], ...] = (
@@ -219,10 +218,11 @@ def _load_outputs(
     default = given.get(DEFAULT_SINK_KEY, OFF)
     # The default stands for what the job's stage writes; an output that is named is always written.
     chosen = {
-        file.name: given.get(file.name, default if _is_part_of(stage, file) else OFF)
+        file.name: sink
         for file in files
+        if (sink := given.get(file.name, default if _is_part_of(stage, file) else OFF)) != OFF
     }
-    if all(sink == OFF for sink in chosen.values()):
+    if not chosen:
         raise ConfigurationError(
             OUTPUTS_GROUP, DEFAULT_SINK_KEY, default, "at least one output with a sink"
         )

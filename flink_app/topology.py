@@ -15,13 +15,14 @@ from pyflink.table.udf import ScalarFunction, udf
 
 from aws.salt import resolve_salt
 from flink_app.alerts import alert_parameters
-from flink_app.outputs import Output, planned_outputs
+from flink_app.outputs import table_parameters
 from flink_app.settings import JobSettings
 from flink_app.sql_files import (
     SQL_DIRECTORY,
     interval,
     milliseconds,
     options,
+    output_files,
     statements,
     string_literal,
 )
@@ -46,8 +47,14 @@ def build(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
     _assign_event_time(t_env, settings)
     _declare(t_env, "events.sql", parameters)
     statement_set = t_env.create_statement_set()
-    for output in planned_outputs(settings):
-        _add_output(t_env, statement_set, output, parameters)
+    for output in output_files():
+        if output.name in settings.outputs:
+            sink = settings.sinks[settings.outputs[output.name]]
+            filled = parameters | table_parameters(output, sink)
+            *declarations, insert = statements(output.path, filled)
+            for declaration in declarations:
+                t_env.execute_sql(declaration)
+            statement_set.add_insert_sql(insert)
     return statement_set
 
 
@@ -110,16 +117,3 @@ def _assign_event_time(t_env: StreamTableEnvironment, settings: JobSettings) -> 
     table, java = outcomes._j_table, t_env._j_tenv  # noqa: SLF001
     row = table.getResolvedSchema().toPhysicalRowDataType().bridgedTo(internal)
     java.createTemporaryView("timed_outcomes", java.toDataStream(table, row), schema._j_schema)  # noqa: SLF001
-
-
-def _add_output(
-    t_env: StreamTableEnvironment,
-    statement_set: StatementSet,
-    output: Output,
-    parameters: dict[str, str],
-) -> None:
-    filled = parameters | output.parameters
-    *declarations, insert = statements(output.file.path, filled)
-    for declaration in declarations:
-        t_env.execute_sql(declaration)
-    statement_set.add_insert_sql(insert)

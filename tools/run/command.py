@@ -18,7 +18,7 @@ from pathlib import Path
 
 from aws.salt import resolve_salt
 from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP
-from flink_app.settings import OFF, OUTPUTS_GROUP, JobSettings
+from flink_app.settings import OUTPUTS_GROUP, JobSettings
 from flink_app.sinks import load_sinks
 from tools.dashboard.beside import dashboard_beside
 from tools.local import cluster, results, staging
@@ -74,7 +74,7 @@ def _run_on_files(options: argparse.Namespace, screen: Console) -> int:
     # Everything that can be wrong with the settings is found here, before Flink starts.
     settings = JobSettings.load(properties)
     geoip = _announce_database(settings, screen)
-    names = [name for name, sink in settings.outputs.items() if sink != OFF]
+    names = list(settings.outputs)
     output: Path = options.out
     with results.reserved(output) as work, RunJournal(work, names, geoip) as journal:
         staged = staging.stage(options.path or [str(SAMPLE_LOG)], work / "input")

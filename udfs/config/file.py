@@ -42,26 +42,14 @@ def load_properties(path: Path) -> PropertyGroups:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigurationError(
-            group="application properties",
-            key="file",
-            value=str(path),
-            expected=f"a readable file ({error.strerror})",
-        ) from error
+        raise _unusable(path, f"a readable file ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
-        raise ConfigurationError(
-            group="application properties",
-            key="file",
-            value=str(path),
-            expected=f"{_EXPECTED_FORM} ({error})",
-        ) from error
+        raise _unusable(path, f"{_EXPECTED_FORM} ({error})") from error
     groups: PropertyGroups = {}
     for entry in document if isinstance(document, list) else [document]:
         name, properties = _group(path, entry)
         if name in groups:
-            raise ConfigurationError(
-                group=name, key="PropertyGroupId", value=name, expected="each group once"
-            )
+            raise ConfigurationError(name, "PropertyGroupId", name, "each group once")
         groups[name] = properties
     return groups
 
@@ -80,6 +68,8 @@ def _group(path: Path, entry: Any) -> tuple[str, dict[str, str]]:
             isinstance(value, str) for value in properties.values()
         ):
             return name, properties
-    raise ConfigurationError(
-        group="application properties", key="file", value=str(path), expected=_EXPECTED_FORM
-    )
+    raise _unusable(path, _EXPECTED_FORM)
+
+
+def _unusable(path: Path, expected: str) -> ConfigurationError:
+    return ConfigurationError("application properties", "file", str(path), expected)

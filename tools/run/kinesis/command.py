@@ -27,7 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.streams import endpoint_option
 from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP
-from flink_app.settings import OFF, JobSettings
+from flink_app.settings import JobSettings
 from tools.local import cluster, staging
 from tools.local.job import JobError, RunningJob
 from tools.package.connectors import check_jar
@@ -120,7 +120,7 @@ def run(
         place = stack.enter_context(open_place(endpoint))
         view.place(place.endpoint, options.shards, private=place.private)
         settings = JobSettings.load(properties)
-        outputs = [name for name, sink in settings.outputs.items() if sink != OFF]
+        outputs = list(settings.outputs)
         (sink,) = settings.sinks
         since = datetime.now(UTC)
         input_arn = provide_streams(place, outputs, options.shards)
