@@ -251,11 +251,8 @@ class AlertSettings(Group, name="weblog.alerts"):
             if windows * window_size > _LONGEST_INTERVAL:
                 raise self.error(key, str(windows), "at most 99 days of windows")
         if self.baseline_minimum_windows > self.baseline_windows:
-            raise self.error(
-                "baseline.minimum.windows",
-                str(self.baseline_minimum_windows),
-                "at most baseline.windows",
-            )
+            minimum = str(self.baseline_minimum_windows)
+            raise self.error("baseline.minimum.windows", minimum, "at most baseline.windows")
 
 
 def default_rules() -> tuple[AlertRule, ...]:

@@ -36,15 +36,13 @@ _SERVICE_GROUP_PREFIX = "kinesis.analytics."
 # Of the Lambda functions, which may share the file.
 _LAMBDA_GROUP = "weblog.lambda"
 
-type ExecutionMode = Literal["process", "thread"]
-
 
 @dataclass(frozen=True, slots=True)
 class RunSettings(Group, name="weblog.job"):
     """How the job runs."""
 
     name: str = setting(text(minimum_length=1), "weblog-stream-processor", "Job name.")
-    execution_mode: ExecutionMode = choice(
+    execution_mode: Literal["process", "thread"] = choice(
         "process", "Python functions in own worker processes, or in threads of the JVM."
     )
 
@@ -204,17 +202,12 @@ def _load_outputs(
     known_sinks = (*sorted(sinks), OFF)
     for key, sink in given.items():
         if key not in names and key != DEFAULT_SINK_KEY:
-            raise ConfigurationError(
-                OUTPUTS_GROUP, key, sink, f"a known output: {DEFAULT_SINK_KEY}, {', '.join(names)}"
-            )
+            expected = f"a known output: {DEFAULT_SINK_KEY}, {', '.join(names)}"
+            raise ConfigurationError(OUTPUTS_GROUP, key, sink, expected)
         if sink not in known_sinks:
-            raise ConfigurationError(
-                OUTPUTS_GROUP,
-                key,
-                sink,
-                f"{OFF} or the name of a group {SINK_GROUP_PREFIX}<name>: "
-                + (", ".join(sorted(sinks)) or "there is none"),
-            )
+            known = ", ".join(sorted(sinks)) or "there is none"
+            expected = f"{OFF} or the name of a group {SINK_GROUP_PREFIX}<name>: {known}"
+            raise ConfigurationError(OUTPUTS_GROUP, key, sink, expected)
     default = given.get(DEFAULT_SINK_KEY, OFF)
     # The default stands for what the job's stage writes; an output that is named is always written.
     chosen = {
@@ -223,9 +216,8 @@ def _load_outputs(
         if (sink := given.get(file.name, default if _is_part_of(stage, file) else OFF)) != OFF
     }
     if not chosen:
-        raise ConfigurationError(
-            OUTPUTS_GROUP, DEFAULT_SINK_KEY, default, "at least one output with a sink"
-        )
+        expected = "at least one output with a sink"
+        raise ConfigurationError(OUTPUTS_GROUP, DEFAULT_SINK_KEY, default, expected)
     return chosen
 
 

@@ -84,15 +84,11 @@ class KinesisSource(Source):
         if not self.stream_arn:
             raise self.error("stream.arn", self.stream_arn, "a stream's ARN")
         if (self.initial_position == "AT_TIMESTAMP") != bool(self.initial_timestamp):
-            raise self.error(
-                "initial.timestamp",
-                self.initial_timestamp,
-                "a time exactly when initial.position is AT_TIMESTAMP",
-            )
+            expected = "a time exactly when initial.position is AT_TIMESTAMP"
+            raise self.error("initial.timestamp", self.initial_timestamp, expected)
         if (self.reader_type == "EFO") != bool(self.consumer_name):
-            raise self.error(
-                "consumer.name", self.consumer_name, "a name exactly when reader.type is EFO"
-            )
+            expected = "a name exactly when reader.type is EFO"
+            raise self.error("consumer.name", self.consumer_name, expected)
 
     def options(self) -> dict[str, str]:
         """Returns the options of the `raw_log` table."""

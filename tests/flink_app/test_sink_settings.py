@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
+from flink_app.connector import Connector
 from flink_app.outputs import table_parameters
 from flink_app.settings import JobSettings
+from flink_app.sinks import SINK_TYPES
 from flink_app.sinks.discard import DiscardSink
 from flink_app.sinks.filesystem import FilesystemSink
 from flink_app.sinks.firehose import FirehoseSink
 from flink_app.sinks.kinesis import KinesisSink
+from flink_app.sources import SOURCE_TYPES
 from flink_app.sources.kinesis import KinesisSource
 from flink_app.sql_files import OutputFile, output_files, statements
 from udfs.config.properties import Properties
+from udfs.config.root import ROOT
 from udfs.errors import ConfigurationError
 
 STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/weblog"
@@ -129,12 +135,24 @@ def test_a_wrong_sink_is_told_in_one_line(given: dict[str, str], message: str) -
     check(wrong, message)
 
 
+@pytest.mark.parametrize("types", [SOURCE_TYPES, SINK_TYPES])
+def test_a_kind_is_listed_under_its_type(types: dict[str, type[Connector]]) -> None:
+    assert {name: kind.settings()[0].expectation for name, kind in types.items()} == {
+        name: f"one of {name}" for name in types
+    }
+
+
+def test_settings_and_plan_need_no_client_of_aws() -> None:
+    code = "import sys, flink_app.topology; sys.exit('botocore' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
 def test_the_input_is_no_output() -> None:
     loop = "weblog.sink.some: stream.arn = .*: expected another stream for enriched than"
     check(properties(kinesis(), kinesis()), loop.replace("enriched", "[a-z_]+"))
     one_of_them = kinesis(stream_arn=STREAM + "-enriched"), kinesis(stream_arn=STREAM + "-{output}")
     given = properties(*one_of_them)
-    check(given, loop)
+    check(given, loop.replace(".*", r"'.*-\{output\}'"))
     JobSettings.load(given | {"weblog.outputs": {"default": "some", "enriched": "off"}})
 
 

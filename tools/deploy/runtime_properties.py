@@ -47,13 +47,11 @@ def runtime_properties(file: Path, archive: Path, manifest: Manifest) -> Propert
     for group, values in groups.items():
         for key, value in values.items():
             if not value:
-                raise ConfigurationError(
-                    group, key, value, "a value: the service takes no empty one; leave the key out"
-                )
+                expected = "a value: the service takes no empty one; leave the key out"
+                raise ConfigurationError(group, key, value, expected)
             if key == _ENDPOINT_KEY and value.startswith("http://"):
-                raise ConfigurationError(
-                    group, key, value, "an https:// address: http:// is for an emulator"
-                )
+                expected = "an https:// address: http:// is for an emulator"
+                raise ConfigurationError(group, key, value, expected)
     for group, connector in settings.connectors().items():
         _check_connector(group, connector, groups, manifest)
     groups[RUN_OPTIONS_GROUP] = manifest.run_options()
@@ -63,41 +61,26 @@ def runtime_properties(file: Path, archive: Path, manifest: Manifest) -> Propert
 
 def _check_limits(file: Path, groups: PropertyGroups) -> None:
     if len(groups) > MOST_GROUPS:
-        raise ConfigurationError(
-            str(file),
-            "number of groups",
-            str(len(groups)),
-            f"at most {MOST_GROUPS} together with {RUN_OPTIONS_GROUP}",
-        )
+        expected = f"at most {MOST_GROUPS} together with {RUN_OPTIONS_GROUP}"
+        raise ConfigurationError(str(file), "number of groups", str(len(groups)), expected)
     for group, values in groups.items():
         if not re.fullmatch(rf"[a-zA-Z0-9_.-]{{1,{LONGEST_GROUP}}}", group):
-            raise ConfigurationError(
-                group,
-                None,
-                None,
-                f"a group's name of at most {LONGEST_GROUP} letters, digits and any of _ . -",
-            )
+            expected = f"a group's name of at most {LONGEST_GROUP} letters, digits and any of _ . -"
+            raise ConfigurationError(group, None, None, expected)
         if len(values) > MOST_PROPERTIES:
-            raise ConfigurationError(
-                group, "number of properties", str(len(values)), f"at most {MOST_PROPERTIES}"
-            )
+            number, expected = str(len(values)), f"at most {MOST_PROPERTIES}"
+            raise ConfigurationError(group, "number of properties", number, expected)
         for key, value in values.items():
             if len(value) > LONGEST_VALUE:
-                raise ConfigurationError(
-                    group,
-                    key,
-                    f"{value[:20]}... ({len(value)} characters)",
-                    f"at most {LONGEST_VALUE} characters",
-                )
+                shown = f"{value[:20]}... ({len(value)} characters)"
+                expected = f"at most {LONGEST_VALUE} characters"
+                raise ConfigurationError(group, key, shown, expected)
 
 
 def _check_database(path: Path | None, archive: zipfile.ZipFile) -> None:
     if path is not None and _entry(path) not in archive.namelist():
-        raise GeoIpSettings.error(
-            "database.path",
-            str(path),
-            "a path in the zip, such as data/city.mmdb (./build.sh package --geoip FILE)",
-        )
+        expected = "a path in the zip, such as data/city.mmdb (./build.sh package --geoip FILE)"
+        raise GeoIpSettings.error("database.path", str(path), expected)
 
 
 def _check_reference(settings: ReferenceSettings, archive: zipfile.ZipFile) -> None:
@@ -105,11 +88,8 @@ def _check_reference(settings: ReferenceSettings, archive: zipfile.ZipFile) -> N
     if file is None:
         return
     if _entry(file) not in archive.namelist():
-        raise settings.error(
-            "file",
-            str(file),
-            "a path in the zip, such as data/pages.csv (./build.sh package --reference FILE)",
-        )
+        expected = "a path in the zip, such as data/pages.csv (./build.sh package --reference FILE)"
+        raise settings.error("file", str(file), expected)
     with tempfile.TemporaryDirectory() as folder:
         archive.extract(_entry(file), folder)
         ReferenceFile.open(settings, Path(folder) / APPLICATION_DIRECTORY)
@@ -123,22 +103,19 @@ def _entry(path: Path) -> str:
 def _check_salt(core: CoreSettings) -> None:
     hides = rules_of(core.privacy, core.dead_letters).hides_anything
     if hides and not core.privacy.salt_secret_arn:
-        raise core.privacy.error(
-            "salt.secret.arn",
-            None,
-            "the ARN of a secret with the salt: something is hidden, and the service gives a "
-            "job no environment variables",
+        expected = (
+            "the ARN of a secret with the salt: something is hidden, and the service gives a job "
+            "no environment variables"
         )
+        raise core.privacy.error("salt.secret.arn", None, expected)
 
 
 def _check_connector(
     group: str, connector: Connector, groups: PropertyGroups, manifest: Manifest
 ) -> None:
     if connector.needs_jar and not manifest.connectors:
-        kind = groups[group][TYPE_KEY]
-        raise ConfigurationError(
-            group, TYPE_KEY, kind, "a type that needs no connector: this zip has none"
-        )
+        expected = "a type that needs no connector: this zip has none"
+        raise ConfigurationError(group, TYPE_KEY, groups[group][TYPE_KEY], expected)
     if connector.path and not connector.path.startswith(OBJECT_STORES):
         expected = "an s3:// address: the service's machines keep no files"
         raise ConfigurationError(group, "path", connector.path, expected)

@@ -57,6 +57,5 @@ def check_environment(
         if variable.startswith(_PREFIX) and variable not in known:
             close = difflib.get_close_matches(variable, names, n=1)
             expected = f"did you mean {close[0]}?" if close else "such as WEBLOG_PARSER__FORMAT"
-            raise ConfigurationError(
-                "environment", variable, None, f"the variable of a setting ({expected})"
-            )
+            expected = f"the variable of a setting ({expected})"
+            raise ConfigurationError("environment", variable, None, expected)

@@ -219,22 +219,17 @@ def pattern(regex: str, expectation: str) -> Parser[str]:
 
 def text_list(*, lower: bool = False) -> Parser[tuple[str, ...]]:
     """Comma-separated texts; blanks around them and empty ones are dropped."""
-
-    def read(given: str) -> tuple[str, ...]:
-        items = (item.strip() for item in given.split(","))
-        return tuple(item.lower() if lower else item for item in items if item)
-
-    return Parser(read, "a comma-separated list")
+    return pattern_list("(?s:.*)", "a comma-separated list", lower=lower)
 
 
 def pattern_list(regex: str, expectation: str, *, lower: bool = False) -> Parser[tuple[str, ...]]:
     """Comma-separated texts that each match a regular expression as a whole."""
     compiled = re.compile(regex)
-    split = text_list(lower=lower)
 
     def read(given: str) -> tuple[str, ...]:
-        items = split.read(given)
-        if any(compiled.fullmatch(item) is None for item in items):
+        text = given.lower() if lower else given
+        items = tuple(item.strip() for item in text.split(",") if item.strip())
+        if not all(map(compiled.fullmatch, items)):
             raise ValueError
         return items
 
@@ -265,10 +260,9 @@ def boolean() -> Parser[bool]:
     """`true` or `false`."""
 
     def read(given: str) -> bool:
-        try:
-            return {"true": True, "false": False}[given.lower()]
-        except KeyError:
-            raise ValueError from None
+        if given.lower() not in {"true", "false"}:
+            raise ValueError
+        return given.lower() == "true"
 
     return Parser(read, "true or false")
 

@@ -24,8 +24,6 @@ from udfs.config.properties import (
 from udfs.enrich.reference import KeyField, ReferenceSettings
 from udfs.privacy.rules import rules_of
 
-type OnFailure = Literal["continue", "dead_letter"]
-
 DNS_PORT = 53
 _HIGHEST_PORT = 65535
 
@@ -81,7 +79,7 @@ class LookupPolicy(Group):
     breaker_pause: timedelta = setting(
         duration("1 ms", "1 h"), "30 s", "For how long; then one call tries it."
     )
-    on_failure: OnFailure = choice(
+    on_failure: Literal["continue", "dead_letter"] = choice(
         "continue",
         "A record without an answer goes on with the issue lookup_failed, or is a dead letter.",
     )
@@ -163,15 +161,11 @@ class LookupSettings:
         hides_client = rules_of(core.privacy, core.dead_letters).client != "keep"
         if self.dns.enabled and hides_client:
             # Names of hosts are made of their addresses, or name a person's connection.
-            raise self.dns.error(
-                "enabled", "true", "false while weblog.privacy hides the client's address"
-            )
+            expected = "false while weblog.privacy hides the client's address"
+            raise self.dns.error("enabled", "true", expected)
         if self.dynamodb.table and self.reference.file is not None:
-            raise self.reference.error(
-                "file",
-                str(self.reference.file),
-                "nothing while weblog.lookups.dynamodb has a table",
-            )
+            expected = "nothing while weblog.lookups.dynamodb has a table"
+            raise self.reference.error("file", str(self.reference.file), expected)
 
 
 LOOKUP_GROUPS: tuple[type[Group], ...] = (DnsSettings, DynamoDbSettings, ReferenceSettings)
