@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, Self
 
-from flink_app.alerts import RULES_GROUP, Alerts, AlertSettings, rule_settings
+from flink_app.alerts import Alerts, AlertSettings, rule_settings
 from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP, Connector, Resource, Sink, Source
 from flink_app.sinks import load_sinks
 from flink_app.sources import SOURCE_TYPES, load_source
 from flink_app.sources.filesystem import FilesystemSource
 from flink_app.sql_files import OutputFile, milliseconds, output_files
-from udfs.config.core import CoreSettings, PipelineStage, core_groups, core_settings
+from udfs.config.core import CoreSettings, PipelineStage, core_settings
 from udfs.config.properties import (
     Group,
     Properties,
@@ -26,7 +26,7 @@ from udfs.config.properties import (
     text,
 )
 from udfs.errors import ConfigurationError
-from udfs.lookups.settings import LOOKUP_GROUPS, LookupSettings, lookup_settings
+from udfs.lookups.settings import LookupSettings, lookup_settings
 
 OUTPUTS_GROUP = "weblog.outputs"
 DEFAULT_SINK_KEY = "default"
@@ -139,26 +139,18 @@ class JobSettings:
             ConfigurationError: An unknown group or key, a value of the wrong type or out
                 of range, or settings that do not fit together.
         """
-        check_groups(
-            properties,
-            (
-                *core_groups(),
-                *(group.group for group in (*LOOKUP_GROUPS, *_GROUPS)),
-                RULES_GROUP,
-                OUTPUTS_GROUP,
-            ),
-            ignored_prefixes=(_SERVICE_GROUP_PREFIX, _LAMBDA_GROUP, SINK_GROUP_PREFIX),
-        )
+        known = {OUTPUTS_GROUP, *(one.group for one in job_settings())}
+        others = (_SERVICE_GROUP_PREFIX, _LAMBDA_GROUP, SINK_GROUP_PREFIX)
+        check_groups(properties, known, ignored_prefixes=others)
         windows = WindowSettings.load(properties)
         windows.check()
-        source = load_source(properties)
         sinks = load_sinks(properties)
         core = CoreSettings.load(properties)
         loaded = cls(
             core=core,
             lookups=LookupSettings.load(properties, core),
             job=RunSettings.load(properties),
-            source=source,
+            source=load_source(properties),
             windows=windows,
             alerts=Alerts.load(properties, windows.size),
             sinks=sinks,
@@ -179,17 +171,15 @@ class JobSettings:
                 yield output, SINK_GROUP_PREFIX + sink, resource
 
 
-_GROUPS: tuple[type[Group], ...] = (
-    RunSettings,
-    *SOURCE_TYPES.values(),
-    WindowSettings,
-    AlertSettings,
-)
-
-
 def job_settings() -> tuple[Setting, ...]:
     """Every setting with a fixed name, of core and job, for documentation and checks."""
-    of_job = (one for group in _GROUPS for one in group.settings())
+    groups: tuple[type[Group], ...] = (
+        RunSettings,
+        *SOURCE_TYPES.values(),
+        WindowSettings,
+        AlertSettings,
+    )
+    of_job = (one for group in groups for one in group.settings())
     return (*core_settings(), *lookup_settings(), *of_job, *rule_settings())
 
 
@@ -199,12 +189,11 @@ def _load_outputs(
     given = properties.get(OUTPUTS_GROUP, {})
     files = output_files()
     names = [output.name for output in files]
-    known_sinks = (*sorted(sinks), OFF)
     for key, sink in given.items():
         if key not in names and key != DEFAULT_SINK_KEY:
             expected = f"a known output: {DEFAULT_SINK_KEY}, {', '.join(names)}"
             raise ConfigurationError(OUTPUTS_GROUP, key, sink, expected)
-        if sink not in known_sinks:
+        if sink not in {*sinks, OFF}:
             known = ", ".join(sorted(sinks)) or "there is none"
             expected = f"{OFF} or the name of a group {SINK_GROUP_PREFIX}<name>: {known}"
             raise ConfigurationError(OUTPUTS_GROUP, key, sink, expected)
