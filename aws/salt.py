@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from aws.streams import region_of
+from aws.arn import region_of
 from udfs.config.core import CoreSettings, PrivacySettings
 from udfs.errors import ConfigurationError
 from udfs.privacy.rules import rules_of

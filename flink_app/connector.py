@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from aws.streams import OUTPUT_PLACEHOLDER
+from aws.arn import OUTPUT_PLACEHOLDER
 from flink_app.sql_files import OutputFile, string_literal
 from udfs.config.properties import Group, Properties
 from udfs.errors import ConfigurationError

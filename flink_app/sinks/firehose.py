@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aws.streams import arn_for, name_of, region_of, sink_client_options, stream_arn
+from aws.arn import arn_for, name_of, region_of, stream_arn
 from flink_app.connector import Layout, Resource, Sink, output_name, unless_active
+from flink_app.connector_options import sink_client_options
 from flink_app.sql_files import OutputFile, milliseconds
 from udfs.config.properties import boolean, choice, duration, endpoint, integer, setting
 

@@ -27,8 +27,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from aws.arn import region_of, stream_arn
 from aws.errors import DeployError, explained
-from aws.streams import endpoint_option, region_of, stream_arn
+from tools.options import endpoint_option
 from tools.replay.letters import Files, Letter, LettersError, Queue, Source
 from tools.replay.resend import FileTarget, FirehoseTarget, KinesisTarget, Target
 from tools.shell import EXIT_FAILED, print_error, printable

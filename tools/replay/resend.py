@@ -14,8 +14,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from aws.arn import name_of
 from aws.errors import explained
-from aws.streams import name_of
 from udfs.errors import WebLogError
 
 _MOST_RECORDS = 500

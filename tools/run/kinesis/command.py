@@ -25,11 +25,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aws.streams import endpoint_option
 from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP
 from flink_app.settings import JobSettings
 from tools.local import cluster, staging
 from tools.local.job import JobError, RunningJob
+from tools.options import endpoint_option
 from tools.package.connectors import check_jar
 from tools.package.layout import JAR
 from tools.run.kinesis.emulator import CREDENTIALS, JOB_ENVIRONMENT, REGION, emulator
