@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
+from aws.put import CallError
 from udfs.errors import WebLogError
 
 # What an error code means to the user; the service's own words follow in brackets.
@@ -55,19 +56,23 @@ def explained(action: str) -> Iterator[None]:
     """
     try:
         yield
-    except ClientError as error:
-        code = error_code(error)
-        raise (NotFoundError if code in _NOT_FOUND else DeployError)(
-            f"{action}: {_meaning(code, error.response)}"
-        ) from error
-    except NoCredentialsError as error:
-        raise DeployError(
-            f"{action}: no AWS credentials found: set AWS_PROFILE or sign in"
-        ) from error
-    except NoRegionError as error:
-        raise DeployError(f"{action}: no AWS region: give --region or set AWS_REGION") from error
-    except BotoCoreError as error:
-        raise DeployError(f"{action}: {_one_line(str(error))}") from error
+    except CallError as error:
+        raise _explanation(action, error.__cause__) from error
+    except (ClientError, BotoCoreError) as error:
+        raise _explanation(action, error) from error
+
+
+def _explanation(action: str, error: BaseException | None) -> DeployError:
+    match error:
+        case ClientError():
+            code = error_code(error)
+            kind = NotFoundError if code in _NOT_FOUND else DeployError
+            return kind(f"{action}: {_meaning(code, error.response)}")
+        case NoCredentialsError():
+            return DeployError(f"{action}: no AWS credentials found: set AWS_PROFILE or sign in")
+        case NoRegionError():
+            return DeployError(f"{action}: no AWS region: give --region or set AWS_REGION")
+    return DeployError(f"{action}: {_one_line(str(error))}")
 
 
 def error_code(error: ClientError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from udfs.errors import StageError, WebLogError
+from udfs.errors import WebLogError
 
 
 class EventError(WebLogError):
@@ -24,7 +24,3 @@ class OutageError(WebLogError):
             f"all {lines} lines of the batch are bad, mostly {reason}: taken as an outage, "
             "nothing was dead-lettered"
         )
-
-
-class RefusedError(StageError):
-    """A service refuses a call; the same call again would be refused again."""

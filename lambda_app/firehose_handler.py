@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from lambda_app.delivery import Delivery
+from aws.put import Delivery
+from aws.targets import AwsTarget
 from lambda_app.firehose import FirehoseTransformation
 from lambda_app.function import start
 from lambda_app.records import RecordProcessor
 from lambda_app.settings import Settings
-from lambda_app.targets import dead_letter_target
 from udfs.enrichment import Enricher
 
 
@@ -15,10 +15,9 @@ def _make(settings: Settings, enricher: Enricher) -> FirehoseTransformation:
     function = settings.function
     dead_letters = None
     if function.dead_letter_arn is not None:
-        target = dead_letter_target(function.dead_letter_arn)
+        target = AwsTarget(function.dead_letter_arn)
         dead_letters = Delivery(target, function.delivery_attempts)
-    processor = RecordProcessor(enricher, settings)
-    return FirehoseTransformation(processor, dead_letters, function)
+    return FirehoseTransformation(RecordProcessor(enricher, settings), dead_letters)
 
 
 handle = start(_make)

@@ -84,7 +84,7 @@ class Function:
     def _cache_hit_percent(self) -> float | None:
         """Percent of hits since the last call."""
         use = self._enricher.cache_use().values()
-        hits, misses = sum(one.hits for one in use), sum(one.misses for one in use)
+        hits, misses = sum(cache.hits for cache in use), sum(cache.misses for cache in use)
         new_hits, new_misses = hits - self._cache_use[0], misses - self._cache_use[1]
         self._cache_use = (hits, misses)
         looked_up = new_hits + new_misses
@@ -96,7 +96,7 @@ def start(
     environ: Mapping[str, str] = os.environ,
     write: Callable[[str], object] = print,
 ) -> Function:
-    """Makes a function ready for its first event, and says in a log line what it found.
+    """Makes a function ready for its first event, and writes a log line about its start.
 
     All that takes long is done here, at import: Lambda gives the start-up more processor time
     than an invocation of a small function, and snapshots and provisioned concurrency take it

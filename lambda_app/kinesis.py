@@ -11,17 +11,14 @@ by which a reader can tell duplicates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
+from aws.put import Delivery, Message
 from lambda_app.deadline import Deadline
-from lambda_app.delivery import Delivery, Message
 from lambda_app.errors import EventError
-from lambda_app.records import RecordProcessor
-from lambda_app.settings import FunctionSettings
+from lambda_app.records import Record, RecordProcessor
 from lambda_app.tally import Tally
-from lambda_app.targets import OutputTarget
 from udfs.privacy.text import MASK
 
 
@@ -37,21 +34,14 @@ class Response(TypedDict):
     batchItemFailures: list[ItemFailure]
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    sequence_number: str
-    data: str
-
-
 class KinesisConsumer:
     """The function behind an event source mapping.
 
     Args:
         processor: Takes records through the core.
-        output: Where enriched records go.
-        delivery: Sends them there, in order.
+        output: Where enriched records go, in order.
         dead_letters: Where bad lines go.
-        settings: How the function runs.
+        pack: Makes the output's messages of enriched records, in their order.
     """
 
     event_type = "kinesis"
@@ -59,17 +49,15 @@ class KinesisConsumer:
     def __init__(
         self,
         processor: RecordProcessor,
-        output: OutputTarget,
-        delivery: Delivery,
+        output: Delivery,
         dead_letters: Delivery,
-        settings: FunctionSettings,
+        *,
+        pack: Callable[[Sequence[Message]], Iterable[Message]] = list,
     ) -> None:
         self._processor = processor
         self._output = output
-        self._delivery = delivery
         self._dead_letters = dead_letters
-        self._reserve = settings.timeout_reserve.total_seconds()
-        self._outage_minimum = settings.outage_minimum_lines
+        self._pack = pack
 
     def run(self, event: Mapping[str, Any], deadline: Deadline, tally: Tally) -> Response:
         """Answers one event.
@@ -84,32 +72,23 @@ class KinesisConsumer:
             DatabaseError: The GeoIP database is corrupt.
         """
         records = _records(event)
-        tally.records = len(records)
-        deadline.check(self._reserve)
         enriched: list[Message] = []
         letters: list[Message] = []
-        done = len(records)
-        for index, record in enumerate(records):
-            if not deadline.allows(self._reserve):
-                tally.deferred = len(records) - index
-                done = index
-                break
-            processed = self._processor.process(record.data, tally)
+        for index, processed in enumerate(self._processor.process(records, deadline, tally)):
             enriched += [
-                Message(one.json.encode(), index, _key(one.host, record.sequence_number))
-                for one in processed.enriched
+                Message(line.json.encode(), index, _key(line.host, records[index].id))
+                for line in processed.enriched
             ]
             letters += [Message(letter.encode(), index) for letter in processed.letters]
         bad = {letter.owner for letter in letters}
-        if tally.is_outage(self._outage_minimum):
-            tally.outage = True
-            done = 0
-        else:
-            done = self._deliver(enriched, letters, done, deadline, tally)
+        done = 0
+        if not tally.outage:
+            begun = len(records) - tally.deferred
+            done = self._deliver(enriched, letters, begun, deadline, tally)
         tally.failed = len(bad | set(range(done, len(records))))
         if done == len(records):
             return {"batchItemFailures": []}
-        return {"batchItemFailures": [{"itemIdentifier": records[done].sequence_number}]}
+        return {"batchItemFailures": [{"itemIdentifier": records[done].id}]}
 
     def _deliver(
         self,
@@ -120,36 +99,36 @@ class KinesisConsumer:
         tally: Tally,
     ) -> int:
         """Sends what was made of records and returns how many records are done."""
-        receipt = self._delivery.send(self._output.pack(enriched), deadline)
+        receipt = self._output.send(self._pack(enriched), deadline.allows)
         tally.note(receipt)
         done = min(receipt.failed, default=done)
         sendable = [letter for letter in letters if letter.owner < done]
         if sendable:
-            receipt = self._dead_letters.send(sendable, deadline)
+            receipt = self._dead_letters.send(sendable, deadline.allows)
             tally.note(receipt)
             done = min(receipt.failed, default=done)
         return done
 
 
 def _key(host: str | None, sequence_number: str) -> str:
-    """The client as the record shows it; one that is hidden leaves no order to keep.
+    """The client as the record shows it. A hidden client leaves no order to keep.
 
-    Any key will do then, but one for all clients would fill one shard.
+    Any key will do then, but the same key for all clients would fill one shard.
     """
     return sequence_number if not host or host == MASK else host
 
 
-def _records(event: Mapping[str, Any]) -> list[_Record]:
+def _records(event: Mapping[str, Any]) -> list[Record]:
     match event:
         case {"Records": list(records)}:
-            return [_record(one) for one in records]
+            return [_record(record) for record in records]
     raise EventError("expected an event of a Kinesis stream, with a list 'Records'")
 
 
-def _record(one: Any) -> _Record:
-    match one:
+def _record(record: Any) -> Record:
+    match record:
         case {"kinesis": {"sequenceNumber": str(sequence_number), "data": str(data)}}:
-            return _Record(sequence_number, data)
+            return Record(sequence_number, data)
     raise EventError(
         "expected 'kinesis' with 'sequenceNumber' and 'data' in each record of the Kinesis event"
     )

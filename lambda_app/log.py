@@ -16,7 +16,7 @@ from udfs.log_line import Level, LogHead, log_line
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What is said of one invocation.
+    """What the log line of one invocation holds.
 
     Attributes:
         timestamp_ms: Its end, in milliseconds since 1970-01-01 UTC.
@@ -54,8 +54,8 @@ def invocation_line(invocation: Invocation, namespace: str) -> str:
         **{name: value for name, (value, _) in metrics.items()},
         "dead_letter_reasons": dict(tally.dead_lettered),
         "delivery_problems": dict(tally.undelivered),
-        # aws-lambda-powertools would write this too. It would nearly double the package (4.3 MB
-        # more) and cost 13 ms of a cold start of 300, measured; it does not know what may be told.
+        # aws-lambda-powertools would write this too. It would nearly double the package and cost
+        # 13 ms of a cold start of 300, measured; it does not know what must not be logged.
         "_aws": {
             "Timestamp": invocation.timestamp_ms,
             "CloudWatchMetrics": [

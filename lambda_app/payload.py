@@ -26,7 +26,7 @@ def decode_base64(text: str) -> bytes:
 
 
 def decompress(data: bytes, maximum: int) -> bytes:
-    """The plain bytes of a record; one that is not gzip is returned as it is.
+    """The plain bytes of a record; a record that is not gzip is returned as it is.
 
     No more than the maximum is ever unpacked, so a small record cannot fill the memory.
 

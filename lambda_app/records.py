@@ -1,12 +1,14 @@
-"""One record of an event through the core."""
+"""The records of an event through the core."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import NamedTuple
 
+from lambda_app.deadline import Deadline
 from lambda_app.payload import decode_base64, decompress
 from lambda_app.settings import Settings
 from lambda_app.tally import Tally
@@ -18,6 +20,18 @@ from udfs.lookups.additions import key_of, with_additions
 from udfs.outcomes import DeadLettered, Enriched, Outcome
 from udfs.parse.timestamps import iso_utc
 from udfs.privacy.rules import rules_of
+
+
+class Record(NamedTuple):
+    """One record of an event.
+
+    Attributes:
+        id: What the answer calls it by.
+        data: Base64 text of its lines, compressed or plain.
+    """
+
+    id: str
+    data: str
 
 
 @dataclass(slots=True)
@@ -34,7 +48,7 @@ class Processed:
 
 
 class RecordProcessor:
-    """Takes a record's data as an event carries it, and counts what becomes of its lines.
+    """Takes records as an event carries them, and counts what becomes of their lines.
 
     Args:
         enricher: The core.
@@ -49,6 +63,8 @@ class RecordProcessor:
         self, enricher: Enricher, settings: Settings, clock: Callable[[], float] = time.time
     ) -> None:
         self._enricher = enricher
+        self._reserve = settings.function.timeout_reserve.total_seconds()
+        self._outage_minimum = settings.function.outage_minimum_lines
         self._gzip_maximum = settings.function.gzip_maximum_bytes
         self._clock = clock
         # A basic record has nothing yet to look up.
@@ -60,12 +76,25 @@ class RecordProcessor:
         self._shows_packed_data = rules.dead_letters == "raw"
         self._max_letter_bytes = settings.core.dead_letters.max_bytes
 
-    def process(self, text: str, tally: Tally) -> Processed:
-        """Processes one record.
+    def process(
+        self, records: Sequence[Record], deadline: Deadline, tally: Tally
+    ) -> Iterator[Processed]:
+        """Processes records in their order while there is time; the rest of them is deferred.
 
         Raises:
+            ConfigurationError: The function's timeout is shorter than its reserve.
             DatabaseError: The GeoIP database is corrupt.
         """
+        tally.records = len(records)
+        deadline.check(self._reserve)
+        for index, record in enumerate(records):
+            if not deadline.allows(self._reserve):
+                tally.deferred += len(records) - index
+                break
+            yield self._process(record.data, tally)
+        tally.outage = tally.is_outage(self._outage_minimum)
+
+    def _process(self, text: str, tally: Tally) -> Processed:
         processed = Processed()
         start = perf_counter()
         outcomes = self._outcomes(text)
@@ -94,13 +123,15 @@ class RecordProcessor:
             return outcomes
         self._reference.refresh()
         return [
-            self._with_reference(one, self._reference) if isinstance(one, Enriched) else one
-            for one in outcomes
+            self._with_reference(outcome, self._reference)
+            if isinstance(outcome, Enriched)
+            else outcome
+            for outcome in outcomes
         ]
 
     def _with_reference(self, outcome: Enriched, reference: ReferenceFile) -> Enriched:
-        found = reference.get(self._key_of(outcome))
-        return with_additions(outcome, f'"reference":{found}')
+        attributes = reference.get(self._key_of(outcome))
+        return with_additions(outcome, f'"reference":{attributes}')
 
     def _dead_letter(self, problem: ValidationError, raw: bytes) -> DeadLettered:
         stage, reason, message = problem.stage, problem.reason, problem.message

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Self
 
 from aws.arn import Arn, arn
+from aws.targets import TOPIC_BYTES
 from udfs.config.core import CoreSettings, core_groups, core_settings
 from udfs.config.environment import check_environment, read_environment
 from udfs.config.file import (
@@ -34,7 +35,7 @@ from udfs.enrich.reference import ReferenceSettings
 from udfs.lookups.settings import LOOKUP_GROUPS, LookupSettings
 
 # The job's own groups mean nothing here, but one file may serve both. The start's log line names
-# those that were given.
+# the groups of the file that are ignored.
 JOB_GROUPS = frozenset(
     {
         "weblog.alerts",
@@ -46,9 +47,6 @@ JOB_GROUPS = frozenset(
     }
 )
 _JOB_GROUP_PREFIXES = ("kinesis.analytics.", "weblog.sink.")
-
-TOPIC_BYTES = 256 * 1024
-"""What every SNS topic takes at a time; one can be set to take more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ class FunctionSettings(Group, name="weblog.lambda"):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a function is told.
+    """All settings of a function.
 
     Attributes:
         core: Settings of the core.
@@ -121,11 +119,9 @@ class Settings:
         }
         check_groups(properties, (*known, *JOB_GROUPS), ignored_prefixes=_JOB_GROUP_PREFIXES)
         core = CoreSettings.load(properties)
-        _check_stage(core)
         lookups = LookupSettings.load(properties, core)
-        _check_no_services(lookups)
         function = FunctionSettings.load(properties)
-        _check_letters_fit(core, function)
+        _check(core, lookups, function)
         return cls(
             core=core,
             function=function,
@@ -134,43 +130,27 @@ class Settings:
         )
 
 
-def _check_stage(core: CoreSettings) -> None:
-    """Refuses branches that functions do not have: they would write records all the same.
+def _check(core: CoreSettings, lookups: LookupSettings, function: FunctionSettings) -> None:
+    """Refuses what only the job does; leaving it out without a word would give other records.
 
     Raises:
-        ConfigurationError: The stage is one of them.
+        ConfigurationError: Something is asked for that functions do not do.
     """
     if core.pipeline.stage in {"aggregates", "alerts"}:
         expected = "all, records, basic or advanced for Lambda: only the job has windows and alerts"
         raise core.pipeline.error("stage", core.pipeline.stage, expected)
-
-
-def _check_letters_fit(core: CoreSettings, function: FunctionSettings) -> None:
-    """Refuses letters that may be too large for the topic: their records would fail for ever.
-
-    Raises:
-        ConfigurationError: They may be.
-    """
-    arn, most = function.dead_letter_arn, core.dead_letters.max_bytes
-    if arn is not None and arn.service == "sns" and most > TOPIC_BYTES:
-        expected = f"at most {TOPIC_BYTES} where weblog.lambda: dead.letter.arn is a topic"
-        raise core.dead_letters.error("max.bytes", str(most), expected)
-
-
-def _check_no_services(lookups: LookupSettings) -> None:
-    """Refuses look-ups that wait for a service.
-
-    A function that waits is paid for, and forgets its answers with each environment. Leaving
-    them out without a word would give other records than the job's.
-
-    Raises:
-        ConfigurationError: One is switched on.
-    """
+    # A function that waits for a service is paid for, and forgets the answers with each
+    # environment.
     dns, table = lookups.dns, lookups.dynamodb
     if dns.enabled:
         raise dns.error("enabled", "true", "false for Lambda: only the job asks name servers")
     if table.table:
         raise table.error("table", table.table, "nothing for Lambda: only the job asks DynamoDB")
+    # The record of a letter that is too large for the topic would fail for ever.
+    arn, most = function.dead_letter_arn, core.dead_letters.max_bytes
+    if arn is not None and arn.service == "sns" and most > TOPIC_BYTES:
+        expected = f"at most {TOPIC_BYTES} where weblog.lambda: dead.letter.arn is a topic"
+        raise core.dead_letters.error("max.bytes", str(most), expected)
 
 
 def function_settings() -> tuple[Setting, ...]:

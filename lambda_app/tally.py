@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from udfs.outcomes import good_lines
 
 if TYPE_CHECKING:
-    from lambda_app.delivery import Receipt
+    from aws.put import Receipt
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class Tally:
         self.retries += receipt.retries
 
     def is_outage(self, minimum_lines: int) -> bool:
-        """Whether not one line was good, and there were enough of them to judge."""
+        """Whether no line was good, and there were enough lines to judge."""
         bad = self.dead_lettered.total()
         good = good_lines(self.enriched, self.filtered)
         return 0 < minimum_lines <= bad and good == 0

@@ -77,9 +77,13 @@ def test_the_function_travels_without_the_salt(monkeypatch: pytest.MonkeyPatch) 
     assert SALT.encode() not in packed
 
 
-def test_boto3_is_not_loaded_for_nothing() -> None:
+@pytest.mark.parametrize(
+    ("modules", "package"),
+    [("aws.salt, aws.targets", "botocore"), ("tools.replay.command", "boto3")],
+)
+def test_the_sdk_is_not_loaded_for_nothing(modules: str, package: str) -> None:
     import subprocess
     import sys
 
-    code = "import sys, aws.salt, tools.replay.command; sys.exit('boto3' in sys.modules)"
+    code = f"import sys, {modules}; sys.exit({package!r} in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -1,8 +1,7 @@
-"""What is asked of each service, and what is made of its answers; no service needed."""
+"""What is made of the answers of each service, and the services' emulators (moto)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -15,21 +14,26 @@ from botocore.exceptions import (
 )
 from botocore.stub import Stubber
 
-from aws.arn import read_arn
-from lambda_app import targets
+from aws.arn import Arn, read_arn
+from aws.errors import NotFoundError, explained
+from aws.put import CALL_SECONDS, CallError, Message, Rejection
+from aws.targets import AwsTarget, make_client, packed
 from lambda_app.deadline import Deadline
-from lambda_app.delivery import CALL_SECONDS, Message, Rejection, Target
-from lambda_app.errors import RefusedError
-from lambda_app.targets import FirehoseTarget, KinesisTarget, dead_letter_target, output_target
-from tests.support.functions import FakeContext, delivery
-from udfs.errors import TransientError
+from tests.support.functions import FakeContext, FakeTarget, delivery
 
 QUEUE = read_arn("arn:aws:sqs:eu-west-1:123456789012:letters")
 TOPIC = read_arn("arn:aws:sns:eu-west-1:123456789012:letters")
 STREAM = read_arn("arn:aws:kinesis:eu-west-1:123456789012:stream/enriched")
 DELIVERY = read_arn("arn:aws:firehose:eu-west-1:123456789012:deliverystream/enriched")
+ALL = pytest.mark.parametrize("arn", [QUEUE, TOPIC, STREAM, DELIVERY], ids=lambda arn: arn.service)
 
 BATCH = [Message(b'{"a":1}', 0, "k0"), Message('{"b":"ä"}'.encode(), 1, "k1")]
+# What a queue and a topic say of messages that they did not take, and what a stream says.
+NAMED = [
+    {"Id": "1", "Code": "InternalError", "SenderFault": False},
+    {"Id": "0", "Code": "InvalidMessageContents", "SenderFault": True},
+]
+SLOW = {"ErrorCode": "ServiceUnavailableException", "ErrorMessage": "slow"}
 
 
 @pytest.fixture(autouse=True)
@@ -38,198 +42,128 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
 
 
-@pytest.fixture
-def stubbed() -> Iterator[Any]:
-    """Makes a target whose client answers what the test says."""
-    stubbers: list[Stubber] = []
+@pytest.mark.parametrize(
+    ("arn", "operation", "answer"),
+    [
+        (QUEUE, "send_message_batch", {"Successful": [], "Failed": NAMED}),
+        (TOPIC, "publish_batch", {"Failed": NAMED}),
+        (
+            STREAM,
+            "put_records",
+            {"Records": [{"SequenceNumber": "1", "ShardId": "shardId-000000000000"}, SLOW]},
+        ),
+        (
+            DELIVERY,
+            "put_record_batch",
+            {"FailedPutCount": 1, "RequestResponses": [{"RecordId": "x"}, SLOW]},
+        ),
+    ],
+    ids=lambda value: value.service if isinstance(value, Arn) else "",
+)
+def test_messages_that_were_not_taken(arn: Arn, operation: str, answer: dict[str, Any]) -> None:
+    client = make_client(arn.service, arn.region)
+    with Stubber(client) as stubber:
+        stubber.add_response(operation, answer)
+        rejections = AwsTarget(arn, client).put(BATCH)
 
-    def make(target: Any) -> tuple[Any, Stubber]:
-        stubber = Stubber(target._client)
-        stubber.activate()
-        stubbers.append(stubber)
-        return target, stubber
-
-    yield make
-    for stubber in stubbers:
-        stubber.assert_no_pending_responses()
-
-
-def test_a_queue(stubbed: Any) -> None:
-    target, stubber = stubbed(dead_letter_target(QUEUE))
-    stubber.add_response(
-        "send_message_batch",
-        {
-            "Successful": [],
-            "Failed": [
-                {"Id": "1", "Code": "InternalError", "SenderFault": False},
-                {"Id": "0", "Code": "InvalidMessageContents", "SenderFault": True},
-            ],
-        },
-        {
-            "QueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/letters",
-            "Entries": [
-                {"Id": "0", "MessageBody": '{"a":1}'},
-                {"Id": "1", "MessageBody": '{"b":"ä"}'},
-            ],
-        },
-    )
-
-    assert target.put(BATCH) == [
-        Rejection(1, "InternalError"),
-        Rejection(0, "InvalidMessageContents", permanent=True),
-    ]
-
-
-def test_a_topic(stubbed: Any) -> None:
-    target, stubber = stubbed(dead_letter_target(TOPIC))
-    stubber.add_response(
-        "publish_batch",
-        {"Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": False}]},
-        {
-            "TopicArn": TOPIC.text,
-            "PublishBatchRequestEntries": [
-                {"Id": "0", "Message": '{"a":1}'},
-                {"Id": "1", "Message": '{"b":"ä"}'},
-            ],
-        },
-    )
-
-    assert target.put(BATCH) == [Rejection(0, "InternalError")]
-
-
-def test_a_stream(stubbed: Any) -> None:
-    target, stubber = stubbed(output_target(STREAM))
-    stubber.add_response(
-        "put_records",
-        {
-            "FailedRecordCount": 1,
-            "Records": [
-                {"SequenceNumber": "1", "ShardId": "shardId-000000000000"},
-                {"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "slow"},
-            ],
-        },
-        {
-            "StreamARN": STREAM.text,
-            "Records": [
-                {"Data": b'{"a":1}', "PartitionKey": "k0"},
-                {"Data": '{"b":"ä"}'.encode(), "PartitionKey": "k1"},
-            ],
-        },
-    )
-
-    assert target.put(BATCH) == [Rejection(1, "ProvisionedThroughputExceededException")]
-
-
-def test_a_delivery_stream(stubbed: Any) -> None:
-    target, stubber = stubbed(output_target(DELIVERY))
-    stubber.add_response(
-        "put_record_batch",
-        {
-            "FailedPutCount": 1,
-            "RequestResponses": [
-                {"ErrorCode": "ServiceUnavailableException", "ErrorMessage": "slow"},
-                {"RecordId": "x"},
-            ],
-        },
-        {
-            "DeliveryStreamName": "enriched",
-            "Records": [{"Data": b'{"a":1}'}, {"Data": '{"b":"ä"}'.encode()}],
-        },
-    )
-
-    assert target.put(BATCH) == [Rejection(0, "ServiceUnavailableException")]
+    if "Failed" in answer:
+        assert rejections == [
+            Rejection(1, "InternalError"),
+            Rejection(0, "InvalidMessageContents", permanent=True),
+        ]
+    else:
+        assert rejections == [Rejection(1, "ServiceUnavailableException")]
 
 
 @pytest.mark.parametrize(
-    ("code", "status"),
+    ("code", "status", "passing"),
     [
-        ("ThrottlingException", 400),
-        ("Throttling", 400),
-        ("RequestThrottled", 403),
-        ("ProvisionedThroughputExceededException", 400),
-        ("LimitExceededException", 400),
-        ("InternalFailure", 500),
-        ("ServiceUnavailable", 503),
-        ("Unheard", 502),
+        ("ThrottlingException", 400, True),
+        ("Throttling", 400, True),
+        ("RequestThrottled", 403, True),
+        ("ProvisionedThroughputExceededException", 400, True),
+        ("LimitExceededException", 400, True),
+        ("InternalFailure", 500, True),
+        ("ServiceUnavailable", 503, True),
+        ("Unheard", 502, True),
+        ("AccessDeniedException", 400, False),
+        ("ResourceNotFoundException", 400, False),
+        ("ValidationException", 400, False),
+        ("AWS.SimpleQueueService.NonExistentQueue", 400, False),
+        ("ExpiredTokenException", 403, False),
     ],
 )
-def test_errors_that_pass(stubbed: Any, code: str, status: int) -> None:
-    target, stubber = stubbed(output_target(STREAM))
-    stubber.add_client_error("put_records", code, "text with data", status)
+def test_calls_that_fail_as_a_whole(code: str, status: int, passing: bool) -> None:
+    client = make_client(STREAM.service, STREAM.region)
+    with Stubber(client) as stubber:
+        stubber.add_client_error("put_records", code, "text with data", status)
+        with pytest.raises(CallError) as caught:
+            AwsTarget(STREAM, client).put(BATCH)
 
-    with pytest.raises(TransientError) as caught:
-        target.put(BATCH)
-
-    assert caught.value.reason == code
+    assert (caught.value.code, caught.value.passing) == (code, passing)
     assert "text with data" not in str(caught.value)
-    assert caught.value.__suppress_context__
 
 
 @pytest.mark.parametrize(
-    ("code", "status"),
+    ("error", "passing"),
     [
-        ("AccessDeniedException", 400),
-        ("ResourceNotFoundException", 400),
-        ("ValidationException", 400),
-        ("AWS.SimpleQueueService.NonExistentQueue", 400),
-        ("ExpiredTokenException", 403),
-    ],
-)
-def test_errors_that_stay(stubbed: Any, code: str, status: int) -> None:
-    target, stubber = stubbed(dead_letter_target(QUEUE))
-    stubber.add_client_error("send_message_batch", code, "text", status)
-
-    with pytest.raises(RefusedError) as caught:
-        target.put(BATCH)
-
-    assert caught.value.reason == code
-
-
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        (EndpointConnectionError(endpoint_url="x"), TransientError),
-        (ConnectTimeoutError(endpoint_url="x"), TransientError),
-        (ReadTimeoutError(endpoint_url="x"), TransientError),
-        (NoCredentialsError(), RefusedError),
+        (EndpointConnectionError(endpoint_url="x"), True),
+        (ConnectTimeoutError(endpoint_url="x"), True),
+        (ReadTimeoutError(endpoint_url="x"), True),
+        (NoCredentialsError(), False),
     ],
 )
 def test_calls_without_an_answer(
-    error: Exception, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+    error: Exception, passing: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target: Any = dead_letter_target(QUEUE)
+    client = make_client(QUEUE.service, QUEUE.region)
 
     def fail(**_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(target._client, "send_message_batch", fail)
-    with pytest.raises(kind, match=type(error).__name__):
-        target.put(BATCH)
+    monkeypatch.setattr(client, "send_message_batch", fail)
+    with pytest.raises(CallError, match=type(error).__name__) as caught:
+        AwsTarget(QUEUE, client).put(BATCH)
+    assert caught.value.passing is passing
 
 
-@pytest.mark.parametrize("arn", [QUEUE, TOPIC, STREAM, DELIVERY], ids=lambda arn: arn.service)
+def test_people_are_told_what_the_service_said() -> None:
+    client = make_client(STREAM.service, STREAM.region)
+    with Stubber(client) as stubber:
+        stubber.add_client_error("put_records", "ResourceNotFoundException", "no such stream")
+        with (
+            pytest.raises(NotFoundError, match=r"^putting: there is none of that name \(no such"),
+            explained("putting"),
+        ):
+            AwsTarget(STREAM, client).put(BATCH)
+
+
+@ALL
 def test_clients_are_made_once_without_retries_of_their_own(
-    arn: Any, monkeypatch: pytest.MonkeyPatch
+    arn: Arn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[str] = []
-    original = boto3.client
+    made: list[Any] = []
+    make: Any = boto3.client
 
-    def count(service: str, **options: Any) -> Any:
-        made.append(service)
-        make: Any = original
-        return make(service, **options)
+    def noted(service: str, **options: Any) -> Any:
+        made.append(make(service, **options))
+        return made[-1]
 
-    monkeypatch.setattr(boto3, "client", count)
-    target: Any = (dead_letter_target if arn.service in {"sqs", "sns"} else output_target)(arn)
+    monkeypatch.setattr(boto3, "client", noted)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    target = AwsTarget(arn)
     assert made == []
 
-    config = target._client.meta.config
-    assert target._client is target._client
+    for _ in range(2):
+        with pytest.raises(CallError, match="EndpointConnectionError"):
+            target.put(BATCH)
 
-    assert made == [arn.service]
-    assert target._client.meta.region_name == "eu-west-1"
+    (client,) = made
+    assert client.meta.service_model.service_name == arn.service
+    assert client.meta.region_name == "eu-west-1"
+    config = client.meta.config
     assert config.retries["total_max_attempts"] == 1
-    # What delivery.py leaves for a call is enough for its slowest end.
+    # What put.py leaves for a call is enough for its slowest end.
     assert config.connect_timeout + config.read_timeout + 1 <= CALL_SECONDS
 
 
@@ -237,12 +171,26 @@ def test_a_call_to_nowhere_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     context = FakeContext()
 
-    receipt = delivery(dead_letter_target(QUEUE), context, attempts=2).send(
-        BATCH, Deadline(context)
-    )
+    receipt = delivery(AwsTarget(QUEUE), context, attempts=2).send(BATCH, Deadline(context).allows)
 
     assert receipt.failed == {0, 1}
     assert receipt.problems == {"EndpointConnectionError": 2}
+
+
+@pytest.mark.parametrize(
+    ("arn", "key", "large", "largest"),
+    [(STREAM, "k" * 32, [5, 5, 1], 1_048_576 - 32), (DELIVERY, "", [4, 4, 3], 1_024_000)],
+    ids=["kinesis", "firehose"],
+)
+def test_batches_fit_a_call(arn: Arn, key: str, large: list[int], largest: int) -> None:
+    def owners(*bodies: bytes) -> list[list[int]]:
+        target = FakeTarget(limits=AwsTarget(arn).limits)
+        delivery(target).send(Message(body, owner, key) for owner, body in enumerate(bodies))
+        return [[message.owner for message in batch] for batch in target.calls]
+
+    assert [len(batch) for batch in owners(*[b"x"] * 1001)] == [500, 500, 1]
+    assert [len(batch) for batch in owners(*[b"x" * 1_000_000] * 11)] == large
+    assert owners(b"a", b"x" * (largest + 1), b"x" * largest) == [[0], [2]]
 
 
 def lines(*sizes: int) -> list[Message]:
@@ -250,42 +198,26 @@ def lines(*sizes: int) -> list[Message]:
 
 
 def test_lines_for_firehose_travel_together() -> None:
-    packed = FirehoseTarget(DELIVERY).pack(lines(10, 20, 102_390, 400, 500, 200_000, 1))
+    messages = list(packed(lines(10, 20, 102_390, 400, 500, 200_000, 1)))
 
-    assert [(one.owner, len(one.body)) for one in packed] == [
+    assert [(message.owner, len(message.body)) for message in messages] == [
         (0, 32),
         (2, 102_391),
         (3, 902),
         (5, 200_001),
         (6, 2),
     ]
-    assert b"".join(one.body for one in packed).count(b"\n") == 7
-    assert all(one.body.endswith(b"\n") for one in packed)
+    assert b"".join(message.body for message in messages).count(b"\n") == 7
+    assert all(message.body.endswith(b"\n") for message in messages)
 
 
 def test_packing_keeps_every_line_in_order() -> None:
     records = [Message(str(number).encode() * 300, number // 3) for number in range(3000)]
 
-    packed = FirehoseTarget(DELIVERY).pack(records)
+    messages = list(packed(records))
 
-    assert b"".join(one.body for one in packed) == b"".join(one.body + b"\n" for one in records)
-    assert [one.owner for one in packed] == sorted(one.owner for one in packed)
-    limit = FirehoseTarget.limits.message_bytes
-    assert max(one.size for one in packed) < limit
-
-
-def test_keys_of_streams_are_cut() -> None:
-    (short, long) = KinesisTarget(STREAM).pack(
-        [Message(b"x", 0, "203.0.113.7"), Message(b"y", 1, "h" * 300)]
+    assert b"".join(message.body for message in messages) == b"".join(
+        record.body + b"\n" for record in records
     )
-    assert (short.key, long.key) == ("203.0.113.7", "h" * 256)
-
-
-@pytest.mark.parametrize("arn", [QUEUE, TOPIC, STREAM, DELIVERY], ids=lambda arn: arn.service)
-def test_limits_hold_a_message_of_the_largest_size(arn: Any) -> None:
-    target: Target = (dead_letter_target if arn.service in {"sqs", "sns"} else output_target)(arn)
-    assert target.limits.message_bytes <= target.limits.total_bytes
-
-
-def test_boto3_is_not_imported_with_the_module() -> None:
-    assert "boto3" not in vars(targets)
+    assert [message.owner for message in messages] == sorted(message.owner for message in messages)
+    assert max(message.size for message in messages) < AwsTarget(DELIVERY).limits.message_bytes

@@ -1,7 +1,7 @@
 """The functions against emulated services (moto), through the network.
 
 moto's own Lambda needs Docker to run a function and its Firehose calls none, so that the calls
-of the functions are tried here and the calls to them in test_package.py.
+of the functions are tried here and the calls to them in test_function.py.
 """
 
 from __future__ import annotations
@@ -10,92 +10,75 @@ import base64
 import json
 from typing import Any
 
-import boto3
 import pytest
 
 from aws.arn import read_arn
+from aws.put import Message
+from aws.targets import AwsTarget, packed
 from lambda_app.deadline import Deadline
-from lambda_app.firehose import FirehoseTransformation
-from lambda_app.kinesis import KinesisConsumer
-from lambda_app.settings import FunctionSettings
 from lambda_app.tally import Tally
-from lambda_app.targets import dead_letter_target, output_target
+from tests.support.aws import Aws
 from tests.support.functions import (
     ACCOUNT,
     BAD,
     REGION,
     FakeContext,
-    delivery,
+    consumer,
     firehose_event,
     good,
     kinesis_event,
-    processor,
+    transformation,
 )
+from tests.support.streams import Streams, arn, delivery_arn
 
 
-@pytest.fixture(autouse=True)
-def environment(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": ACCOUNT,
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": REGION,
-        "NO_PROXY": "127.0.0.1",
-    }.items():
-        monkeypatch.setenv(name, value)
+@pytest.fixture
+def streams(aws: Aws) -> Streams:
+    return Streams(aws.endpoint)
 
 
-def client(service: str) -> Any:
-    make: Any = boto3.client
-    return make(service, region_name=REGION)
-
-
-def received(queue_url: str) -> list[Any]:
+def received(aws: Aws, queue_url: str) -> list[Any]:
     """All messages of a queue, read as JSON and removed."""
-    sqs = client("sqs")
-    found: list[Any] = []
+    sqs = aws.client("sqs")
+    bodies: list[Any] = []
     while True:
         answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
         if not answer.get("Messages"):
-            return found
+            return bodies
         for message in answer["Messages"]:
-            found.append(json.loads(message["Body"]))
+            bodies.append(json.loads(message["Body"]))
             sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
 
 
-def new_queue(name: str) -> tuple[str, str]:
+def new_queue(aws: Aws) -> tuple[str, str]:
     """URL and ARN of a new queue."""
-    sqs = client("sqs")
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    return url, attributes["Attributes"]["QueueArn"]
+    url: str = aws.client("sqs").create_queue(QueueName="letters")["QueueUrl"]
+    return url, f"arn:aws:sqs:{REGION}:{ACCOUNT}:letters"
 
 
 def transform(dead_letter_arn: str, records: list[bytes], tally: Tally) -> list[str]:
-    function = FirehoseTransformation(
-        processor(), delivery(dead_letter_target(read_arn(dead_letter_arn))), FunctionSettings()
-    )
+    function = transformation(AwsTarget(read_arn(dead_letter_arn)))
     response = function.run(firehose_event(records), Deadline(FakeContext()), tally)
-    return [one["result"] for one in response["records"]]
+    return [answer["result"] for answer in response["records"]]
 
 
-def test_dead_letters_to_a_queue() -> None:
-    url, arn = new_queue("letters")
+def test_dead_letters_to_a_queue(aws: Aws) -> None:
+    url, queue_arn = new_queue(aws)
     # The queue refuses U+FFFF.
     bad = [BAD + f" {number} \uffff".encode() for number in range(25)]
     records = [good(0), *bad]
 
-    results = transform(arn, records, Tally())
+    results = transform(queue_arn, records, Tally())
 
     assert results == ["Ok", *["Dropped"] * 25]
-    letters = received(url)
-    assert sorted(base64.b64decode(one["raw"]) for one in letters) == sorted(bad)
-    assert {one["schema"] for one in letters} == {"weblog.dead-letter/1"}
+    letters = received(aws, url)
+    assert sorted(base64.b64decode(letter["raw"]) for letter in letters) == sorted(bad)
+    assert {letter["schema"] for letter in letters} == {"weblog.dead-letter/1"}
 
 
-def test_dead_letters_to_a_topic() -> None:
-    url, queue_arn = new_queue("subscribed")
-    sns = client("sns")
+def test_dead_letters_to_a_topic(aws: Aws) -> None:
+    url, queue_arn = new_queue(aws)
+    sns = aws.client("sns")
     topic = sns.create_topic(Name="letters")["TopicArn"]
     sns.subscribe(
         TopicArn=topic,
@@ -107,9 +90,10 @@ def test_dead_letters_to_a_topic() -> None:
     results = transform(topic, [good(0), BAD, *[BAD] * 12], Tally())
 
     assert results == ["Ok", *["Dropped"] * 13]
-    assert len(received(url)) == 13
+    assert len(received(aws, url)) == 13
 
 
+@pytest.mark.usefixtures("aws")
 def test_a_missing_queue_fails_the_records_and_is_told() -> None:
     tally = Tally()
 
@@ -119,76 +103,51 @@ def test_a_missing_queue_fails_the_records_and_is_told() -> None:
     assert list(tally.undelivered) == ["AWS.SimpleQueueService.NonExistentQueue"]
 
 
-def consume(output_arn: str, dead_letter_arn: str, records: list[bytes]) -> Any:
-    output = output_target(read_arn(output_arn))
-    function = KinesisConsumer(
-        processor(),
-        output,
-        delivery(output, ordered=True),
-        delivery(dead_letter_target(read_arn(dead_letter_arn))),
-        FunctionSettings(),
-    )
+def consume(output_arn: str, dead_letter_arn: str, records: list[bytes], **more: Any) -> Any:
+    output, letters = AwsTarget(read_arn(output_arn)), AwsTarget(read_arn(dead_letter_arn))
+    function = consumer(output, letters, **more)
     return function.run(kinesis_event(records), Deadline(FakeContext()), Tally())
 
 
-def test_enriched_records_to_a_stream() -> None:
-    url, dead_letter_arn = new_queue("letters-of-stream")
-    kinesis = client("kinesis")
-    kinesis.create_stream(StreamName="enriched", ShardCount=2)
-    arn = kinesis.describe_stream_summary(StreamName="enriched")["StreamDescriptionSummary"][
-        "StreamARN"
-    ]
+def test_enriched_records_to_a_stream(aws: Aws, streams: Streams) -> None:
+    url, queue_arn = new_queue(aws)
+    streams.create({"enriched": 2})
     records = [*map(good, range(1200)), BAD]
 
-    answer = consume(arn, dead_letter_arn, records)
+    answer = consume(arn("enriched"), queue_arn, records)
 
     assert answer == {"batchItemFailures": []}
-    pages: list[str] = []
-    for shard in kinesis.list_shards(StreamName="enriched")["Shards"]:
-        iterator = kinesis.get_shard_iterator(
-            StreamName="enriched", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        while True:
-            answer = kinesis.get_records(ShardIterator=iterator, Limit=1000)
-            if not answer["Records"]:
-                break
-            pages += [json.loads(one["Data"])["webpage"] for one in answer["Records"]]
-            assert {one["PartitionKey"] for one in answer["Records"]} == {"81.2.69.142"}
-            iterator = answer["NextShardIterator"]
     # One client, so one shard and the order of the lines.
+    (written,) = filter(None, streams.records("enriched").values())
+    pages = [json.loads(record["Data"])["webpage"] for record in written]
     assert pages == [f"page{number}" for number in range(1200)]
-    assert len(received(url)) == 1
+    assert {record["PartitionKey"] for record in written} == {"81.2.69.142"}
+    assert len(received(aws, url)) == 1
 
 
-def test_enriched_records_to_a_delivery_stream() -> None:
-    _, dead_letter_arn = new_queue("letters-of-delivery")
-    client("s3").create_bucket(
-        Bucket="weblog", CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
-    arn = client("firehose").create_delivery_stream(
-        DeliveryStreamName="enriched",
-        ExtendedS3DestinationConfiguration={
-            "BucketARN": "arn:aws:s3:::weblog",
-            "RoleARN": f"arn:aws:iam::{ACCOUNT}:role/delivery",
-        },
-    )["DeliveryStreamARN"]
+def test_a_long_key_is_cut(streams: Streams) -> None:
+    streams.create({"enriched": 1})
+    AwsTarget(read_arn(arn("enriched"))).put([Message(b"{}", 0, "h" * 300)])
+    ((record,),) = streams.records("enriched").values()
+    assert record["PartitionKey"] == "h" * 256
 
-    answer = consume(arn, dead_letter_arn, [*map(good, range(300))])
+
+def test_enriched_records_to_a_delivery_stream(aws: Aws, streams: Streams) -> None:
+    _, queue_arn = new_queue(aws)
+    streams.create_bucket("weblog")
+    streams.create_delivery_stream("enriched", "weblog")
+
+    answer = consume(delivery_arn("enriched"), queue_arn, [*map(good, range(300))], pack=packed)
 
     assert answer == {"batchItemFailures": []}
-    s3 = client("s3")
-    stored = b"".join(
-        s3.get_object(Bucket="weblog", Key=one["Key"])["Body"].read()
-        for one in s3.list_objects_v2(Bucket="weblog")["Contents"]
-    )
+    stored = b"".join(streams.objects("weblog").values())
     pages = [json.loads(line)["webpage"] for line in stored.splitlines()]
     assert pages == [f"page{number}" for number in range(300)]
 
 
-def test_a_missing_stream_holds_the_checkpoint() -> None:
-    _, dead_letter_arn = new_queue("unused")
-    absent = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/absent"
+def test_a_missing_stream_holds_the_checkpoint(aws: Aws) -> None:
+    _, queue_arn = new_queue(aws)
 
-    answer = consume(absent, dead_letter_arn, [good(0), BAD])
+    answer = consume(arn("absent"), queue_arn, [good(0), BAD])
 
     assert answer["batchItemFailures"][0]["itemIdentifier"].endswith("000000")

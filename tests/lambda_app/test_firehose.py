@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aws.put import CallError, CallLimits, Message, Rejection
 from lambda_app import firehose
 from lambda_app.deadline import Deadline
-from lambda_app.delivery import Limits, Message, Rejection
-from lambda_app.errors import EventError, OutageError, RefusedError
+from lambda_app.errors import EventError, OutageError
 from lambda_app.firehose import RESPONSE_LIMIT, FirehoseTransformation, Response
 from lambda_app.tally import Tally
 from tests.support.core import DATA, combined
@@ -28,7 +28,7 @@ from tests.support.functions import (
     processor,
     transformation,
 )
-from udfs.errors import DatabaseError, TransientError
+from udfs.errors import DatabaseError
 
 
 def run(
@@ -170,28 +170,20 @@ def test_a_dead_letter_that_cannot_be_sent_fails_its_record_alone(permanent: boo
     assert tally.failed == 3
 
 
-def test_a_queue_that_is_down_fails_only_records_with_bad_lines() -> None:
-    def down(call: int, batch: Sequence[Message]) -> list[Rejection]:
-        raise TransientError("sink", "ServiceUnavailable", "down")
-
-    response = run(transformation(FakeTarget(down)), [GOOD, BAD, b"", GOOD])
-
-    assert results(response) == ["Ok", "ProcessingFailed", "Dropped", "Ok"]
-
-
-def test_a_queue_that_refuses_fails_only_records_with_bad_lines() -> None:
-    def deny(call: int, batch: Sequence[Message]) -> list[Rejection]:
-        raise RefusedError("sink", "AccessDenied", "denied")
+@pytest.mark.parametrize("passing", [True, False], ids=["down", "refused"])
+def test_a_queue_that_takes_nothing_fails_only_records_with_bad_lines(passing: bool) -> None:
+    def fail(call: int, batch: Sequence[Message]) -> list[Rejection]:
+        raise CallError("SomeCode", passing=passing)
 
     tally = Tally()
-    response = run(transformation(FakeTarget(deny)), [GOOD, BAD], tally=tally)
+    response = run(transformation(FakeTarget(fail)), [GOOD, BAD, b"", GOOD], tally=tally)
 
-    assert results(response) == ["Ok", "ProcessingFailed"]
-    assert tally.undelivered == {"AccessDenied": 1}
+    assert results(response) == ["Ok", "ProcessingFailed", "Dropped", "Ok"]
+    assert tally.undelivered == {"SomeCode": 1}
 
 
 def test_a_letter_that_no_message_can_hold_fails_its_record() -> None:
-    letters = FakeTarget(limits=Limits(messages=10, total_bytes=65_536, message_bytes=65_536))
+    letters = FakeTarget(limits=CallLimits(messages=10, total_bytes=65_536, message_bytes=65_536))
     tally = Tally()
 
     response = run(transformation(letters), [b"x" * 100_000, BAD, GOOD], tally=tally)
@@ -303,7 +295,7 @@ def test_a_batch_of_bad_data_alone_is_an_outage() -> None:
     ids=["too few", "one is good", "switched off", "blank lines"],
 )
 def test_no_outage(records: list[bytes], minimum: int) -> None:
-    response = run(transformation(FakeTarget(), outage_minimum_lines=minimum), records)
+    response = run(transformation(FakeTarget(), of=processor(outage_minimum=minimum)), records)
 
     assert "ProcessingFailed" not in results(response)
 
@@ -348,7 +340,7 @@ def test_every_record_is_answered_once_whatever_it_holds(
 ) -> None:
     letters = FakeTarget(fail_for(*failing))
 
-    response = run(transformation(letters, outage_minimum_lines=0), records)
+    response = run(transformation(letters, of=processor(outage_minimum=0)), records)
 
     for index, answer in enumerate(response["records"]):
         if answer["result"] == "Ok":

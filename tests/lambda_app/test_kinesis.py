@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aws.put import CallError, CallLimits, Message, Rejection
 from lambda_app.deadline import Deadline
-from lambda_app.delivery import Limits, Message, Rejection
 from lambda_app.errors import EventError
 from lambda_app.kinesis import KinesisConsumer
 from lambda_app.tally import Tally
@@ -24,10 +24,9 @@ from tests.support.functions import (
     processor,
     sequence_number,
 )
-from udfs.errors import TransientError
 
 NOTHING_FAILED: dict[str, list[Any]] = {"batchItemFailures": []}
-STREAM = Limits(messages=5, total_bytes=5_000_000, message_bytes=1_000_000)
+STREAM = CallLimits(messages=5, total_bytes=5_000_000, message_bytes=1_000_000)
 
 
 def failed_at(index: int) -> dict[str, list[dict[str, str]]]:
@@ -45,7 +44,7 @@ def run(
     )
 
 
-def refuse(*owners: int, limits: Limits = STREAM) -> FakeTarget:
+def refuse(*owners: int, limits: CallLimits = STREAM) -> FakeTarget:
     def behave(call: int, batch: Sequence[Message]) -> list[Rejection]:
         return [
             Rejection(index, "InternalFailure")
@@ -127,7 +126,7 @@ def test_a_letter_that_cannot_be_sent_holds_the_checkpoint() -> None:
 
 def test_a_stream_that_is_down_fails_from_the_start() -> None:
     def down(call: int, batch: Sequence[Message]) -> list[Rejection]:
-        raise TransientError("sink", "ProvisionedThroughputExceededException", "busy")
+        raise CallError("ProvisionedThroughputExceededException", passing=True)
 
     letters = FakeTarget()
     tally = Tally()
@@ -181,14 +180,15 @@ def test_nothing_is_lost_when_what_is_reported_comes_again(
     batch = [records[kind](number) for number, kind in enumerate(kinds)]
     output, letters = refuse(*failing), refuse(*letters_failing)
 
-    answer = run(consumer(output, letters, outage_minimum_lines=0), batch)
+    unwary = processor(outage_minimum=0)
+    answer = run(consumer(output, letters, of=unwary), batch)
 
     while answer["batchItemFailures"]:
         (failure,) = answer["batchItemFailures"]
         first = int(failure["itemIdentifier"][-6:])
         batch = batch[first:]
         healthy_output, healthy_letters = FakeTarget(), FakeTarget()
-        answer = run(consumer(healthy_output, healthy_letters, outage_minimum_lines=0), batch)
+        answer = run(consumer(healthy_output, healthy_letters, of=unwary), batch)
         output.taken += healthy_output.taken
         letters.taken += healthy_letters.taken
     pages = {one["webpage"] for one in output.bodies()}

@@ -47,7 +47,7 @@ type Made = tuple[list[bytes], list[bytes]]
 def through_firehose(records: list[bytes], properties: Properties) -> Made:
     """What a transformation makes."""
     letters = FakeTarget()
-    function = transformation(letters, of=processor(properties), outage_minimum_lines=0)
+    function = transformation(letters, of=processor(properties, outage_minimum=0))
     response = function.run(firehose_event(records), Deadline(FakeContext()), Tally())
     assert all(one["result"] != "ProcessingFailed" for one in response["records"])
     ok = [one for one in response["records"] if one["result"] == "Ok"]
@@ -58,7 +58,7 @@ def through_firehose(records: list[bytes], properties: Properties) -> Made:
 def through_kinesis(records: list[bytes], properties: Properties) -> Made:
     """What a consumer makes."""
     output, letters = FakeTarget(), FakeTarget()
-    function = consumer(output, letters, of=processor(properties), outage_minimum_lines=0)
+    function = consumer(output, letters, of=processor(properties, outage_minimum=0))
     response = function.run(kinesis_event(records), Deadline(FakeContext()), Tally())
     assert response == {"batchItemFailures": []}
     return [one.body for one in output.taken], [one.body for one in letters.taken]

@@ -8,11 +8,11 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from lambda_app.delivery import Delivery, Limits, Message, Rejection, Target
+from aws.put import CallLimits, Delivery, Message, Rejection, Target
 from lambda_app.firehose import FirehoseTransformation
 from lambda_app.kinesis import KinesisConsumer
 from lambda_app.records import RecordProcessor
-from lambda_app.settings import FunctionSettings, Settings
+from lambda_app.settings import Settings
 from tests.support.core import NOW, combined
 from udfs.config.properties import Properties
 from udfs.config.root import ROOT
@@ -141,18 +141,12 @@ class FakeTarget:
     def __init__(
         self,
         behave: Callable[[int, Sequence[Message]], list[Rejection]] | None = None,
-        limits: Limits | None = None,
+        limits: CallLimits | None = None,
     ) -> None:
-        self.limits = limits or Limits(messages=10, total_bytes=262_144, message_bytes=262_144)
+        self.limits = limits or CallLimits(messages=10, total_bytes=262_144, message_bytes=262_144)
         self.taken: list[Message] = []
         self.calls: list[list[Message]] = []
         self._behave = behave or (lambda call, batch: [])
-
-    def connect(self) -> None:
-        pass
-
-    def pack(self, records: Sequence[Message]) -> list[Message]:
-        return list(records)
 
     def put(self, batch: Sequence[Message]) -> list[Rejection]:
         self.calls.append(list(batch))
@@ -172,10 +166,15 @@ def delivery(target: Target, context: FakeContext | None = None, **more: Any) ->
     return Delivery(target, more.pop("attempts", 4), sleep=sleep, jitter=max, **more)
 
 
-def processor(properties: Properties | None = None, salt: bytes | None = None) -> RecordProcessor:
+def processor(
+    properties: Properties | None = None, salt: bytes | None = None, *, outage_minimum: int = 10
+) -> RecordProcessor:
     """A processor whose clock stands still."""
-    properties = {"weblog.lambda": {"gzip.maximum.bytes": "1000000"}, **(properties or {})}
-    settings = Settings.load(properties)
+    function = {
+        "gzip.maximum.bytes": "1000000",
+        "outage.minimum.lines": str(outage_minimum),
+    }
+    settings = Settings.load({"weblog.lambda": function, **(properties or {})})
     looks_up = settings.reference.file is not None
     core = Enricher.create(settings.core, clock=lambda: NOW, salt=salt, client_address=looks_up)
     return RecordProcessor(core, settings, lambda: NOW)
@@ -186,29 +185,25 @@ def transformation(
     context: FakeContext | None = None,
     *,
     of: RecordProcessor | None = None,
-    **settings: Any,
 ) -> FirehoseTransformation:
     """A Firehose transformation."""
     return FirehoseTransformation(
-        of or processor(),
-        None if dead_letters is None else delivery(dead_letters, context),
-        FunctionSettings(**settings),
+        of or processor(), None if dead_letters is None else delivery(dead_letters, context)
     )
 
 
 def consumer(
-    output: FakeTarget,
-    dead_letters: FakeTarget,
+    output: Target,
+    dead_letters: Target,
     context: FakeContext | None = None,
     *,
     of: RecordProcessor | None = None,
-    **settings: Any,
+    **more: Any,
 ) -> KinesisConsumer:
     """A Kinesis consumer."""
     return KinesisConsumer(
         of or processor(),
-        output,
         delivery(output, context, ordered=True),
         delivery(dead_letters, context),
-        FunctionSettings(**settings),
+        **more,
     )

@@ -85,7 +85,7 @@ if what == "kinesis":
 elif what == "first-use":
     # The same work, but begun by the first event.
     def load():
-        import lambda_app.function, lambda_app.firehose, lambda_app.targets, udfs.enrichment
+        import lambda_app.function, lambda_app.firehose, aws.targets, udfs.enrichment
     def first():
         import lambda_app.firehose_handler as handler
         handler.handle(one, Context())

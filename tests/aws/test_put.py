@@ -6,11 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aws.put import CALL_SECONDS, CallError, CallLimits, Delivery, Message, Rejection
 from lambda_app.deadline import Deadline
-from lambda_app.delivery import CALL_SECONDS, Delivery, Limits, Message, Rejection
-from lambda_app.errors import RefusedError
 from tests.support.functions import FakeContext, FakeTarget, delivery
-from udfs.errors import TransientError
 
 
 def messages(count: int) -> list[Message]:
@@ -18,13 +16,13 @@ def messages(count: int) -> list[Message]:
 
 
 def busy(call: int, batch: Sequence[Message]) -> list[Rejection]:
-    raise TransientError("sink", "ThrottlingException", "busy")
+    raise CallError("ThrottlingException", passing=True)
 
 
 def test_batches_keep_within_the_number_of_messages() -> None:
     target = FakeTarget()
 
-    receipt = delivery(target).send(messages(25), Deadline(FakeContext()))
+    receipt = delivery(target).send(messages(25))
 
     assert [len(batch) for batch in target.calls] == [10, 10, 5]
     assert target.taken == messages(25)
@@ -33,7 +31,7 @@ def test_batches_keep_within_the_number_of_messages() -> None:
 
 def test_nothing_to_send_makes_no_call() -> None:
     target = FakeTarget()
-    delivery(target).send([], Deadline(FakeContext()))
+    delivery(target).send([])
     assert target.calls == []
 
 
@@ -43,10 +41,10 @@ def test_nothing_to_send_makes_no_call() -> None:
     total=st.integers(10, 30),
 )
 def test_batches_keep_within_all_limits(sizes: list[int], count: int, total: int) -> None:
-    target = FakeTarget(limits=Limits(messages=count, total_bytes=total, message_bytes=10))
+    target = FakeTarget(limits=CallLimits(messages=count, total_bytes=total, message_bytes=10))
     given_messages = [Message(b"x" * size, owner) for owner, size in enumerate(sizes)]
 
-    receipt = delivery(target).send(given_messages, Deadline(FakeContext()))
+    receipt = delivery(target).send(given_messages)
 
     for batch in target.calls:
         assert 0 < len(batch) <= count
@@ -70,7 +68,7 @@ def test_only_what_was_not_taken_is_sent_again() -> None:
 
     target = FakeTarget(refuse_odd_ones_twice)
 
-    receipt = delivery(target).send(messages(6), Deadline(FakeContext()))
+    receipt = delivery(target).send(messages(6))
 
     assert [[one.owner for one in batch] for batch in target.calls] == [
         [0, 1, 2, 3, 4, 5],
@@ -78,7 +76,7 @@ def test_only_what_was_not_taken_is_sent_again() -> None:
         [1, 3, 5],
     ]
     assert not receipt.failed
-    assert receipt.retries == 2
+    assert (receipt.retries, receipt.resent) == (2, 6)
 
 
 def test_a_message_that_stays_refused_fails_alone() -> None:
@@ -87,7 +85,7 @@ def test_a_message_that_stays_refused_fails_alone() -> None:
 
     target = FakeTarget(refuse_three)
 
-    receipt = delivery(target, attempts=4).send(messages(15), Deadline(FakeContext()))
+    receipt = delivery(target, attempts=4).send(messages(15))
 
     assert receipt.failed == {3}
     assert receipt.problems == {"InternalError": 1}
@@ -101,7 +99,7 @@ def test_a_permanent_refusal_is_not_tried_again() -> None:
 
     target = FakeTarget(refuse_first)
 
-    receipt = delivery(target).send(messages(3), Deadline(FakeContext()))
+    receipt = delivery(target).send(messages(3))
 
     assert len(target.calls) == 1
     assert receipt.failed == {0}
@@ -113,7 +111,7 @@ def test_a_call_that_fails_is_made_again() -> None:
 
     target = FakeTarget(fail_twice)
 
-    receipt = delivery(target).send(messages(3), Deadline(FakeContext()))
+    receipt = delivery(target).send(messages(3))
 
     assert len(target.calls) == 3
     assert not receipt.failed
@@ -122,7 +120,7 @@ def test_a_call_that_fails_is_made_again() -> None:
 def test_when_the_service_is_down_the_other_batches_do_not_wait_too() -> None:
     target = FakeTarget(busy)
 
-    receipt = delivery(target, attempts=3).send(messages(100), Deadline(FakeContext()))
+    receipt = delivery(target, attempts=3).send(messages(100))
 
     assert len(target.calls) == 3
     assert receipt.failed == set(range(100))
@@ -131,14 +129,16 @@ def test_when_the_service_is_down_the_other_batches_do_not_wait_too() -> None:
 
 def test_a_refused_call_is_not_made_again() -> None:
     def deny(call: int, batch: Sequence[Message]) -> list[Rejection]:
-        raise RefusedError("sink", "AccessDenied", "denied")
+        raise CallError("AccessDenied", passing=False)
 
     target = FakeTarget(deny)
 
-    receipt = delivery(target).send(messages(30), Deadline(FakeContext()))
+    receipt = delivery(target).send(messages(30))
 
     assert len(target.calls) == 1
     assert receipt.problems == {"AccessDenied": 30}
+    assert receipt.error is not None
+    assert receipt.error.code == "AccessDenied"
 
 
 def test_in_order_nothing_goes_after_a_failure() -> None:
@@ -147,7 +147,7 @@ def test_in_order_nothing_goes_after_a_failure() -> None:
 
     target = FakeTarget(refuse_twelve)
 
-    receipt = delivery(target, ordered=True).send(messages(40), Deadline(FakeContext()))
+    receipt = delivery(target, ordered=True).send(messages(40))
 
     assert receipt.failed == {12, *range(20, 40)}
     assert max(one.owner for one in target.taken) == 19
@@ -162,7 +162,7 @@ def pauses(attempts: int, jitter: Callable[[float, float], float], seconds: floa
         context.sleep(pause)
 
     Delivery(FakeTarget(busy), attempts, sleep=sleep, jitter=jitter).send(
-        messages(1), Deadline(context)
+        messages(1), Deadline(context).allows
     )
     return taken
 
@@ -186,7 +186,7 @@ def test_no_call_is_begun_that_could_outlast_the_invocation() -> None:
     context = FakeContext(CALL_SECONDS)
     target = FakeTarget()
 
-    receipt = delivery(target, context).send(messages(12), Deadline(context))
+    receipt = delivery(target, context).send(messages(12), Deadline(context).allows)
 
     assert target.calls == []
     assert receipt.problems == {"out_of_time": 12}
@@ -196,7 +196,7 @@ def test_retries_end_before_the_time_does() -> None:
     context = FakeContext(7)
     target = FakeTarget(busy)
 
-    receipt = delivery(target, context, attempts=20).send(messages(1), Deadline(context))
+    receipt = delivery(target, context, attempts=20).send(messages(1), Deadline(context).allows)
 
     # 0.1 + 0.2 + 0.4 + 0.8 of the two seconds that are to spare; 1.6 more would not fit.
     assert len(target.calls) == 5
