@@ -27,33 +27,38 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from aws.arn import region_of, stream_arn
+from aws.arn import read_arn, stream_arn
 from aws.errors import DeployError, explained
+from aws.put import Delivery
+from aws.targets import AwsTarget, make_client
 from tools.options import endpoint_option
-from tools.replay.letters import Files, Letter, LettersError, Queue, Source
-from tools.replay.resend import FileTarget, FirehoseTarget, KinesisTarget, Target
+from tools.replay.letters import Letter, LettersError, files_of, read_files
+from tools.replay.queue import Queue
+from tools.replay.resend import NewFile, Stream
 from tools.shell import EXIT_FAILED, print_error, printable
 from udfs.letters.replay import envelope
 
 _SHOWN_CHARACTERS = 160
 _BATCH = 500
+_ATTEMPTS = 10
 
 
 def run(options: argparse.Namespace) -> int:
-    """Shows the letters, and sends them where --send is given.
+    """Shows the letters, and sends their lines with --send.
 
     Returns:
         0; 1 when something was not taken or --send ended at the limit, with the reason on
         standard error.
     """
-    source = _source(options)
-    # Made before anything is read: a wrong target is told at once.
+    queue = _queue(options)
+    files = [] if queue is not None else files_of(map(Path, options.source))
+    # Made before anything is read: a wrong target is an error at once.
     target = None if options.send is None else _target(options)
     try:
-        sorted_letters = _sort(source.letters(), options)
-        _show(sorted_letters, source.unreadable, options.samples)
-        status = 0 if target is None else _send(sorted_letters.to_send, source, target)
-        if not source.stopped:
+        letters = _sort(read_files(files) if queue is None else queue.read(), options)
+        _show(letters, options.samples)
+        status = 0 if target is None else _send(letters.to_send, queue, target)
+        if queue is None or not queue.stopped:
             return status
         stopped = f"stopped at --limit {options.limit}: more may wait"
         if target is None:
@@ -62,9 +67,10 @@ def run(options: argparse.Namespace) -> int:
         print_error(stopped)
         return EXIT_FAILED
     finally:
-        # An error on the way is worth more than one here: the queue gives them back anyway.
-        with suppress(DeployError):
-            source.release()
+        if queue is not None:
+            # An earlier error is worth more than this one: the queue gives them back anyway.
+            with suppress(DeployError):
+                queue.release()
 
 
 # --- choosing and repairing ------------------------------------------------------------
@@ -78,11 +84,15 @@ class _Sorted:
     to_send: list[Letter] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     unchanged: int = 0
+    unreadable: int = 0
 
 
-def _sort(letters: Iterable[Letter], options: argparse.Namespace) -> _Sorted:
+def _sort(letters: Iterable[Letter | None], options: argparse.Namespace) -> _Sorted:
     result = _Sorted()
     for letter in letters:
+        if letter is None:
+            result.unreadable += 1
+            continue
         if options.only and not {letter.reason, f"{letter.stage}/{letter.reason}"} & {
             *options.only
         }:
@@ -114,7 +124,7 @@ def _repaired(letter: Letter, replacements: Sequence[tuple[str, str]]) -> Letter
 # --- showing and sending ---------------------------------------------------------------
 
 
-def _show(letters: _Sorted, unreadable: int, samples: int) -> None:
+def _show(letters: _Sorted, samples: int) -> None:
     groups = sorted(letters.by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
     total = sum(len(group) for _, group in groups)
     print(f"{total:,} dead letters")
@@ -129,8 +139,8 @@ def _show(letters: _Sorted, unreadable: int, samples: int) -> None:
         print(f"{letters.unchanged:>10,}  not changed by --replace, so not to be sent")
     for reason, count in sorted(letters.refused.items()):
         print(f"{count:>10,}  not to be sent: {reason}")
-    if unreadable:
-        print(f"{unreadable:>10,}  entries that are no dead letter, left alone")
+    if letters.unreadable:
+        print(f"{letters.unreadable:>10,}  entries that are no dead letter, left alone")
 
 
 def _sample(letter: Letter) -> str:
@@ -140,22 +150,23 @@ def _sample(letter: Letter) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "..."
 
 
-def _send(letters: Sequence[Letter], source: Source, target: Target) -> int:
+def _send(letters: Sequence[Letter], queue: Queue | None, target: NewFile | Stream) -> int:
     if not letters:
         print("nothing to send")
         return 0
     sent = kept = 0
-    # A file is one piece; a stream is served in batches, so that what went is known when
-    # a later call fails.
-    step = len(letters) if isinstance(target, FileTarget) else _BATCH
+    # A file is one piece. A stream gets batches, so that what it took is known when a later call
+    # fails.
+    step = len(letters) if isinstance(target, NewFile) else _BATCH
     try:
         for start in range(0, len(letters), step):
             batch = letters[start : start + step]
             taken = target.send([_envelope(letter) for letter in batch])
             sent += len(taken)
-            kept += source.forget([batch[index] for index in sorted(taken)])
+            if queue is not None:
+                kept += queue.forget([batch[index] for index in sorted(taken)])
     finally:
-        where = f" to {target.path}" if isinstance(target, FileTarget) else ""
+        where = f" to {target.path}" if isinstance(target, NewFile) else ""
         print(f"{sent:,} of {len(letters):,} sent{printable(where)}")
     if kept:
         print_error(f"{kept:,} sent letters could not be deleted")
@@ -173,14 +184,14 @@ def _envelope(letter: Letter) -> bytes:
 # --- the command line ------------------------------------------------------------------
 
 
-def _source(options: argparse.Namespace) -> Source:
-    queues = [one for one in options.source if one.startswith(("https://", "http://"))]
-    if not queues:
-        return Files([Path(one) for one in options.source])
+def _queue(options: argparse.Namespace) -> Queue | None:
+    urls = [source for source in options.source if source.startswith(("https://", "http://"))]
+    if not urls:
+        return None
     if len(options.source) > 1:
         raise LettersError("give one queue, or files and folders")
-    region = options.region or _region_of_queue(queues[0])
-    return Queue(_client("sqs", region, options.endpoint), queues[0], options.limit)
+    region = options.region or _region_of_queue(urls[0])
+    return Queue(_client("sqs", region, options.endpoint, attempts=6), urls[0], options.limit)
 
 
 def _region_of_queue(url: str) -> str | None:
@@ -189,31 +200,28 @@ def _region_of_queue(url: str) -> str | None:
     return labels[1] if labels[0] == "sqs" and len(labels) > 3 else None
 
 
-def _target(options: argparse.Namespace) -> Target:
-    if options.send.startswith("arn:"):
-        service = "firehose" if ":firehose:" in options.send else "kinesis"
-        parser = stream_arn(service)
-        try:
-            arn = parser.read(options.send)
-        except ValueError:
-            raise LettersError(f"--send {options.send}: expected {parser.expectation}") from None
-        kind = FirehoseTarget if service == "firehose" else KinesisTarget
-        return kind(_client(service, region_of(arn), options.endpoint), arn)
-    return FileTarget(Path(options.send))
+def _target(options: argparse.Namespace) -> NewFile | Stream:
+    if not options.send.startswith("arn:"):
+        return NewFile(Path(options.send))
+    service = "firehose" if ":firehose:" in options.send else "kinesis"
+    try:
+        arn = read_arn(options.send, service)
+    except ValueError:
+        expected = stream_arn(service).expectation
+        raise LettersError(f"--send {options.send}: expected {expected}") from None
+    client = _client(service, arn.region, options.endpoint, attempts=1)
+    return Stream(arn, Delivery(AwsTarget(arn, client), _ATTEMPTS))
 
 
-def _client(service: str, region: str | None, endpoint: str | None) -> Any:
-    # Slow to import, and not needed for files.
-    import boto3  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
-
-    make: Any = boto3.client
+def _client(service: str, region: str | None, endpoint: str | None, *, attempts: int) -> Any:
     with explained(f"connecting to {service}"):
-        return make(
+        return make_client(
             service,
-            region_name=region,
-            endpoint_url=endpoint_option(endpoint),
-            config=Config(connect_timeout=10, retries={"mode": "standard", "max_attempts": 5}),
+            region,
+            endpoint=endpoint_option(endpoint),
+            connect_seconds=10,
+            read_seconds=60,
+            attempts=attempts,
         )
 
 

@@ -1,4 +1,4 @@
-"""Dead letters as `./build.sh replay` reads them: from files, folders, or an SQS queue.
+"""Dead letters as `./build.sh replay` reads them, and the files that hold them.
 
 Files may also be those that Firehose keeps of records that its function could not transform.
 """
@@ -10,14 +10,11 @@ import binascii
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from itertools import batched
 from pathlib import Path
-from typing import Any, Protocol
 
-from aws.errors import explained
 from lambda_app.payload import decompress
 from udfs.enrichment import EXHAUSTED, KPL_AGGREGATED, TOO_MANY_LINES, lines_of
 from udfs.errors import ValidationError, WebLogError
@@ -33,9 +30,6 @@ _WHOLE_RECORDS = {
 _GZIP_MAGIC = b"\x1f\x8b"
 # As much as the function can be set to unpack (weblog.lambda: gzip.maximum.bytes).
 _MOST_UNPACKED = 128 * 1024 * 1024
-_RECEIVE_BATCH = 10
-_HIDDEN_SECONDS = 600
-"""How long received messages stay hidden from others; long enough for sending them."""
 
 
 class LettersError(WebLogError):
@@ -80,24 +74,6 @@ class Letter:
         if self.whole_bytes is not None:
             return "without the end of the line (cut by weblog.deadletters: max.bytes)"
         return None
-
-
-class Source(Protocol):
-    """Where letters come from."""
-
-    unreadable: int
-    """Entries that are no dead letter; they stay where they are."""
-    stopped: bool
-    """Whether reading ended at a limit, so that letters may be left."""
-
-    def letters(self) -> Iterator[Letter]:
-        """Reads the letters."""
-
-    def forget(self, letters: Sequence[Letter]) -> int:
-        """Removes letters that were sent; returns how many could not be removed."""
-
-    def release(self) -> None:
-        """Gives back what was only looked at."""
 
 
 def read_letter(text: str | bytes, receipt: str = "") -> Letter | None:
@@ -181,141 +157,47 @@ def _bytes_of(raw: str, encoding: str | None) -> bytes:
         raise ValueError(str(error)) from error
 
 
-class Files:
-    """Files of JSON lines, plain or gzip, and folders of such files."""
+def files_of(paths: Iterable[Path]) -> list[Path]:
+    """The files themselves, and in a folder every finished file.
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        """Finds the files.
+    Raises:
+        LettersError: A path does not exist.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            # Files that start with a dot are not finished.
+            below = (file for file in path.rglob("*") if file.is_file())
+            files += sorted(file for file in below if not _is_hidden(file, path))
+        elif path.exists():
+            files.append(path)
+        else:
+            raise LettersError(f"{path}: no such file or folder")
+    return files
 
-        Raises:
-            LettersError: A path does not exist.
-        """
-        self.unreadable = 0
-        self.stopped = False
-        self._files: list[Path] = []
-        for path in paths:
-            if path.is_dir():
-                # Files that start with a dot are not finished.
-                found = (one for one in path.rglob("*") if one.is_file())
-                self._files += sorted(one for one in found if not _is_hidden(one, path))
-            elif path.exists():
-                self._files.append(path)
-            else:
-                raise LettersError(f"{path}: no such file or folder")
 
-    def letters(self) -> Iterator[Letter]:
-        """Reads the letters.
+def read_files(files: Iterable[Path]) -> Iterator[Letter | None]:
+    """Reads files of JSON lines, plain or gzip; None for each entry that is no dead letter.
 
-        Raises:
-            LettersError: A file cannot be read.
-        """
-        for path in self._files:
-            try:
-                with (
-                    path.open("rb") as file,
-                    # Not by its name: Firehose's names tell nothing certain.
-                    gzip.open(file)
-                    if file.peek(2).startswith(_GZIP_MAGIC)
-                    else nullcontext(file) as lines,
-                ):
-                    for line in lines:
-                        if not line.strip():
-                            continue
-                        letter = read_letter(line)
-                        letters = read_kept_record(line) if letter is None else [letter]
-                        if letters is None:
-                            self.unreadable += 1
-                        else:
-                            yield from letters
-            except (OSError, EOFError, zlib.error) as error:
-                raise LettersError(f"{path}: cannot be read: {error}") from error
-
-    def forget(self, letters: Sequence[Letter]) -> int:  # noqa: ARG002 - files stay as they are
-        """Files are kept: they are somebody's output."""
-        return 0
-
-    def release(self) -> None:
-        """Nothing was taken."""
+    Raises:
+        LettersError: A file cannot be read.
+    """
+    for path in files:
+        try:
+            with (
+                path.open("rb") as file,
+                # Not by its name: Firehose's names tell nothing certain.
+                gzip.open(file)
+                if file.peek(2).startswith(_GZIP_MAGIC)
+                else nullcontext(file) as lines,
+            ):
+                for line in filter(bytes.strip, lines):
+                    letter = read_letter(line)
+                    kept = read_kept_record(line) if letter is None else None
+                    yield from [letter] if kept is None else kept
+        except (OSError, EOFError, zlib.error) as error:
+            raise LettersError(f"{path}: cannot be read: {error}") from error
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
-
-
-class Queue:
-    """An SQS queue; what is read stays hidden from others until it is deleted or released."""
-
-    def __init__(self, client: Any, url: str, limit: int) -> None:
-        self.unreadable = 0
-        self.stopped = False
-        self._client = client
-        self._url = url
-        self._limit = limit
-        self._taken: dict[str, None] = {}
-
-    def letters(self) -> Iterator[Letter]:
-        """Reads letters until the queue is empty or the limit is reached.
-
-        Raises:
-            DeployError: The queue cannot be read.
-        """
-        while len(self._taken) < self._limit:
-            with explained(f"reading the queue {self._url}"):
-                answer = self._client.receive_message(
-                    QueueUrl=self._url,
-                    MaxNumberOfMessages=min(_RECEIVE_BATCH, self._limit - len(self._taken)),
-                    VisibilityTimeout=_HIDDEN_SECONDS,
-                    WaitTimeSeconds=1,
-                )
-            messages = answer.get("Messages", [])
-            if not messages:
-                return
-            for message in messages:
-                receipt = message["ReceiptHandle"]
-                self._taken[receipt] = None
-                letter = read_letter(message["Body"], receipt)
-                if letter is None:
-                    self.unreadable += 1
-                else:
-                    yield letter
-        self.stopped = True
-
-    def forget(self, letters: Sequence[Letter]) -> int:
-        """Deletes letters; returns how many could not be deleted.
-
-        Raises:
-            DeployError: The queue refuses.
-        """
-        failed = 0
-        for batch in batched((one.receipt for one in letters), _RECEIVE_BATCH):
-            with explained(f"deleting from the queue {self._url}"):
-                answer = self._client.delete_message_batch(
-                    QueueUrl=self._url,
-                    Entries=[
-                        {"Id": str(index), "ReceiptHandle": receipt}
-                        for index, receipt in enumerate(batch)
-                    ],
-                )
-            kept = {int(one["Id"]) for one in answer.get("Failed", [])}
-            failed += len(kept)
-            for index, receipt in enumerate(batch):
-                if index not in kept:
-                    self._taken.pop(receipt, None)
-        return failed
-
-    def release(self) -> None:
-        """Shows what was not deleted to others again, at once.
-
-        Raises:
-            DeployError: The queue refuses; the messages come back by themselves later.
-        """
-        for batch in batched(self._taken, _RECEIVE_BATCH):
-            with explained(f"releasing messages of the queue {self._url}"):
-                self._client.change_message_visibility_batch(
-                    QueueUrl=self._url,
-                    Entries=[
-                        {"Id": str(index), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
-                        for index, receipt in enumerate(batch)
-                    ],
-                )
-        self._taken.clear()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import random
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,15 +12,15 @@ from aws.errors import DeployError
 from tests.support.aws import REGION, Aws
 from tests.support.core import combined, dead, enricher
 from tests.support.stacks import template
+from tests.support.streams import Streams, delivery_arn
+from tests.support.streams import arn as stream_arn
 from tools.cli import run_command
 from tools.replay import command
-from tools.replay.letters import Queue
-from tools.replay.resend import FirehoseTarget, KinesisTarget, StreamTarget, batches
-from udfs.letters.replay import read_envelope
+from tools.replay.queue import Queue
+from udfs.letters.replay import Replayed, envelope, read_envelope
 
 replay = partial(run_command, "replay")
 
-ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/log"
 BAD = combined().replace(" 200 ", " 2OO ")
 
 
@@ -33,13 +31,14 @@ def queue(aws: Aws) -> str:
 
 
 @pytest.fixture
-def stream(aws: Aws) -> str:
-    kinesis = aws.client("kinesis")
-    kinesis.create_stream(StreamName="log", ShardCount=2)
-    arn: str = kinesis.describe_stream_summary(StreamName="log")["StreamDescriptionSummary"][
-        "StreamARN"
-    ]
-    return arn
+def streams(aws: Aws) -> Streams:
+    return Streams(aws.endpoint)
+
+
+@pytest.fixture
+def stream(streams: Streams) -> str:
+    streams.create({"log": 2})
+    return stream_arn("log")
 
 
 def fill(aws: Aws, queue: str, bodies: list[str]) -> None:
@@ -56,17 +55,10 @@ def waiting(aws: Aws, queue: str) -> int:
     return int(attributes["Attributes"]["ApproximateNumberOfMessages"])
 
 
-def records(aws: Aws, arn: str) -> list[bytes]:
-    kinesis = aws.client("kinesis")
-    found: list[bytes] = []
-    for shard in kinesis.list_shards(StreamARN=arn)["Shards"]:
-        iterator = kinesis.get_shard_iterator(
-            StreamName=arn.rpartition("/")[2],
-            ShardId=shard["ShardId"],
-            ShardIteratorType="TRIM_HORIZON",
-        )["ShardIterator"]
-        found += [one["Data"] for one in kinesis.get_records(ShardIterator=iterator)["Records"]]
-    return found
+def lines_in(streams: Streams) -> list[Replayed]:
+    """What the stream has taken."""
+    records = [record for shard in streams.records("log").values() for record in shard]
+    return [read_envelope(record["Data"]) for record in records]
 
 
 def test_looking_changes_nothing(aws: Aws, queue: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,19 +72,18 @@ def test_looking_changes_nothing(aws: Aws, queue: str, capsys: pytest.CaptureFix
 
 
 def test_repaired_lines_are_sent_and_only_they_are_deleted(
-    aws: Aws, queue: str, stream: str, capsys: pytest.CaptureFixture[str]
+    aws: Aws, queue: str, stream: str, streams: Streams, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(aws, queue, [dead(enricher(), line).json for line in [BAD] * 11 + ["poison"] * 2])
     arguments = [queue, "--replace", " 2OO ", " 200 ", "--send", stream]
     assert replay(arguments) == 0
     assert "11 of 11 sent" in capsys.readouterr().out
-    got = [read_envelope(data) for data in records(aws, stream)]
-    assert got == [(combined().encode(), 2)] * 11
+    assert lines_in(streams) == [(combined().encode(), 2)] * 11
     assert waiting(aws, queue) == 2
 
 
 def test_letters_are_read_as_the_pipe_of_the_stack_carries_them(
-    aws: Aws, queue: str, stream: str, capsys: pytest.CaptureFixture[str]
+    aws: Aws, queue: str, stream: str, streams: Streams, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pipe = template("weblog")["Resources"]["DeadLetterPipe"]["Properties"]
     carried = pipe["TargetParameters"]["InputTemplate"]
@@ -100,30 +91,21 @@ def test_letters_are_read_as_the_pipe_of_the_stack_carries_them(
     fill(aws, queue, [carried.replace("<$.data>", letter), letter])
     assert replay([queue, "--send", stream]) == 0
     assert "2 of 2 sent" in capsys.readouterr().out
-    assert [read_envelope(data) for data in records(aws, stream)] == [(BAD.encode(), 2)] * 2
+    assert lines_in(streams) == [(BAD.encode(), 2)] * 2
     assert waiting(aws, queue) == 0
 
 
 def test_lines_go_back_to_firehose(
-    aws: Aws, queue: str, capsys: pytest.CaptureFixture[str]
+    aws: Aws, queue: str, streams: Streams, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    aws.client("s3").create_bucket(
-        Bucket="taken", CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
-    arn = aws.client("firehose").create_delivery_stream(
-        DeliveryStreamName="log",
-        ExtendedS3DestinationConfiguration={
-            "BucketARN": "arn:aws:s3:::taken",
-            "RoleARN": "arn:aws:iam::123456789012:role/delivery",
-        },
-    )["DeliveryStreamARN"]
+    streams.create_bucket("taken")
+    streams.create_delivery_stream("log", "taken")
     fill(aws, queue, [dead(enricher(), BAD).json])
 
-    assert replay([queue, "--send", arn]) == 0
+    assert replay([queue, "--send", delivery_arn("log")]) == 0
 
     assert "1 of 1 sent" in capsys.readouterr().out
-    (taken,) = aws.client("s3").list_objects_v2(Bucket="taken")["Contents"]
-    body = aws.client("s3").get_object(Bucket="taken", Key=taken["Key"])["Body"].read()
+    (body,) = streams.objects("taken").values()
     assert read_envelope(body) == (BAD.encode(), 2)
     assert waiting(aws, queue) == 0
 
@@ -182,69 +164,17 @@ def test_a_missing_queue_is_told(aws: Aws, capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().err.startswith("error: reading the queue ")
 
 
-class Throttled:
-    """A stream that takes every second record of a call, and nothing of the first ones."""
-
-    def __init__(self, refusals: int) -> None:
-        self.refusals = refusals
-        self.taken: list[bytes] = []
-        self.calls = 0
-
-    def put_records(self, *, StreamARN: str, Records: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
-        assert StreamARN == ARN
-        return {"Records": self._results(Records)}
-
-    def put_record_batch(
-        self,
-        *,
-        DeliveryStreamName: str,  # noqa: N803
-        Records: list[dict[str, Any]],  # noqa: N803
-    ) -> dict[str, Any]:
-        assert DeliveryStreamName == "log"
-        return {"RequestResponses": self._results(Records)}
-
-    def _results(self, records: list[dict[str, Any]]) -> list[dict[str, str]]:
-        self.calls += 1
-        results: list[dict[str, str]] = []
-        for index, record in enumerate(records):
-            if self.calls <= self.refusals or index % 2:
-                results.append({"ErrorCode": "ProvisionedThroughputExceededException"})
-            else:
-                self.taken.append(record["Data"])
-                results.append({"SequenceNumber": "1"})
-        return results
-
-
-BOTH = pytest.mark.parametrize("kind", [KinesisTarget, FirehoseTarget])
-
-
-@BOTH
-def test_what_a_stream_does_not_take_is_tried_again_ever_more_slowly(
-    kind: type[StreamTarget],
+def test_a_line_too_large_for_a_record_is_not_taken(
+    stream: str, streams: Streams, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pauses: list[float] = []
-    client = Throttled(refusals=2)
-    target = kind(client, ARN, longest_pause=0.5, sleep=pauses.append, jitter=lambda _, most: most)
-    lines = [b"%d" % number for number in range(5)]
-    assert target.send(lines) == {0, 1, 2, 3, 4}
-    assert sorted(client.taken) == lines
-    assert pauses == [0.2, 0.4, 0.5, 0.5, 0.5][: client.calls - 1]
-
-
-def test_pauses_are_random_so_that_senders_do_not_meet() -> None:
-    pauses: list[float] = []
-    target = KinesisTarget(Throttled(3), ARN, sleep=pauses.append, jitter=random.Random(1).uniform)
-    target.send([b"x"])
-    assert len(set(pauses)) == 3
-    assert all(0 <= pause <= 0.2 * 2**number for number, pause in enumerate(pauses))
-
-
-@BOTH
-def test_what_is_never_taken_is_told(kind: type[StreamTarget]) -> None:
-    client = Throttled(refusals=100)
-    target = kind(client, ARN, attempts=3, sleep=lambda _: None)
-    assert target.send([b"a", b"b"]) == set()
-    assert client.calls == 3
+    letters = tmp_path / "letters.jsonl"
+    large = envelope(b"x" * 1024 * 1024, 2)
+    letters.write_bytes(large + b"\n" + envelope(b"small", 2))
+    assert replay([str(letters), "--send", stream]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.endswith("1 of 2 sent\n")
+    assert captured.err == "error: 1 lines were not taken\n"
+    assert lines_in(streams) == [(b"small", 2)]
 
 
 def test_letters_that_were_not_taken_stay_in_the_queue(
@@ -264,28 +194,13 @@ def test_letters_that_were_not_taken_stay_in_the_queue(
     assert "1 of 2 sent" in capsys.readouterr().out
     monkeypatch.undo()
     source = Queue(aws.client("sqs"), queue, 10)
-    assert [letter.raw for letter in source.letters()] == [b"one"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "large", "largest"),
-    [(KinesisTarget, [5, 5, 1], 1_048_576 - 32), (FirehoseTarget, [4, 4, 3], 1_024_000)],
-)
-def test_batches_fit_a_call(kind: type[StreamTarget], large: list[int], largest: int) -> None:
-    def sizes(lines: list[bytes]) -> list[int]:
-        return [len(batch) for batch in batches(lines, kind.limits)]
-
-    assert sizes([b"x"] * 1001) == [500, 500, 1]
-    assert sizes([b"x" * 1_000_000] * 11) == large
-    lines = [b"a", b"x" * (largest + 1), b"x" * largest]
-    assert list(batches(lines, kind.limits)) == [[0, 2]]
-    assert sizes([]) == []
+    assert [letter and letter.raw for letter in source.read()] == [b"one"]
 
 
 def test_an_unreachable_endpoint_is_one_error(aws: Aws) -> None:
     source = Queue(aws.client("sqs"), f"{aws.endpoint}/123456789012/nowhere", 10)
     with pytest.raises(DeployError, match="reading the queue"):
-        list(source.letters())
+        list(source.read())
 
 
 @pytest.mark.parametrize(
@@ -300,6 +215,6 @@ def test_an_unreachable_endpoint_is_one_error(aws: Aws) -> None:
 def test_a_queues_address_tells_its_region(url: str, region: str) -> None:
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
-    source = command._source(parser.parse_args([url]))
-    assert isinstance(source, Queue)
+    source = command._queue(parser.parse_args([url]))
+    assert source is not None
     assert source._client.meta.region_name == region
