@@ -17,7 +17,6 @@ from tools.bench.core import Metrics
 from tools.bench.setup import SINK, Setup, job_properties
 from tools.bench.skipped import SkippedError
 from tools.run.kinesis.command import (
-    INPUT_STREAM,
     find_jar,
     open_place,
     provide_streams,
@@ -44,7 +43,7 @@ def kinesis(setup: Setup) -> Metrics:
         input_arn = provide_streams(place, ["enriched"], _SHARDS)
         with gzip.open(setup.input.whole) as lines:
             wanted = islice(lines, records)
-            Feeder(place.client(), INPUT_STREAM, 0).feed(
+            Feeder(place.client(attempts=1), input_arn, 0).feed(
                 line.removesuffix(b"\n") for line in wanted
             )
         over_files = job_properties(

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.minicluster import started
 from tests.support.running import log_line
-from tests.support.streams import ENVIRONMENT, Streams
+from tests.support.streams import ENVIRONMENT, Streams, arn
 from tools.run.kinesis.feeder import Feeder
 
 pytestmark = [pytest.mark.kinesis, pytest.mark.minicluster, pytest.mark.slow]
@@ -54,7 +54,7 @@ def test_a_killed_job_loses_nothing_and_its_duplicates_share_an_event_id(
         return found
 
     # Fed while the job runs, is killed and starts again, as log agents would.
-    feeder = Feeder(streams.client, "killed-in", RATE)
+    feeder = Feeder(streams.client, arn("killed-in"), RATE)
     lines = [line(number).encode() for number in range(LINES)]
     feeding = threading.Thread(target=feeder.feed, args=[lines])
     start = partial(started, properties=properties, jar=connector_jar, environment=ENVIRONMENT)

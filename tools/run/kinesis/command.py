@@ -81,8 +81,8 @@ class Place:
             **(JOB_ENVIRONMENT if self.creates_streams else {}),
         }
 
-    def client(self) -> KinesisClient:
-        """A client of Kinesis."""
+    def client(self, *, attempts: int = 5) -> KinesisClient:
+        """A client of Kinesis that makes a call that fails so often."""
         return boto3.client(
             "kinesis",
             endpoint_url=self.endpoint,
@@ -92,7 +92,7 @@ class Place:
             config=Config(
                 connect_timeout=3,
                 read_timeout=30,
-                retries={"mode": "standard", "total_max_attempts": 5},
+                retries={"mode": "standard", "total_max_attempts": attempts},
             ),
         )
 
@@ -139,7 +139,7 @@ def run(
             environment=place.environment,
         )
         view.starting(staged.lines, options.rate)
-        feed = _Feed(Feeder(place.client(), INPUT_STREAM, options.rate), staged.path)
+        feed = _Feed(Feeder(place.client(attempts=1), input_arn, options.rate), staged.path)
         stack.callback(feed.stop)
         tails = {name: StreamTail(place.client(), _output_stream(name), since) for name in outputs}
         with RunningJob(cluster_options, properties_file) as job:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from botocore.stub import Stubber
 
-from tests.support.streams import Streams
+from aws.errors import NotFoundError
+from tests.support.streams import Streams, arn
 from tools.run.kinesis.emulator import EmulatorError, emulator
 from tools.run.kinesis.feeder import Feeder, FeedError, partition_key
 from tools.run.kinesis.tail import StreamTail
@@ -22,7 +23,7 @@ from tools.run.kinesis.tail import StreamTail
 def test_refused_records_are_put_again_and_none_is_lost(streams: Streams) -> None:
     streams.create({"throttled-feed": 2})
     lines = [b"203.0.113.%d line %d" % (number % 9, number) for number in range(1700)]
-    feeder = Feeder(streams.client, "throttled-feed", rate=0)
+    feeder = Feeder(streams.client, arn("throttled-feed"), rate=0)
     feeder.feed(lines)
     records = [one for found in streams.records("throttled-feed").values() for one in found]
     assert sorted(record["Data"] for record in records) == sorted(lines)
@@ -34,26 +35,26 @@ def test_refused_records_are_put_again_and_none_is_lost(streams: Streams) -> Non
 def test_a_stream_that_takes_nothing_is_given_up(
     streams: Streams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    feeder = Feeder(streams.client, "any", rate=0)
-    monkeypatch.setattr("tools.run.kinesis.feeder._FIRST_PAUSE_S", 0.0)
+    feeder = Feeder(streams.client, arn("any"), rate=0)
+    monkeypatch.setattr("aws.put._FIRST_PAUSE_SECONDS", 0.0)
     refused = {"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "too fast"}
     with Stubber(streams.client) as stubber:
         for _ in range(10):
             stubber.add_response("put_records", {"FailedRecordCount": 1, "Records": [refused]})
-        with pytest.raises(FeedError, match="stream any refused 1 records 10 times: too fast"):
+        with pytest.raises(FeedError, match="stream/any did not take 1 records: Provisioned"):
             feeder.feed([b"line"])
 
 
 def test_a_missing_stream_is_told(streams: Streams) -> None:
-    with pytest.raises(FeedError, match="cannot put records into nowhere: "):
-        Feeder(streams.client, "nowhere", rate=0).feed([b"line"])
+    with pytest.raises(NotFoundError, match=r"putting records into .*nowhere: there is none"):
+        Feeder(streams.client, arn("nowhere"), rate=0).feed([b"line"])
 
 
 def test_the_rate_is_kept(streams: Streams) -> None:
     """By a clock of its own: each batch waits until its time has come."""
     streams.create({"slow-feed": 1})
     waits: list[float] = []
-    feeder = Feeder(streams.client, "slow-feed", rate=100, clock=lambda: 0.0)
+    feeder = Feeder(streams.client, arn("slow-feed"), rate=100, clock=lambda: 0.0)
     feeder._stopped.wait = waits.append  # type: ignore[method-assign, assignment]
     feeder.feed([b"line"] * 50)
     assert waits == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
@@ -62,7 +63,7 @@ def test_the_rate_is_kept(streams: Streams) -> None:
 def test_large_lines_are_put_in_calls_of_less_than_5_mb(streams: Streams) -> None:
     streams.create({"large-feed": 1})
     lines = [bytes([65 + number]) * 900_000 for number in range(12)]
-    Feeder(streams.client, "large-feed", rate=0).feed(lines)
+    Feeder(streams.client, arn("large-feed"), rate=0).feed(lines)
     (records,) = streams.records("large-feed").values()
     assert [record["Data"] for record in records] == lines
 
