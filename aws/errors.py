@@ -30,12 +30,12 @@ _MEANINGS: Mapping[str, str] = {
 _MESSAGE_LENGTH = 300
 
 
-class DeployError(WebLogError):
-    """Something about the deployment is wrong or has failed."""
+class AwsError(WebLogError):
+    """A call of a service of AWS failed; the message says what was tried and what to do."""
 
 
-class NotFoundError(DeployError):
-    """What was asked for does not exist."""
+class NotFoundError(AwsError):
+    """What the call is about does not exist."""
 
 
 _NOT_FOUND = frozenset(
@@ -45,14 +45,14 @@ _NOT_FOUND = frozenset(
 
 @contextmanager
 def explained(action: str) -> Iterator[None]:
-    """Turns an error of the AWS client within the block into a DeployError.
+    """Turns an error of the AWS client within the block into an AwsError.
 
     Args:
         action: What the block does, such as `creating application 'weblog'`.
 
     Raises:
         NotFoundError: What the call is about does not exist.
-        DeployError: Any other failure of a call.
+        AwsError: Any other failure of a call.
     """
     try:
         yield
@@ -62,17 +62,17 @@ def explained(action: str) -> Iterator[None]:
         raise _explanation(action, error) from error
 
 
-def _explanation(action: str, error: BaseException | None) -> DeployError:
+def _explanation(action: str, error: BaseException | None) -> AwsError:
     match error:
         case ClientError():
             code = error_code(error)
-            kind = NotFoundError if code in _NOT_FOUND else DeployError
+            kind = NotFoundError if code in _NOT_FOUND else AwsError
             return kind(f"{action}: {_meaning(code, error.response)}")
         case NoCredentialsError():
-            return DeployError(f"{action}: no AWS credentials found: set AWS_PROFILE or sign in")
+            return AwsError(f"{action}: no AWS credentials found: set AWS_PROFILE or sign in")
         case NoRegionError():
-            return DeployError(f"{action}: no AWS region: give --region or set AWS_REGION")
-    return DeployError(f"{action}: {_one_line(str(error))}")
+            return AwsError(f"{action}: no AWS region: give --region or set AWS_REGION")
+    return AwsError(f"{action}: {_one_line(str(error))}")
 
 
 def error_code(error: ClientError) -> str:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import sys
 
+from udfs.errors import WebLogError
+
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 # What a shell gives for a program that ended by SIGPIPE.
 EXIT_UNHEARD = 141
+
+
+class CommandError(WebLogError):
+    """A command cannot do what it was asked; the message is for the person who asked."""
 
 
 def print_error(message: object) -> None:

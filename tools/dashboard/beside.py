@@ -19,7 +19,7 @@ def dashboard_beside(output: Path) -> Iterator[None]:
     An exception ends it at once: there is nothing new to look at.
 
     Raises:
-        ServerError: The dashboard could not be started.
+        CommandError: The dashboard could not be started.
     """
     with serving(output) as server:
         print(f"Dashboard {server.url}", flush=True)

@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
 
     Raises:
         ConfigurationError: An argument is wrong.
-        ServerError: The port is in use.
+        CommandError: The port is in use.
     """
     _check(options)
     signal.signal(signal.SIGTERM, signal.default_int_handler)

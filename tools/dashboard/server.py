@@ -29,7 +29,7 @@ from tools.dashboard import assets
 from tools.dashboard.flink import FlinkView
 from tools.dashboard.runs import find_run
 from tools.dashboard.snapshot import RunReader
-from udfs.errors import WebLogError
+from tools.shell import CommandError
 
 ADDRESS = "127.0.0.1"
 _SECONDS_BETWEEN_LOOKS = 0.5
@@ -54,10 +54,6 @@ HEADERS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Sent with every answer."""
-
-
-class ServerError(WebLogError):
-    """The server could not be started."""
 
 
 class Snapshots:
@@ -230,12 +226,12 @@ def serving(output: Path, port: int = 0) -> Iterator[Server]:
         port: Port on the loopback address; 0 for a free one.
 
     Raises:
-        ServerError: The port cannot be used.
+        CommandError: The port cannot be used.
     """
     try:
         server = Server(output, port)
     except OSError as error:
-        raise ServerError(f"port {port} cannot be used: {error.strerror or error}") from error
+        raise CommandError(f"port {port} cannot be used: {error.strerror or error}") from error
     with server:
         thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
         thread.start()

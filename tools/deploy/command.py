@@ -22,7 +22,7 @@ from pathlib import Path
 
 import boto3
 
-from aws.errors import DeployError, explained
+from aws.errors import explained
 from flink_app.settings import JobSettings
 from tools.deploy import preflight, storage
 from tools.deploy.application import RUNTIME, Application, from_detail
@@ -31,6 +31,7 @@ from tools.deploy.runtime_properties import runtime_properties
 from tools.deploy.service import Patience, Service
 from tools.package.contents import name_and_version
 from tools.package.layout import read_manifest
+from tools.shell import CommandError
 
 VARIABLE_PREFIX = "WEBLOG_DEPLOY_"
 
@@ -117,7 +118,7 @@ def _archive(named: Path | None) -> Path:
     if current in found:
         return current
     what = "holds several zips" if found else "holds no zip"
-    raise DeployError(f"{_DIST} {what}: name one with --zip, or make it with ./build.sh package")
+    raise CommandError(f"{_DIST} {what}: name one with --zip, or make it with ./build.sh package")
 
 
 # --- the other commands ------------------------------------------------------------------
@@ -172,7 +173,7 @@ def _rollback(options: argparse.Namespace, patience: Patience) -> None:
 
 def _delete(options: argparse.Namespace, patience: Patience) -> None:
     if not options.yes:
-        raise DeployError(
+        raise CommandError(
             f"deleting {options.name!r} also deletes its snapshots: say --yes if that is meant"
         )
     _service(_session(options), options, patience).delete()
@@ -196,7 +197,7 @@ def _session(options: argparse.Namespace) -> boto3.Session:
     with explained("reading the settings of AWS"):
         session = boto3.Session(region_name=options.region)
     if session.region_name is None:
-        raise DeployError("no AWS region: give --region or set AWS_REGION")
+        raise CommandError("no AWS region: give --region or set AWS_REGION")
     return session
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
-from aws.errors import DeployError, NotFoundError, error_code, explained
+from aws.errors import AwsError, NotFoundError, error_code, explained
 from tools.deploy.application import (
     RUNTIME,
     Application,
@@ -18,6 +18,7 @@ from tools.deploy.application import (
     configuration_update,
     creation,
 )
+from tools.shell import CommandError
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesisanalyticsv2 import KinesisAnalyticsV2Client
@@ -97,7 +98,7 @@ class Service:
 
         Raises:
             NotFoundError: There is none of that name.
-            DeployError: The call failed.
+            AwsError: The call failed.
         """
         with explained(f"application {self.name!r}"):
             return self.client.describe_application(ApplicationName=self.name)["ApplicationDetail"]
@@ -113,7 +114,7 @@ class Service:
         """The newest finished snapshot, None when there is none.
 
         Raises:
-            DeployError: The call failed.
+            AwsError: The call failed.
         """
         pages = self.client.get_paginator("list_application_snapshots")
         with explained(f"listing snapshots of {self.name!r}"):
@@ -131,7 +132,7 @@ class Service:
         """Creates the application and waits until it can be started.
 
         Raises:
-            DeployError: The call failed, or it did not become ready in time.
+            WebLogError: The call failed, or it did not become ready in time.
         """
         with explained(f"creating application {self.name!r}"):
             self.client.create_application(**creation(self.name, wanted))
@@ -156,7 +157,7 @@ class Service:
                 may be dropped.
 
         Raises:
-            DeployError: A call failed, the update was rolled back, or it took too long.
+            WebLogError: A call failed, the update was rolled back, or it took too long.
         """
         detail = self._rested()
         was_running = detail["ApplicationStatus"] == RUNNING
@@ -198,11 +199,11 @@ class Service:
                 dropped.
 
         Raises:
-            DeployError: It runs already, the call failed, or it did not come to run.
+            WebLogError: It runs already, the call failed, or it did not come to run.
         """
         detail = self._rested()
         if detail["ApplicationStatus"] == RUNNING:
-            raise DeployError(f"application {self.name!r} is running already")
+            raise CommandError(f"application {self.name!r} is running already")
         configuration: RunConfigurationTypeDef = {
             "FlinkRunConfiguration": {"AllowNonRestoredState": allow_non_restored_state},
             "ApplicationRestoreConfiguration": {
@@ -219,12 +220,12 @@ class Service:
         """Stops the application and waits; the service takes a snapshot unless forced.
 
         Raises:
-            DeployError: It does not run, the call failed, or it took too long.
+            WebLogError: It does not run, the call failed, or it took too long.
         """
         detail = self.describe()
         status = detail["ApplicationStatus"]
         if status == READY:
-            raise DeployError(f"application {self.name!r} is not running")
+            raise CommandError(f"application {self.name!r} is not running")
         if status in _TRANSIENT and not force:
             detail = self._rested()
         with _with_snapshot(f"stopping application {self.name!r}"):
@@ -235,12 +236,12 @@ class Service:
         """Takes a snapshot of the running application and waits until it is there.
 
         Raises:
-            DeployError: It does not run, the call or the snapshot failed, or it took too
+            WebLogError: It does not run, the call or the snapshot failed, or it took too
                 long.
         """
         status = self._rested()["ApplicationStatus"]
         if status != RUNNING:
-            raise DeployError(
+            raise CommandError(
                 f"application {self.name!r} is {status}: only a running one gives a snapshot"
             )
         self._take_snapshot(name)
@@ -249,12 +250,12 @@ class Service:
         """Goes back to the version that ran before, with the state of the last snapshot.
 
         Raises:
-            DeployError: The status does not allow it, the call failed, or it took too long.
+            WebLogError: The status does not allow it, the call failed, or it took too long.
         """
         detail = self.describe()
         status = detail["ApplicationStatus"]
         if status not in _ROLLBACK_STATUSES:
-            raise DeployError(
+            raise CommandError(
                 f"application {self.name!r} is {status}: only one that is "
                 f"{', '.join(sorted(_ROLLBACK_STATUSES))} can be rolled back"
             )
@@ -269,7 +270,7 @@ class Service:
         """Deletes the application, its snapshots included, and waits until it is gone.
 
         Raises:
-            DeployError: The call failed, or it took too long.
+            WebLogError: The call failed, or it took too long.
         """
         detail = self.describe()
         with explained(f"deleting application {self.name!r}"):
@@ -322,7 +323,7 @@ class Service:
             )
         status = self._wait(lambda: self._snapshot_end(snapshot), f"for snapshot {snapshot}")
         if status != "READY":
-            raise DeployError(f"snapshot {snapshot!r} failed{consequence}; {_WAY_OUT}")
+            raise CommandError(f"snapshot {snapshot!r} failed{consequence}; {_WAY_OUT}")
 
     def _snapshot_end(self, snapshot: str) -> str | None:
         with explained(f"snapshot {snapshot!r}"):
@@ -344,13 +345,13 @@ class Service:
     ) -> None:
         status = ended["ApplicationStatus"]
         if ended.get("ApplicationVersionRolledBackFrom") == version or status == "ROLLED_BACK":
-            raise DeployError(
+            raise CommandError(
                 f"application {self.name!r}: the update failed and the service rolled it back "
                 f"to version {ended.get('ApplicationVersionRolledBackTo', 'before')}; "
                 "its log tells why"
             )
         if was_running and status != RUNNING:
-            raise DeployError(
+            raise CommandError(
                 f"application {self.name!r} is {status} after the update: its log tells why"
             )
 
@@ -369,7 +370,7 @@ class Service:
     def _expect(self, status: str, otherwise: str) -> None:
         found = self._wait_for_rest()["ApplicationStatus"]
         if found != status:
-            raise DeployError(f"application {self.name!r} is {found}: {otherwise}")
+            raise CommandError(f"application {self.name!r} is {found}: {otherwise}")
 
     def _wait[T](self, look: Callable[[], T | None], purpose: str) -> T:
         """Looks until there is an answer; says so at the start and every minute."""
@@ -381,7 +382,7 @@ class Service:
                 return answer
             waited = self.patience.clock() - started
             if waited >= self.patience.deadline:
-                raise DeployError(
+                raise CommandError(
                     f"application {self.name!r}: waited {waited:.0f} s {purpose}, in vain; "
                     "look again with `status`"
                 )
@@ -397,8 +398,8 @@ def _with_snapshot(action: str) -> Iterator[None]:
     try:
         with explained(action):
             yield
-    except DeployError as error:
+    except AwsError as error:
         cause = error.__cause__
         if isinstance(cause, ClientError) and error_code(cause) == _NO_SNAPSHOT:
-            raise DeployError(f"{error}; {_WAY_OUT}") from cause
+            raise AwsError(f"{error}; {_WAY_OUT}") from cause
         raise

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aws.errors import DeployError, NotFoundError, explained
+from aws.errors import AwsError, NotFoundError, explained
 from tools.deploy.application import Code
+from tools.shell import CommandError
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -48,12 +49,12 @@ def zip_location(path: Path, bucket: str, prefix: str, partition: str) -> ZipLoc
     """Where a zip belongs.
 
     Raises:
-        DeployError: The file cannot be read.
+        CommandError: The file cannot be read.
     """
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:_HASH_LENGTH]
     except OSError as error:
-        raise DeployError(f"cannot read {path}: {error.strerror or error}") from error
+        raise CommandError(f"cannot read {path}: {error.strerror or error}") from error
     folder = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
     return ZipLocation(bucket, f"{folder}{path.stem}-{digest}.zip", partition)
 
@@ -62,13 +63,13 @@ def is_uploaded(client: S3Client, location: ZipLocation) -> bool:
     """Whether the zip is in S3 already.
 
     Raises:
-        DeployError: The bucket does not exist, is in another region or may not be read.
+        WebLogError: The bucket does not exist, is in another region or may not be read.
     """
     try:
         with explained(f"bucket {location.bucket!r}"):
             client.head_bucket(Bucket=location.bucket)
     except NotFoundError as error:
-        raise DeployError(f"there is no bucket {location.bucket!r}") from error
+        raise CommandError(f"there is no bucket {location.bucket!r}") from error
     try:
         with explained(f"s3://{location.bucket}/{location.key}"):
             client.head_object(Bucket=location.bucket, Key=location.key)
@@ -81,7 +82,7 @@ def upload(client: S3Client, path: Path, location: ZipLocation) -> None:
     """Uploads a zip.
 
     Raises:
-        DeployError: It cannot be written.
+        AwsError: It cannot be written.
     """
     with explained(f"uploading s3://{location.bucket}/{location.key}"), path.open("rb") as body:
         client.put_object(
@@ -102,15 +103,15 @@ def role_arn(client: Any, role: str) -> str:
         role: Name or ARN.
 
     Raises:
-        DeployError: There is no such role, or a name cannot be looked up.
+        WebLogError: There is no such role, or a name cannot be looked up.
     """
     name = role.rpartition("/")[2]
     try:
         with explained(f"role {name!r}"):
             return str(client.get_role(RoleName=name)["Role"]["Arn"])
     except NotFoundError as error:
-        raise DeployError(f"there is no role {name!r}") from error
-    except DeployError:
+        raise CommandError(f"there is no role {name!r}") from error
+    except AwsError:
         # Whoever deploys need not be allowed to read roles, if the ARN is known.
         if role.startswith("arn:"):
             return role
@@ -127,7 +128,7 @@ def ensure_log_stream(client: CloudWatchLogsClient, group: str) -> None:
     """Creates the log group and stream if they are missing.
 
     Raises:
-        DeployError: They cannot be created.
+        AwsError: They cannot be created.
     """
     with explained(f"log group {group!r}"):
         exists = client.exceptions.ResourceAlreadyExistsException

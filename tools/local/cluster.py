@@ -20,9 +20,9 @@ from pathlib import Path
 
 import pyflink
 
+from tools.shell import CommandError
 from udfs.config.file import FILE_VARIABLE
 from udfs.config.root import ROOT
-from udfs.errors import WebLogError
 
 MAIN = ROOT / "flink_app" / "main.py"
 # Jars that the PyFlink package lacks; Flink's web pages are one, and a matter of choice.
@@ -44,10 +44,6 @@ _OPENED_PACKAGES = (
     "java.util.concurrent.locks",
     "sun.nio.ch",
 )
-
-
-class ClusterError(WebLogError):
-    """The mini-cluster could not be started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +145,7 @@ def command(options: ClusterOptions, main: Path = MAIN) -> list[str]:
     """The command line that runs the job.
 
     Raises:
-        ClusterError: There is no Java executable.
+        CommandError: There is no Java executable.
     """
     jars = flink_jars()
     jars += sorted(JARS.glob("flink-runtime-web-*.jar"))
@@ -187,7 +183,7 @@ def jvm(options: ClusterOptions, jars: Sequence[Path]) -> list[str]:
     """The start of a command line: Java with what Flink needs, up to the main class.
 
     Raises:
-        ClusterError: There is no Java executable.
+        CommandError: There is no Java executable.
     """
     log4j = Path(__file__).with_name("log4j2.properties")
     return [
@@ -248,5 +244,5 @@ def _java() -> str:
     home = os.environ.get("JAVA_HOME")
     found = shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
     if found is None:
-        raise ClusterError("no Java found: install Java 17 or set JAVA_HOME")
+        raise CommandError("no Java found: install Java 17 or set JAVA_HOME")
     return found

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flink_app.sql_files import output_files
 from tools.local.summary import data_files
-from udfs.errors import WebLogError
+from tools.shell import CommandError
 
 SUMMARY_FILE = "summary.json"
 RUN_FILE = "run.json"
@@ -23,10 +23,6 @@ REPORT_FILE = "report.html"
 WORK_DIRECTORY = ".work"
 _LOG_FILE = "job.log"
 _LOCK_FILE = ".lock"
-
-
-class OutputError(WebLogError):
-    """The output folder cannot be used."""
 
 
 @contextmanager
@@ -37,7 +33,7 @@ def reserved(output: Path) -> Iterator[Path]:
         output: The user's output folder; made if missing.
 
     Raises:
-        OutputError: It holds files that no run made, is in use, or cannot be written.
+        CommandError: It holds files that no run made, is in use, or cannot be written.
     """
     with ExitStack() as stack:
         with writing(output):
@@ -47,7 +43,7 @@ def reserved(output: Path) -> Iterator[Path]:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise OutputError(f"another run is writing to {output}") from error
+                raise CommandError(f"another run is writing to {output}") from error
             work = output / WORK_DIRECTORY
             shutil.rmtree(work, ignore_errors=True)
             (work / "results").mkdir(parents=True)
@@ -59,12 +55,12 @@ def writing(folder: Path) -> Iterator[None]:
     """Tells what goes wrong in the block as what it is: a folder that cannot be written.
 
     Raises:
-        OutputError: The disk is full, or some such thing.
+        CommandError: The disk is full, or some such thing.
     """
     try:
         yield
     except OSError as error:
-        raise OutputError(f"cannot write to {folder}: {error.strerror or error}") from error
+        raise CommandError(f"cannot write to {folder}: {error.strerror or error}") from error
 
 
 def publish(output: Path, work: Path, names: list[str], extras: Sequence[Path] = ()) -> None:
@@ -102,7 +98,7 @@ def _refuse_foreign_files(output: Path) -> None:
     made = _made_by_runs(output) if (output / _LOCK_FILE).exists() else frozenset()
     foreign = sorted(entry.name for entry in _visible(output) if entry.name not in made)
     if foreign:
-        raise OutputError(
+        raise CommandError(
             f"{output} holds what was not made by a run ({foreign[0]}): "
             "name an empty folder with --out"
         )

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import IO, cast
 
 from tools.local.results import writing
-from udfs.errors import ValidationError, WebLogError
+from tools.shell import CommandError
+from udfs.errors import ValidationError
 from udfs.parse.timestamps import read_timestamp
 
 STANDARD_INPUT = "-"
@@ -26,10 +27,6 @@ _CHUNK_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 # How far into a file to look for a line with a readable time.
 _LINES_LOOKED_AT = 100
-
-
-class InputError(WebLogError):
-    """The input cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +55,8 @@ def stage(inputs: Sequence[str], directory: Path) -> StagedInput:
         directory: Where to write; made if missing.
 
     Raises:
-        InputError: An input is missing, unreadable or a broken gzip file.
-        OutputError: `directory` cannot be written.
+        CommandError: An input is missing, unreadable or a broken gzip file.
+        CommandError: `directory` cannot be written.
     """
     sources = _in_order_of_time(_files(inputs))
     target = directory / "access_log.gz"
@@ -88,14 +85,14 @@ def _found(item: str) -> list[str]:
     path = Path(item)
     # Without a name, as of a variable that is not set, a path is the working folder.
     if not item or not path.exists():
-        raise InputError(f"no such file or folder: {item or "''"}")
+        raise CommandError(f"no such file or folder: {item or "''"}")
     if not path.is_dir():
         return [item]
     found = sorted(
         str(child) for child in path.iterdir() if child.is_file() and not child.name.startswith(".")
     )
     if not found:
-        raise InputError(f"no log files in folder {item}")
+        raise CommandError(f"no log files in folder {item}")
     return found
 
 
@@ -147,9 +144,9 @@ def _reading(file: str) -> Iterator[None]:
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"broken gzip file {file}: {error}") from error
+        raise CommandError(f"broken gzip file {file}: {error}") from error
     except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror or error}") from error
+        raise CommandError(f"cannot read {file}: {error.strerror or error}") from error
 
 
 def _decompressed(stream: IO[bytes]) -> IO[bytes]:

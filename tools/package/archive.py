@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from udfs.errors import WebLogError
+from tools.shell import CommandError
 
 # The earliest time a zip can hold. Times of files would differ from checkout to checkout.
 _TIME = (1980, 1, 1, 0, 0, 0)
@@ -20,10 +20,6 @@ _UNIX = 3
 _STORED_SUFFIXES = (".jar", ".gz", ".zip")
 
 type Content = bytes | Path
-
-
-class PackageError(WebLogError):
-    """The zip cannot be made."""
 
 
 @contextmanager
@@ -75,10 +71,10 @@ def verified_names(path: Path) -> frozenset[str]:
     """The names in a finished zip, every entry of which has been read back.
 
     Raises:
-        PackageError: It is damaged.
+        CommandError: It is damaged.
     """
     with zipfile.ZipFile(path) as archive:
         damaged = archive.testzip()
         if damaged is not None:
-            raise PackageError(f"the zip came out damaged: {damaged}")
+            raise CommandError(f"the zip came out damaged: {damaged}")
         return frozenset(archive.namelist())

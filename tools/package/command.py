@@ -18,7 +18,6 @@ from pathlib import Path
 from tools.package import connectors, wheels
 from tools.package.archive import (
     Content,
-    PackageError,
     complete_or_absent,
     verified_names,
     write_zip,
@@ -42,6 +41,7 @@ from tools.package.layout import (
     Manifest,
     read_manifest,
 )
+from tools.shell import CommandError
 from udfs.config.root import ROOT
 
 # Folders of the project that the job consists of, and what of them it does without.
@@ -134,11 +134,11 @@ def verify(path: Path, manifest: Manifest) -> None:
     """Reads a finished zip back and checks that the service can take it.
 
     Raises:
-        PackageError: It is damaged, too large or lacks a part.
+        CommandError: It is damaged, too large or lacks a part.
     """
     size = path.stat().st_size
     if size > MAXIMUM_ZIP_BYTES:
-        raise PackageError(
+        raise CommandError(
             f"the zip has {megabytes(size)}; the service takes {megabytes(MAXIMUM_ZIP_BYTES)}"
         )
     names = verified_names(path)
@@ -146,7 +146,7 @@ def verify(path: Path, manifest: Manifest) -> None:
     if manifest.connectors:
         needed.add(JAR)
     if missing := sorted(needed - names):
-        raise PackageError(f"the zip came out without {', '.join(missing)}")
+        raise CommandError(f"the zip came out without {', '.join(missing)}")
 
 
 def describe(path: Path) -> Iterator[str]:

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 from tools.package.archive import replaced_when_complete
-from udfs.errors import WebLogError
+from tools.shell import CommandError
 
 _FACTORIES_FILE = "META-INF/services/org.apache.flink.table.factories.Factory"
 _FACTORIES = (
@@ -32,10 +32,6 @@ _OWN = "weblog:"
 _ARTIFACT = re.compile(r"\b[a-z][\w.-]+(?:\.[\w-]+)*:[\w.-]+:(?:jar|pom|maven-plugin):[\w.-]+")
 
 
-class ConnectorError(WebLogError):
-    """The jar of connectors cannot be made, or is not complete."""
-
-
 def build_jar(pom: Path, target: Path, settings: Path | None = None) -> None:
     """Makes the jar with Maven; `target` changes only once the jar is complete.
 
@@ -45,11 +41,11 @@ def build_jar(pom: Path, target: Path, settings: Path | None = None) -> None:
         settings: A Maven settings file instead of the user's own.
 
     Raises:
-        ConnectorError: There is no Maven, or it could not make the jar.
+        CommandError: There is no Maven, or it could not make the jar.
     """
     maven = shutil.which("mvn")
     if maven is None:
-        raise ConnectorError(
+        raise CommandError(
             "no Maven (mvn) found: install it, or give a finished connector jar with --jar"
         )
     with replaced_when_complete(target) as temporary:
@@ -60,7 +56,7 @@ def build_jar(pom: Path, target: Path, settings: Path | None = None) -> None:
         command += ["--file", str(pom), f"-Djar.file={temporary.resolve()}", "package"]
         finished = subprocess.run(command, check=False, capture_output=True, text=True)
         if finished.returncode != 0:
-            raise ConnectorError(_explain(finished.stdout + finished.stderr))
+            raise CommandError(_explain(finished.stdout + finished.stderr))
         check_jar(temporary)
 
 
@@ -68,7 +64,7 @@ def check_jar(jar: Path) -> None:
     """Checks that a jar holds both connectors and what they need.
 
     Raises:
-        ConnectorError: It is missing, not a jar, or lacks a part.
+        CommandError: It is missing, not a jar, or lacks a part.
     """
     try:
         with zipfile.ZipFile(jar) as archive:
@@ -76,17 +72,17 @@ def check_jar(jar: Path) -> None:
             declared = archive.read(_FACTORIES_FILE).decode() if _FACTORIES_FILE in names else ""
             damaged = archive.testzip()
     except OSError as error:
-        raise ConnectorError(f"cannot read {jar}: {error.strerror or error}") from error
+        raise CommandError(f"cannot read {jar}: {error.strerror or error}") from error
     except zipfile.BadZipFile as error:
-        raise ConnectorError(f"{jar} is not a jar file") from error
+        raise CommandError(f"{jar} is not a jar file") from error
     if damaged is not None:
-        raise ConnectorError(f"{jar} is damaged: {damaged}")
+        raise CommandError(f"{jar} is damaged: {damaged}")
     for factory in _FACTORIES:
         if factory not in declared or f"{factory.replace('.', '/')}.class" not in names:
-            raise ConnectorError(f"{jar} is not the connector jar: it lacks {factory}")
+            raise CommandError(f"{jar} is not the connector jar: it lacks {factory}")
     for name, use in _CLASSES.items():
         if name not in names:
-            raise ConnectorError(f"{jar} is not the connector jar: it lacks {name}, for {use}")
+            raise CommandError(f"{jar} is not the connector jar: it lacks {name}, for {use}")
 
 
 def _explain(output: str) -> str:

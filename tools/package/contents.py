@@ -9,15 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tools.package.layout import DATA_DIRECTORY
+from tools.shell import CommandError
 from udfs.config.root import ROOT
 from udfs.enrich.geo import GeoDatabase
-from udfs.errors import DatabaseError, WebLogError
+from udfs.errors import DatabaseError
 
 _NOTICES = ("LICENSE", "NOTICE")
-
-
-class ContentsError(WebLogError):
-    """Something that was to go into a package is not fit for it."""
 
 
 def name_and_version() -> tuple[str, str]:
@@ -62,12 +59,12 @@ def city_database(path: Path) -> str:
     """The path of a GeoIP database in a package, from the folder of the code.
 
     Raises:
-        ContentsError: It cannot be read or is none of cities.
+        CommandError: It cannot be read or is none of cities.
     """
     try:
         GeoDatabase.open(path).close()
     except DatabaseError as error:
-        raise ContentsError(f"--geoip: {error}") from error
+        raise CommandError(f"--geoip: {error}") from error
     return f"{DATA_DIRECTORY}/{path.name}"
 
 
@@ -77,10 +74,10 @@ def reference_file(path: Path) -> str:
     What is in it can be checked only where the settings are known, which name its key.
 
     Raises:
-        ContentsError: There is no such file.
+        CommandError: There is no such file.
     """
     if not path.is_file():
-        raise ContentsError(f"--reference: {path}: no such file")
+        raise CommandError(f"--reference: {path}: no such file")
     return f"{DATA_DIRECTORY}/{path.name}"
 
 

@@ -29,7 +29,6 @@ from pathlib import Path
 from lambda_app.settings import Settings
 from tools.package import wheels
 from tools.package.archive import (
-    PackageError,
     complete_or_absent,
     verified_names,
     write_zip,
@@ -44,6 +43,7 @@ from tools.package.contents import (
     notices,
     reference_file,
 )
+from tools.shell import CommandError
 from udfs.config.core import GeoIpSettings
 from udfs.config.file import DEFAULT_FILE, dump_properties, load_properties
 from udfs.config.root import ROOT
@@ -233,13 +233,13 @@ def _compile(root: Path) -> None:
         text=True,
     )  # fmt: skip
     if finished.returncode != 0:
-        raise PackageError(f"the code cannot be compiled: {finished.stdout.strip()[:300]}")
+        raise CommandError(f"the code cannot be compiled: {finished.stdout.strip()[:300]}")
 
 
 def _check_size(contents: Mapping[str, Path]) -> None:
     size = sum(path.stat().st_size for path in contents.values())
     if size > MAXIMUM_BYTES:
-        raise PackageError(
+        raise CommandError(
             f"unpacked it has {megabytes(size)}, and Lambda takes {megabytes(MAXIMUM_BYTES)}: put "
             "the GeoIP database on a file system (EFS) and name it by an absolute path in "
             "weblog.geoip: database.path"

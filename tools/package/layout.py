@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from udfs.errors import WebLogError
+from tools.shell import CommandError
 
 RUN_OPTIONS_GROUP = "kinesis.analytics.flink.run.options"
 
@@ -36,10 +36,6 @@ MANIFEST = "manifest.json"
 
 MAXIMUM_ZIP_BYTES = 512 * 1024 * 1024
 """The service's limit for the code of an application."""
-
-
-class LayoutError(WebLogError):
-    """A file is not a zip that `./build.sh package` made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +96,15 @@ def read_manifest(path: Path) -> Manifest:
     """The manifest of a zip.
 
     Raises:
-        LayoutError: The file is missing, unreadable, or not a zip of this project.
+        CommandError: The file is missing, unreadable, or not a zip of this project.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             return Manifest.from_json(archive.read(MANIFEST))
     except OSError as error:
-        raise LayoutError(f"cannot read {path}: {error.strerror or error}") from error
+        raise CommandError(f"cannot read {path}: {error.strerror or error}") from error
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise LayoutError(f"{path} was not made by ./build.sh package") from error
+        raise CommandError(f"{path} was not made by ./build.sh package") from error
 
 
 def _shortened(value: Any) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from udfs.errors import WebLogError
+from tools.shell import CommandError
 
 PYTHON_VERSION = "3.12"
 # The oldest C library that all wheels of the lock are offered for, hence the widest choice
@@ -103,26 +103,22 @@ _ELF_64_LITTLE = b"\x7fELF\x02\x01"
 _ELF_HEADER_BYTES = 20
 
 
-class WheelError(WebLogError):
-    """The packages cannot be installed, or are not for the service's platform."""
-
-
 def locked_requirements(lock: Path) -> dict[str, str]:
     """The requirements of a lock file, with their hashes, by name.
 
     Raises:
-        WheelError: The file cannot be read, or one of them has no hash.
+        CommandError: The file cannot be read, or one of them has no hash.
     """
     try:
         text = lock.read_text(encoding="utf-8")
     except OSError as error:
-        raise WheelError(f"cannot read {lock}: {error.strerror or error}") from error
+        raise CommandError(f"cannot read {lock}: {error.strerror or error}") from error
     joined = text.replace("\\\n", " ")
     requirements = {}
     for line in joined.splitlines():
         if match := _REQUIREMENT.match(line):
             if "--hash=" not in line:
-                raise WheelError(f"{lock}: {match['name']} has no hash")
+                raise CommandError(f"{lock}: {match['name']} has no hash")
             requirements[match["name"]] = " ".join(line.split())
     return requirements
 
@@ -135,14 +131,14 @@ def shipped_requirements(lock: Path, shipped: frozenset[str] = CORE) -> list[str
         shipped: Names of the packages that are needed.
 
     Raises:
-        WheelError: The lock lacks one, or holds one of which this module says nothing.
+        CommandError: The lock lacks one, or holds one of which this module says nothing.
     """
     requirements = locked_requirements(lock)
     if missing := sorted(shipped - requirements.keys()):
-        raise WheelError(f"{lock} lacks {', '.join(missing)}")
+        raise CommandError(f"{lock} lacks {', '.join(missing)}")
     known = shipped.union(*LEFT_OUT.values())
     if unknown := sorted(requirements.keys() - known):
-        raise WheelError(
+        raise CommandError(
             f"{lock} holds {', '.join(unknown)}: say in tools/package/wheels.py whether the "
             "job needs it"
         )
@@ -169,7 +165,7 @@ def install(
         The version of each package by name.
 
     Raises:
-        WheelError: One cannot be had for the platform, or is not what its tag says.
+        CommandError: One cannot be had for the platform, or is not what its tag says.
     """
     requirements = shipped_requirements(lock, shipped)
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as chosen:
@@ -194,7 +190,7 @@ def install(
             text=True,
         )  # fmt: skip
     if finished.returncode != 0:
-        raise WheelError(f"the Python packages cannot be installed: {_said(finished.stderr)}")
+        raise CommandError(f"the Python packages cannot be installed: {_said(finished.stderr)}")
     versions = dict(map(_name_and_version, requirements))
     _check_tags(target, platform)
     reduce(target)
@@ -206,14 +202,14 @@ def find_uv(project: Path) -> Path:
     """The installer that build.sh uses: its own below `.tools`, or the one on PATH.
 
     Raises:
-        WheelError: There is none.
+        CommandError: There is none.
     """
     own = project / ".tools" / "uv" / "bin" / "uv"
     if os.access(own, os.X_OK):
         return own
     found = shutil.which("uv")
     if found is None:
-        raise WheelError("the installer uv is missing: remove .venv and start ./build.sh again")
+        raise CommandError("the installer uv is missing: remove .venv and start ./build.sh again")
     return Path(found)
 
 
@@ -236,17 +232,17 @@ def check_extensions(target: Path, platform: Platform = X86_64) -> None:
     """Checks that every shared library is for the platform and Python 3.12.
 
     Raises:
-        WheelError: One is not.
+        CommandError: One is not.
     """
     for path in _shared_libraries(target):
         with path.open("rb") as file:
             header = file.read(_ELF_HEADER_BYTES)
         right = header.startswith(_ELF_64_LITTLE) and header[18:20] == platform.elf_machine
         if not right or path.suffix != ".so":
-            raise WheelError(f"{path.relative_to(target)} is not for {platform.words}")
+            raise CommandError(f"{path.relative_to(target)} is not for {platform.words}")
         tag = f".cpython-312-{platform.machine}-linux-gnu"
         if ".cpython-" in path.name and tag not in path.name:
-            raise WheelError(f"{path.relative_to(target)} is not for Python {PYTHON_VERSION}")
+            raise CommandError(f"{path.relative_to(target)} is not for Python {PYTHON_VERSION}")
 
 
 def _shared_libraries(target: Path) -> Iterator[Path]:
@@ -274,7 +270,7 @@ def _check_tags(target: Path, platform: Platform) -> None:
         tags = email.message_from_string(wheel.read_text(encoding="utf-8")).get_all("Tag", [])
         if not any(_is_right_tag(tag, platform) for tag in tags):
             found = ", ".join(tags)
-            raise WheelError(f"{wheel.parent.name} is a wheel for {found}, not {platform.name}")
+            raise CommandError(f"{wheel.parent.name} is a wheel for {found}, not {platform.name}")
 
 
 def _is_right_tag(tag: str, platform: Platform = X86_64) -> bool:
@@ -301,7 +297,7 @@ def _is_right_platform(tag: str, machine: str) -> bool:
 def _name_and_version(requirement: str) -> tuple[str, str]:
     match = _REQUIREMENT.match(requirement)
     if match is None:  # It came out of locked_requirements.
-        raise WheelError(f"not a locked requirement: {requirement}")
+        raise CommandError(f"not a locked requirement: {requirement}")
     return match["name"], match["version"]
 
 

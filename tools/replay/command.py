@@ -28,14 +28,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aws.arn import read_arn, stream_arn
-from aws.errors import DeployError, explained
+from aws.errors import AwsError, explained
 from aws.put import Delivery
 from aws.targets import AwsTarget, make_client
 from tools.options import endpoint_option
-from tools.replay.letters import Letter, LettersError, files_of, read_files
+from tools.replay.letters import Letter, files_of, read_files
 from tools.replay.queue import Queue
 from tools.replay.resend import NewFile, Stream
-from tools.shell import EXIT_FAILED, print_error, printable
+from tools.shell import EXIT_FAILED, CommandError, print_error, printable
 from udfs.letters.replay import envelope
 
 _SHOWN_CHARACTERS = 160
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     finally:
         if queue is not None:
             # An earlier error is worth more than this one: the queue gives them back anyway.
-            with suppress(DeployError):
+            with suppress(AwsError):
                 queue.release()
 
 
@@ -177,7 +177,7 @@ def _send(letters: Sequence[Letter], queue: Queue | None, target: NewFile | Stre
 
 def _envelope(letter: Letter) -> bytes:
     if letter.raw is None:
-        raise LettersError("a letter without its line cannot be sent")
+        raise CommandError("a letter without its line cannot be sent")
     return envelope(letter.raw, letter.attempts + 1)
 
 
@@ -189,7 +189,7 @@ def _queue(options: argparse.Namespace) -> Queue | None:
     if not urls:
         return None
     if len(options.source) > 1:
-        raise LettersError("give one queue, or files and folders")
+        raise CommandError("give one queue, or files and folders")
     region = options.region or _region_of_queue(urls[0])
     return Queue(_client("sqs", region, options.endpoint, attempts=6), urls[0], options.limit)
 
@@ -208,7 +208,7 @@ def _target(options: argparse.Namespace) -> NewFile | Stream:
         arn = read_arn(options.send, service)
     except ValueError:
         expected = stream_arn(service).expectation
-        raise LettersError(f"--send {options.send}: expected {expected}") from None
+        raise CommandError(f"--send {options.send}: expected {expected}") from None
     client = _client(service, arn.region, options.endpoint, attempts=1)
     return Stream(arn, Delivery(AwsTarget(arn, client), _ATTEMPTS))
 

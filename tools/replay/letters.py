@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_app.payload import decompress
+from tools.shell import CommandError
 from udfs.enrichment import EXHAUSTED, KPL_AGGREGATED, TOO_MANY_LINES, lines_of
-from udfs.errors import ValidationError, WebLogError
+from udfs.errors import ValidationError
 from udfs.letters import dead_letter, replay
 
 FIREHOSE = "firehose"
@@ -30,10 +31,6 @@ _WHOLE_RECORDS = {
 _GZIP_MAGIC = b"\x1f\x8b"
 # As much as the function can be set to unpack (weblog.lambda: gzip.maximum.bytes).
 _MOST_UNPACKED = 128 * 1024 * 1024
-
-
-class LettersError(WebLogError):
-    """Dead letters cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +158,7 @@ def files_of(paths: Iterable[Path]) -> list[Path]:
     """The files themselves, and in a folder every finished file.
 
     Raises:
-        LettersError: A path does not exist.
+        CommandError: A path does not exist.
     """
     files: list[Path] = []
     for path in paths:
@@ -172,7 +169,7 @@ def files_of(paths: Iterable[Path]) -> list[Path]:
         elif path.exists():
             files.append(path)
         else:
-            raise LettersError(f"{path}: no such file or folder")
+            raise CommandError(f"{path}: no such file or folder")
     return files
 
 
@@ -180,7 +177,7 @@ def read_files(files: Iterable[Path]) -> Iterator[Letter | None]:
     """Reads files of JSON lines, plain or gzip; None for each entry that is no dead letter.
 
     Raises:
-        LettersError: A file cannot be read.
+        CommandError: A file cannot be read.
     """
     for path in files:
         try:
@@ -196,7 +193,7 @@ def read_files(files: Iterable[Path]) -> Iterator[Letter | None]:
                     kept = read_kept_record(line) if letter is None else None
                     yield from [letter] if kept is None else kept
         except (OSError, EOFError, zlib.error) as error:
-            raise LettersError(f"{path}: cannot be read: {error}") from error
+            raise CommandError(f"{path}: cannot be read: {error}") from error
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:

@@ -29,7 +29,7 @@ class Queue:
         """Reads until the queue is empty or the limit is reached; None for what is no dead letter.
 
         Raises:
-            DeployError: The queue cannot be read.
+            AwsError: The queue cannot be read.
         """
         while len(self._taken) < self._limit:
             with explained(f"reading the queue {self._url}"):
@@ -52,7 +52,7 @@ class Queue:
         """Deletes letters; returns how many could not be deleted.
 
         Raises:
-            DeployError: The queue refuses.
+            AwsError: The queue refuses.
         """
         failed = 0
         for batch in batched((letter.receipt for letter in letters), _RECEIVE_BATCH):
@@ -75,7 +75,7 @@ class Queue:
         """Shows what was not deleted to others again, at once.
 
         Raises:
-            DeployError: The queue refuses; the messages come back by themselves later.
+            AwsError: The queue refuses; the messages come back by themselves later.
         """
         for batch in batched(self._taken, _RECEIVE_BATCH):
             with explained(f"releasing messages of the queue {self._url}"):

@@ -12,13 +12,9 @@ from pathlib import Path
 from aws.arn import Arn
 from aws.errors import explained
 from aws.put import Delivery, Message
-from udfs.errors import WebLogError
+from tools.shell import CommandError
 
 _KEY_BYTES = 16
-
-
-class ResendError(WebLogError):
-    """Lines cannot be sent."""
 
 
 class NewFile:
@@ -28,21 +24,21 @@ class NewFile:
         """Chooses the file's name.
 
         Raises:
-            ResendError: The file exists, or its folder does not.
+            CommandError: The file exists, or its folder does not.
         """
         if path.is_dir():
             path /= f"replay-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.jsonl"
         if path.exists():
-            raise ResendError(f"{path}: exists already, and is not overwritten")
+            raise CommandError(f"{path}: exists already, and is not overwritten")
         if not path.parent.is_dir():
-            raise ResendError(f"{path.parent}: no such folder")
+            raise CommandError(f"{path.parent}: no such folder")
         self.path = path
 
     def send(self, lines: Sequence[bytes]) -> set[int]:
         """Writes the file and returns the indexes of all lines.
 
         Raises:
-            ResendError: It cannot be written; nothing of it is left.
+            CommandError: It cannot be written; nothing of it is left.
         """
         # A job that watches the folder takes no file that starts with a dot.
         unfinished = self.path.with_name(f".{self.path.name}.{os.getpid()}")
@@ -55,7 +51,7 @@ class NewFile:
         except OSError as error:
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)
-            raise ResendError(f"{self.path}: cannot be written: {error.strerror}") from error
+            raise CommandError(f"{self.path}: cannot be written: {error.strerror}") from error
         return set(range(len(lines)))
 
 
@@ -75,7 +71,7 @@ class Stream:
         """Puts each line as a record and returns the indexes of those that were taken.
 
         Raises:
-            DeployError: The stream refuses a call as a whole. What it took before is not known
+            AwsError: The stream refuses a call as a whole. What it took before is not known
                 then, so callers send in batches.
         """
         receipt = self._delivery.send(

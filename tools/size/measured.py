@@ -9,7 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from tools.size.prices import SizingError, read_json
+from tools.shell import CommandError
+from tools.size.prices import read_json
 
 # As tools/bench/report.py writes it; importing that would need the benchmark's packages.
 SCHEMA = "weblog.bench/1"
@@ -44,11 +45,11 @@ def read_bench(path: Path, figure: str | None = None) -> Measured:
         figure: The job's figure to take; None for the first there is.
 
     Raises:
-        SizingError: It is no result of the benchmark, or lacks the figure.
+        CommandError: It is no result of the benchmark, or lacks the figure.
     """
     document = read_json(path)
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise SizingError(f"{path} is no result of ./build.sh bench ({SCHEMA})")
+        raise CommandError(f"{path} is no result of ./build.sh bench ({SCHEMA})")
     figures = document.get("figures", {})
     names = _JOB_FIGURES if figure is None else (figure,)
     for name in names:
@@ -59,7 +60,7 @@ def read_bench(path: Path, figure: str | None = None) -> Measured:
             source = f"{path.name}, {name}: CPU time of JVM and Python"
             return Measured(job, _core(figures), source, _busy(document))
     wanted = " or ".join(names)
-    raise SizingError(f"{path}: no CPU time of {wanted}: measure it with ./build.sh bench")
+    raise CommandError(f"{path}: no CPU time of {wanted}: measure it with ./build.sh bench")
 
 
 def _core(figures: Mapping[str, Any]) -> Fraction | None:

@@ -14,11 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from udfs.errors import WebLogError
-
-
-class SizingError(WebLogError):
-    """Something that was given for the sizing cannot be used."""
+from tools.shell import CommandError
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +81,19 @@ def read_prices(path: Path) -> Prices:
             say its region, date and source.
 
     Raises:
-        SizingError: The file cannot be read, or says something that is no price.
+        CommandError: The file cannot be read, or says something that is no price.
     """
     document = read_json(path)
     if not isinstance(document, dict):
-        raise SizingError(f"{path}: expected one JSON object")
+        raise CommandError(f"{path}: expected one JSON object")
     missing = [name for name in _TEXTS if not isinstance(document.get(name), str)]
     if missing:
-        raise SizingError(f"{path}: {missing[0]}: expected a text (where the prices are from)")
+        raise CommandError(f"{path}: {missing[0]}: expected a text (where the prices are from)")
     changes: dict[str, Any] = {}
     known = {one.name for one in fields(Prices)}
     for name, value in document.items():
         if name not in known:
-            raise SizingError(f"{path}: unknown name {name!r}")
+            raise CommandError(f"{path}: unknown name {name!r}")
         changes[name] = value if name in _TEXTS else _price(path, name, value)
     return replace(US_EAST_1, **changes)
 
@@ -106,20 +102,20 @@ def read_json(path: Path) -> Any:
     """A JSON file, with its numbers as decimals.
 
     Raises:
-        SizingError: It cannot be read or is no JSON.
+        CommandError: It cannot be read or is no JSON.
     """
     try:
         return json.loads(path.read_text("utf-8"), parse_float=Decimal, parse_int=Decimal)
     except OSError as error:
-        raise SizingError(f"cannot read {path}: {error.strerror or error}") from error
+        raise CommandError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, InvalidOperation) as error:
-        raise SizingError(f"{path} is not JSON") from error
+        raise CommandError(f"{path} is not JSON") from error
 
 
 def _price(path: Path, name: str, value: object) -> Fraction:
     # NaN and Infinity are numbers to Python's JSON, and a bool is none to us.
     if not isinstance(value, Decimal) or not value.is_finite() or value < 0:
-        raise SizingError(f"{path}: {name}: expected a number of USD from 0")
+        raise CommandError(f"{path}: {name}: expected a number of USD from 0")
     return Fraction(value)
 
 

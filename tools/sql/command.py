@@ -24,17 +24,13 @@ from flink_app.sql_files import SQL_DIRECTORY, options, output_files, statements
 from flink_app.topology import query_parameters
 from tools.local import cluster
 from tools.run.command import SAMPLE_LOG, apply_assignments
+from tools.shell import CommandError
 from udfs.config.file import DEFAULT_FILE, dump_properties, load_properties
-from udfs.errors import WebLogError
 
 # The client in the PyFlink package needs this jar, which the package lacks.
 _GATEWAY = "org.apache.flink:flink-sql-gateway:2.2.0"
 _GATEWAY_SHA256 = "4ff8b14df3bcd430a3f98df6fcf5ffa03c80a662d4f5a11006689e53f65fa6cd"
 _COPY_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
-
-
-class SqlClientError(WebLogError):
-    """The SQL client cannot be started."""
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -84,9 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run_client(chosen: argparse.Namespace, directory: Path) -> int:
     if chosen.file is not None and not chosen.file.is_file():
-        raise SqlClientError(f"no such file: {chosen.file}")
+        raise CommandError(f"no such file: {chosen.file}")
     if not Path(chosen.log).exists():
-        raise SqlClientError(f"no such file or folder: {chosen.log}")
+        raise CommandError(f"no such file or folder: {chosen.log}")
     properties = apply_assignments(load_properties(chosen.config), chosen.set)
     properties[SOURCE_GROUP] = {"type": "filesystem", "path": str(Path(chosen.log).resolve())}
     settings = JobSettings.load(properties)
@@ -146,13 +142,13 @@ def gateway_jar() -> Path:
     """The gateway's jar, fetched once with Maven and checked against its digest.
 
     Raises:
-        SqlClientError: It is not there and cannot be had, or is not the expected file.
+        CommandError: It is not there and cannot be had, or is not the expected file.
     """
     jar = cluster.JARS / "flink-sql-gateway-2.2.0.jar"
     if not jar.exists():
         maven = shutil.which("mvn")
         if maven is None:
-            raise SqlClientError(
+            raise CommandError(
                 f"the SQL client needs {_GATEWAY}: install Maven (mvn), or put that jar at {jar}"
             )
         where = f"-DoutputDirectory={jar.parent}"
@@ -164,8 +160,8 @@ def gateway_jar() -> Path:
         )
         if fetched.returncode:
             reason = (fetched.stdout.strip().splitlines() or ["no output"])[0]
-            raise SqlClientError(f"Maven could not fetch {_GATEWAY}: {reason}")
+            raise CommandError(f"Maven could not fetch {_GATEWAY}: {reason}")
     digest = hashlib.sha256(jar.read_bytes()).hexdigest()
     if digest != _GATEWAY_SHA256:
-        raise SqlClientError(f"{jar} is not {_GATEWAY}: its SHA-256 is {digest}; remove it")
+        raise CommandError(f"{jar} is not {_GATEWAY}: its SHA-256 is {digest}; remove it")
     return jar

@@ -15,7 +15,8 @@ import pytest
 from tests.support.dashboard import overview, write_rows
 from tools.cli import run_command
 from tools.dashboard import assets
-from tools.dashboard.server import HEADERS, Server, ServerError, serving
+from tools.dashboard.server import HEADERS, Server, serving
+from tools.shell import CommandError
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def test_what_is_new_makes_a_new_revision(output: Path, monkeypatch: pytest.Monk
 def test_a_port_in_use_is_one_clear_line(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(ServerError, match=f"port {server.server_port} cannot be used"):
+    with pytest.raises(CommandError, match=f"port {server.server_port} cannot be used"):
         serving(tmp_path, server.server_port).__enter__()
     port = str(server.server_port)
     assert run_command("dashboard", ["--out", str(tmp_path), "--port", port]) == 2

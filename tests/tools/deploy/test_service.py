@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from botocore.stub import ANY
 
-from aws.errors import DeployError, NotFoundError
+from aws.errors import AwsError, NotFoundError
 from tests.support.deploy import (
     CREATED,
     KEY,
@@ -25,6 +25,7 @@ from tests.support.deploy import (
 from tools.deploy import command as deploy
 from tools.deploy.application import Application, Code, changes, from_detail
 from tools.deploy.service import Service
+from tools.shell import CommandError
 
 NEW_CODE = application(code=Code("arn:aws:s3:::code-bucket", "weblog-2.zip"))
 
@@ -191,7 +192,7 @@ def test_a_failed_snapshot_leaves_the_application_alone(script: Script) -> None:
         SnapshotName="before",
     )
 
-    with pytest.raises(DeployError, match=r"failed; the application is unchanged; .*stop --force"):
+    with pytest.raises(CommandError, match=r"failed; the application is unchanged; .*stop --force"):
         update(script.service, NEW_CODE)
 
 
@@ -223,7 +224,7 @@ def test_a_job_that_keeps_failing_is_told_the_way_out(script: Script, act: Act, 
     script.describes(detail("RUNNING", 7))
     script.refuses(call, "InvalidApplicationConfigurationException", DOWNTIME)
 
-    with pytest.raises(DeployError, match=r"at this moment.*`deploy stop --force`.*runbook\.md$"):
+    with pytest.raises(AwsError, match=r"at this moment.*`deploy stop --force`.*runbook\.md$"):
         act(script.service)
 
 
@@ -231,7 +232,7 @@ def test_other_refusals_of_a_snapshot_are_not_that(script: Script) -> None:
     script.describes(detail("RUNNING", 7))
     script.refuses("create_application_snapshot", "LimitExceededException", "1000 snapshots")
 
-    with pytest.raises(DeployError, match=r"a limit of the account is reached \(1000 snapshots\)$"):
+    with pytest.raises(AwsError, match=r"a limit of the account is reached \(1000 snapshots\)$"):
         script.service.snapshot("now")
 
 
@@ -259,14 +260,14 @@ def test_an_update_that_the_service_took_back_is_a_failure(script: Script) -> No
         detail("RUNNING", 9, ApplicationVersionRolledBackFrom=8, ApplicationVersionRolledBackTo=7),
     )
 
-    with pytest.raises(DeployError, match="rolled it back to version 7; its log tells why"):
+    with pytest.raises(CommandError, match="rolled it back to version 7; its log tells why"):
         update(script.service, NEW_CODE)
 
 
 def test_an_update_after_which_it_does_not_run_is_a_failure(script: Script) -> None:
     running_update(script, detail("READY", 8))
 
-    with pytest.raises(DeployError, match="'weblog' is READY after the update"):
+    with pytest.raises(CommandError, match="'weblog' is READY after the update"):
         update(script.service, NEW_CODE)
 
 
@@ -279,7 +280,7 @@ def test_a_former_rollback_is_no_failure_of_this_update(script: Script) -> None:
 def test_waiting_ends(script: Script) -> None:
     script.describes(*[detail("UPDATING", 7)] * 92)
 
-    with pytest.raises(DeployError, match="waited 900 s to come to rest, in vain"):
+    with pytest.raises(CommandError, match="waited 900 s to come to rest, in vain"):
         update(script.service, NEW_CODE)
 
     # One line at the start and one each minute.
@@ -373,7 +374,7 @@ def test_a_start_that_fails(script: Script) -> None:
     script.expect("start_application", RunConfiguration=ANY)
     script.describes(detail("STARTING"), detail("READY"))
 
-    with pytest.raises(DeployError, match="'weblog' is READY: it did not start"):
+    with pytest.raises(CommandError, match="'weblog' is READY: it did not start"):
         script.service.start(skip_restore=True)
 
 
@@ -429,7 +430,7 @@ def test_delete_waits_until_it_is_gone(script: Script) -> None:
 def test_the_wrong_status_is_told(script: Script, status: str, act: Act, message: str) -> None:
     script.describes(detail(status))
 
-    with pytest.raises(DeployError, match=f"^application 'weblog' {message}"):
+    with pytest.raises(CommandError, match=f"^application 'weblog' {message}"):
         act(script.service)
 
 
@@ -452,7 +453,7 @@ def test_the_wrong_status_is_told(script: Script, status: str, act: Act, message
 def test_errors_are_one_line(script: Script, code: str, message: str, expected: str) -> None:
     script.refuses("describe_application", code, message)
 
-    with pytest.raises(DeployError) as raised:
+    with pytest.raises(AwsError) as raised:
         script.service.describe()
 
     assert str(raised.value).endswith(expected)
@@ -463,7 +464,7 @@ def test_a_conflict_is_told(script: Script) -> None:
     script.describes(detail("READY", 3))
     script.refuses("update_application", "ConcurrentModificationException", "version 4")
 
-    with pytest.raises(DeployError, match="updating application 'weblog': somebody else changed"):
+    with pytest.raises(AwsError, match="updating application 'weblog': somebody else changed"):
         update(script.service, NEW_CODE)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.local.results import OutputError, publish, reserved
+from tools.local.results import publish, reserved
+from tools.shell import CommandError
 
 RUN_FILES = ["job.log", "run.json", "summary.json"]
 
@@ -44,7 +45,7 @@ def test_a_file_beside_the_results_is_refused_and_stays(tmp_path: Path, name: st
     mine.parent.mkdir(exist_ok=True)
     mine.write_text("mine")
     entry = name.partition("/")[0]
-    with pytest.raises(OutputError, match=re.escape(f"not made by a run ({entry})")):
+    with pytest.raises(CommandError, match=re.escape(f"not made by a run ({entry})")):
         a_run(tmp_path, "enriched")
     assert mine.read_text() == "mine"
     assert (tmp_path / "summary.json").exists()
@@ -63,6 +64,6 @@ def test_a_file_that_comes_during_a_run_stays(tmp_path: Path) -> None:
 
 def test_a_folder_named_as_an_output_is_not_taken_where_no_run_has_been(tmp_path: Path) -> None:
     (tmp_path / "late").mkdir()
-    with pytest.raises(OutputError), reserved(tmp_path):
+    with pytest.raises(CommandError), reserved(tmp_path):
         pass
     assert names_in(tmp_path) == ["late"]

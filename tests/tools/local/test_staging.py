@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.running import log_line
-from tools.local.results import OutputError
-from tools.local.staging import InputError, StagedInput, stage
+from tools.local.staging import StagedInput, stage
+from tools.shell import CommandError
 
 
 def lines_of(day: int, count: int) -> str:
@@ -70,12 +70,12 @@ def test_a_last_line_without_its_end_gets_one(tmp_path: Path) -> None:
 def test_no_name_is_not_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.log").write_text(lines_of(18, 3))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r"^no such file or folder: ''$"):
+    with pytest.raises(CommandError, match=r"^no such file or folder: ''$"):
         stage([""], tmp_path / "work")
 
 
 def test_a_name_that_is_too_long_is_the_inputs_fault(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^cannot read x+: File name too long$"):
+    with pytest.raises(CommandError, match=r"^cannot read x+: File name too long$"):
         stage(["x" * 300], tmp_path / "work")
 
 
@@ -87,7 +87,7 @@ def test_a_folder_that_cannot_be_listed_is_the_inputs_fault(
 
     # Root, whom no folder is closed to, runs this test too.
     monkeypatch.setattr(Path, "iterdir", denied)
-    with pytest.raises(InputError, match=f"^cannot read {tmp_path}: Permission denied$"):
+    with pytest.raises(CommandError, match=f"^cannot read {tmp_path}: Permission denied$"):
         stage([str(tmp_path)], tmp_path / "work")
 
 
@@ -98,5 +98,5 @@ def test_a_full_disk_is_not_the_inputs_fault(tmp_path: Path) -> None:
     log.write_bytes(os.urandom(3_000_000))
     work.mkdir()
     (work / "access_log.gz").symlink_to("/dev/full")
-    with pytest.raises(OutputError, match=f"^cannot write to {work}: No space left on device$"):
+    with pytest.raises(CommandError, match=f"^cannot write to {work}: No space left on device$"):
         stage([str(log)], work)

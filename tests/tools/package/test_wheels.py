@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools.package import wheels
-from tools.package.wheels import WheelError
+from tools.shell import CommandError
 from udfs.config.root import ROOT
 
 SHIPPED = wheels.CORE | wheels.JOB
@@ -47,23 +47,23 @@ def test_everything_in_the_lock_is_accounted_for() -> None:
 def test_a_new_package_in_the_lock_is_asked_about(tmp_path: Path) -> None:
     lock = write(tmp_path / "x.lock", LOCK.read_bytes() + b"newcomer==1.0 --hash=sha256:0\n")
 
-    with pytest.raises(WheelError, match="holds newcomer: say in"):
+    with pytest.raises(CommandError, match="holds newcomer: say in"):
         wheels.shipped_requirements(lock, SHIPPED)
 
 
 def test_a_package_without_hash_is_refused(tmp_path: Path) -> None:
     lock = write(tmp_path / "x.lock", "orjson==3.13.0\n")
 
-    with pytest.raises(WheelError, match="orjson has no hash"):
+    with pytest.raises(CommandError, match="orjson has no hash"):
         wheels.shipped_requirements(lock, SHIPPED)
 
 
 def test_a_lock_that_lacks_one_is_refused(tmp_path: Path) -> None:
     lock = write(tmp_path / "x.lock", "orjson==3.13.0 --hash=sha256:0\n")
 
-    with pytest.raises(WheelError, match="lacks boto3, botocore, dnspython, geoip2"):
+    with pytest.raises(CommandError, match="lacks boto3, botocore, dnspython, geoip2"):
         wheels.shipped_requirements(lock, SHIPPED)
-    with pytest.raises(WheelError, match="cannot read"):
+    with pytest.raises(CommandError, match="cannot read"):
         wheels.shipped_requirements(tmp_path / "absent.lock")
 
 
@@ -74,7 +74,7 @@ def test_a_wrong_hash_is_refused(tmp_path: Path) -> None:
     forged = text[:start] + "geoip2==5.3.0 --hash=sha256:" + "0" * 64 + text[end:]
     lock = write(tmp_path / "x.lock", forged)
 
-    with pytest.raises(WheelError, match=r"cannot be installed: .*geoip2"):
+    with pytest.raises(CommandError, match=r"cannot be installed: .*geoip2"):
         wheels.install(lock, tmp_path / "target", wheels.find_uv(ROOT), shipped=SHIPPED)
 
 
@@ -110,7 +110,7 @@ def test_libraries_of_other_platforms_are_refused(
 ) -> None:
     write(tmp_path / "package" / name, content)
 
-    with pytest.raises(WheelError, match=problem):
+    with pytest.raises(CommandError, match=problem):
         wheels.check_extensions(tmp_path)
 
 
@@ -169,7 +169,7 @@ def test_the_installer_is_that_of_the_build_script(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    with pytest.raises(WheelError, match="uv is missing"):
+    with pytest.raises(CommandError, match="uv is missing"):
         wheels.find_uv(tmp_path)
 
     on_path = write(tmp_path / "bin" / "uv")

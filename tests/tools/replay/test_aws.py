@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aws.errors import DeployError
+from aws.errors import AwsError
 from tests.support.aws import REGION, Aws
 from tests.support.core import combined, dead, enricher
 from tests.support.stacks import template
@@ -199,7 +199,7 @@ def test_letters_that_were_not_taken_stay_in_the_queue(
 
 def test_an_unreachable_endpoint_is_one_error(aws: Aws) -> None:
     source = Queue(aws.client("sqs"), f"{aws.endpoint}/123456789012/nowhere", 10)
-    with pytest.raises(DeployError, match="reading the queue"):
+    with pytest.raises(AwsError, match="reading the queue"):
         list(source.read())
 
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from udfs.errors import WebLogError
+from tools.shell import CommandError
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -37,10 +37,6 @@ JOB_ENVIRONMENT: Mapping[str, str] = MappingProxyType({"CBOR_ENABLED": "false"})
 """What the job's JVM needs beside an emulator: it has to speak JSON, not CBOR."""
 
 
-class EmulatorError(WebLogError):
-    """The emulator could not be started."""
-
-
 @contextmanager
 def emulator(module: str = "tools.run.kinesis.emulator") -> Iterator[str]:
     """Runs an emulator on a free port of the loopback address and gives its URL.
@@ -49,10 +45,10 @@ def emulator(module: str = "tools.run.kinesis.emulator") -> Iterator[str]:
         module: What to run: this module, or one of a test that changes moto and then serves.
 
     Raises:
-        EmulatorError: moto is not installed, or its server does not start.
+        CommandError: moto is not installed, or its server does not start.
     """
     if importlib.util.find_spec("moto") is None:
-        raise EmulatorError(
+        raise CommandError(
             "the emulator (moto) is not installed: run ./build.sh setup, or give --endpoint URL"
         )
     with tempfile.TemporaryFile("w+") as errors:
@@ -72,7 +68,7 @@ def emulator(module: str = "tools.run.kinesis.emulator") -> Iterator[str]:
                 process.wait()
                 errors.seek(0)
                 said = errors.read().strip().splitlines() or ["it said nothing"]
-                raise EmulatorError(f"the emulator did not start: {said[-1]}")
+                raise CommandError(f"the emulator did not start: {said[-1]}")
             yield url
         finally:
             try:

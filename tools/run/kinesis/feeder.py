@@ -12,17 +12,13 @@ from aws.arn import read_arn
 from aws.errors import explained
 from aws.put import Delivery, Message
 from aws.targets import AwsTarget
-from udfs.errors import WebLogError
+from tools.shell import CommandError
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
 _ATTEMPTS = 10
 _BATCHES_A_SECOND = 10
-
-
-class FeedError(WebLogError):
-    """Records could not be put into the stream."""
 
 
 class Feeder:
@@ -61,8 +57,8 @@ class Feeder:
         """Puts all lines, one a record, unless stopped.
 
         Raises:
-            FeedError: The stream took a record in none of ten attempts.
-            DeployError: It refuses the call.
+            CommandError: The stream took a record in none of ten attempts.
+            AwsError: It refuses the call.
         """
         size = self._delivery.target.limits.messages
         if self._rate:
@@ -85,7 +81,7 @@ class Feeder:
                 raise receipt.error
         if receipt.failed and not self._stopped.is_set():
             codes = ", ".join(receipt.problems)
-            raise FeedError(
+            raise CommandError(
                 f"{self._arn.text} did not take {receipt.problems.total()} records: {codes}"
             )
 

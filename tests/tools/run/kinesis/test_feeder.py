@@ -15,9 +15,10 @@ from botocore.stub import Stubber
 
 from aws.errors import NotFoundError
 from tests.support.streams import Streams, arn
-from tools.run.kinesis.emulator import EmulatorError, emulator
-from tools.run.kinesis.feeder import Feeder, FeedError, partition_key
+from tools.run.kinesis.emulator import emulator
+from tools.run.kinesis.feeder import Feeder, partition_key
 from tools.run.kinesis.tail import StreamTail
+from tools.shell import CommandError
 
 
 def test_refused_records_are_put_again_and_none_is_lost(streams: Streams) -> None:
@@ -41,7 +42,7 @@ def test_a_stream_that_takes_nothing_is_given_up(
     with Stubber(streams.client) as stubber:
         for _ in range(10):
             stubber.add_response("put_records", {"FailedRecordCount": 1, "Records": [refused]})
-        with pytest.raises(FeedError, match="stream/any did not take 1 records: Provisioned"):
+        with pytest.raises(CommandError, match="stream/any did not take 1 records: Provisioned"):
             feeder.feed([b"line"])
 
 
@@ -106,7 +107,7 @@ def test_a_tail_leaves_out_what_came_before(streams: Streams) -> None:
 
 
 def test_an_emulator_that_does_not_start_is_told() -> None:
-    wanted = pytest.raises(EmulatorError, match=r"did not start: .*No module named nowhere")
+    wanted = pytest.raises(CommandError, match=r"did not start: .*No module named nowhere")
     with wanted, emulator("nowhere"):
         pass
 
