@@ -18,7 +18,7 @@ from flink_app.settings import JobSettings
 from udfs.config.core import CoreSettings
 from udfs.config.file import load_properties, properties_file
 from udfs.enrich import user_agent
-from udfs.enrich.geo import GeoLocation
+from udfs.enrich.geo_file import GeoLocation
 from udfs.enrichment import Enricher
 from udfs.flink.function import enrich_function
 from udfs.parse import request

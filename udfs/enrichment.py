@@ -136,10 +136,9 @@ class Enricher:
         path = settings.geoip.database_path
         geo = file = None
         if path is not None and settings.pipeline.stage != "basic":
-            # Looked at before it is opened: a file replaced in between is then noticed.
             file = GeoDatabaseFile(ROOT / path)
             try:
-                geo = GeoDatabase.open(ROOT / path)
+                geo = file.open()
             except DatabaseError as error:
                 expected = f"a readable MaxMind DB file of City type ({error.problem})"
                 raise GeoIpSettings.error("database.path", str(path), expected) from error

@@ -1,14 +1,15 @@
-"""Small databases in the flat schema of the npm package, for the GeoIP tests."""
+"""Small databases in MaxMind's format, for the GeoIP tests."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from tools.geoip.city import IPV4_FILE, IPV6_FILE
+from tools.geoip.sources import IPV4_FILE, IPV6_FILE
 
 type Flat = Mapping[str, object]
 
@@ -26,24 +27,38 @@ IPV4 = {
 IPV6 = {"2001:db8::/32": SEOUL, "2a00:1450:4000::/37": UTRECHT, "2a00:1450:5000::1/128": PARIS}
 
 
-def write_flat(path: Path, ip_version: int, networks: Mapping[str, Flat]) -> Path:
+def write_city(path: Path, networks: Mapping[str, object], ip_version: int = 6) -> Path:
+    """Writes a database whose type promises City records, whatever the records are."""
+    both = ip_version == 6
+    how = {"ip_version": ip_version, "ipv4_compatible": both, "database_type": "Made-City"}
+    return _write(path, networks, **how)
+
+
+def write_flat(path: Path, ip_version: int, networks: Mapping[str, object]) -> Path:
     """Writes a flat database; numbers are stored as 32-bit floats, as in the package."""
-    writer = MMDBWriter(
-        ip_version=ip_version, database_type=f"city ipv{ip_version}", float_type="f32"
-    )
-    for network, record in networks.items():
-        extra = {"state1": "somewhere", "state2": "", "postcode": "", "timezone": ""}
-        writer.insert_network(IPSet([network]), extra | dict(record))
-    writer.to_db_file(str(path))
-    return path
+    extra = {"state1": "somewhere", "state2": "", "postcode": "", "timezone": ""}
+    records = {
+        network: extra | record if isinstance(record, dict) else record
+        for network, record in networks.items()
+    }
+    kind = f"city ipv{ip_version}"
+    return _write(path, records, ip_version=ip_version, database_type=kind, float_type="f32")
 
 
 def write_pair(
     folder: Path,
-    ipv4: Mapping[str, Flat] = IPV4,
-    ipv6: Mapping[str, Flat] = IPV6,
+    ipv4: Mapping[str, object] = IPV4,
+    ipv6: Mapping[str, object] = IPV6,
 ) -> Path:
     """Writes both files of the package into a folder."""
     write_flat(folder / IPV4_FILE, 4, ipv4)
     write_flat(folder / IPV6_FILE, 6, ipv6)
     return folder
+
+
+def _write(path: Path, networks: Mapping[str, Any], **how: Any) -> Path:
+    writer = MMDBWriter(**how)
+    for network, record in networks.items():
+        writer.insert_network(IPSet([network]), record)
+    writer.to_db_file(str(path))
+    return path

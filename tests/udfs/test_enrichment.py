@@ -18,7 +18,7 @@ from tests.support.core import (
     geo_enricher,
 )
 from udfs.config.core import CoreSettings
-from udfs.enrich.geo import GeoLocation
+from udfs.enrich.geo_file import GeoLocation
 from udfs.enrichment import Enricher, event_id
 from udfs.errors import ConfigurationError, DatabaseError
 from udfs.outcomes import DeadLettered, Enriched, Filtered

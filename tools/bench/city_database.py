@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from tools.bench.mixing import mix
 from tools.geoip import format as geoip_format
 from tools.geoip.city import CitySection, Place, city_metadata
-from tools.geoip.countries import country_names
 from tools.geoip.format import Records, Tree
+from udfs.enrich.countries import country_names
 
 DATABASE_TYPE = "Made-City"
 FULL_DEPTH = 23

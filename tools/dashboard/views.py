@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import orjson
 
 from tools.dashboard.totals import Key, TimeTotals, Totals
-from tools.geoip.countries import country_names
 from tools.local.text import raw_line, shown
+from udfs.enrich.countries import country_names
 
 type Row = dict[str, Any]
 

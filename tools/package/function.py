@@ -169,7 +169,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _own_files(options: PackageOptions) -> dict[str, Path]:
-    files = dict(code(_CODE, (".py",), _NOT_THE_FUNCTIONS))
+    files = dict(code(_CODE, (".json", ".py"), _NOT_THE_FUNCTIONS))
     files |= notices()
     if options.geoip is not None:
         files[city_database(options.geoip)] = options.geoip

@@ -8,7 +8,7 @@ The tests prove that a record of checked parts and the schema agree.
 
 from __future__ import annotations
 
-from udfs.enrich.geo import GeoLocation
+from udfs.enrich.geo_file import GeoLocation
 from udfs.enrich.user_agent import UserAgent
 from udfs.errors import ValidationError
 

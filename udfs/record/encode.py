@@ -17,7 +17,7 @@ from functools import lru_cache
 import orjson
 
 from udfs.check.filters import Rule
-from udfs.enrich.geo import GeoLocation
+from udfs.enrich.geo_file import GeoLocation
 from udfs.enrich.referrer import Referrer
 from udfs.enrich.user_agent import UserAgent
 from udfs.parse.request import Page, Request

@@ -30,8 +30,8 @@ from tests.tools.dashboard.conftest import Watched
 from tools.dashboard.runs import find_run
 from tools.dashboard.server import Server, serving
 from tools.dashboard.snapshot import finished_snapshot
-from tools.geoip.countries import country_names
 from tools.run.report import render
+from udfs.enrich.countries import country_names
 
 pytestmark = pytest.mark.browser
 

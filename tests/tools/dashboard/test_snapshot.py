@@ -29,9 +29,9 @@ from tools.dashboard.snapshot import RunReader, finished_snapshot, throughput
 from tools.dashboard.tail import OutputTail, RestartedError
 from tools.dashboard.totals import TimeTotals, Totals
 from tools.dashboard.world_map import WORLD
-from tools.geoip.countries import country_names
 from tools.local.text import raw_line, shown
 from tools.run.report import render
+from udfs.enrich.countries import country_names
 
 
 def snapshot(output: Path) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.support.geoip_files import BOUVET, PARIS, SEOUL, UTRECHT, Flat, write_flat, write_pair
 from tools.geoip import city as geoip_city
-from tools.geoip.city import IPV4_FILE, IPV6_FILE, CitySection, Place, convert_pair
-from tools.geoip.countries import country_names
+from tools.geoip.city import CitySection, Place, convert_pair
+from tools.geoip.sources import IPV4_FILE, IPV6_FILE
 from udfs.errors import DatabaseError
 
 
@@ -149,29 +149,3 @@ def test_a_wrong_conversion_is_noticed_and_the_old_file_stays(
         convert_pair(tmp_path, city_file)
     assert city_file.read_bytes() == before
     assert sorted(tmp_path.iterdir()) == files
-
-
-def test_country_names_are_written_out() -> None:
-    names = country_names()
-    assert len(names) > 240
-    abbreviated = {code for code, name in names.items() if "(" in name or "&" in name}
-    assert abbreviated == {"CC"}  # Cocos (Keeling) Islands is the name in full
-
-
-@pytest.mark.parametrize(
-    ("code", "name"),
-    [
-        ("US", "United States"),
-        ("RU", "Russia"),
-        ("KR", "South Korea"),
-        ("CZ", "Czechia"),
-        ("GB", "United Kingdom"),
-        ("NL", "The Netherlands"),
-        ("VN", "Vietnam"),
-        ("HK", "Hong Kong"),
-        ("TT", "Trinidad and Tobago"),
-        ("XK", "Kosovo"),
-    ],
-)
-def test_country_names_are_spelt_as_maxmind_does(code: str, name: str) -> None:
-    assert country_names()[code] == name

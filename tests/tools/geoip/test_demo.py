@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.geoip_files import write_pair
 from tools.geoip import demo as geoip_demo
-from tools.geoip.city import IPV4_FILE
+from tools.geoip.sources import IPV4_FILE
 
 
 def test_the_bundled_database_covers_every_address_of_the_bundled_log() -> None:

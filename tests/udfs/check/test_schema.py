@@ -17,7 +17,8 @@ from udfs.check.schema import check_agent, check_place
 from udfs.config.core import CoreSettings
 from udfs.config.properties import Properties
 from udfs.config.root import ROOT
-from udfs.enrich.geo import GeoDatabase, GeoLocation
+from udfs.enrich.geo import GeoDatabase
+from udfs.enrich.geo_file import GeoLocation
 from udfs.enrich.user_agent import UserAgent
 from udfs.enrichment import Enricher
 from udfs.errors import ValidationError

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.support.core import CITY_DATABASE, DATA
-from tools.geoip import format as geoip_format
-from tools.geoip.format import encode_array, encode_map, encode_text
-from udfs.enrich.geo import GeoDatabase, GeoLocation, is_reserved
+from tests.support.geoip_files import write_city
+from udfs.enrich.geo import GeoDatabase, is_reserved
+from udfs.enrich.geo_file import GeoLocation
 from udfs.errors import DatabaseError
 
 
@@ -153,6 +153,22 @@ def test_build_date_and_age(city: GeoDatabase) -> None:
     assert city.age(city.build_date + timedelta(days=3)) == timedelta(days=3)
 
 
+def test_a_database_of_ipv4_alone_has_no_ipv6_address(tmp_path: Path) -> None:
+    record = {"city": {"names": {"en": "Paris"}}}
+    path = write_city(tmp_path / "city.mmdb", {"81.2.69.0/24": record}, ip_version=4)
+    with closing(GeoDatabase.open(path)) as database:
+        assert database.lookup("81.2.69.142") is not None
+        assert database.lookup("::ffff:81.2.69.142") is not None
+        assert database.lookup("2001:218::1") is None
+
+
+def test_a_closed_database_answers_nothing() -> None:
+    database = GeoDatabase.open(CITY_DATABASE)
+    database.close()
+    with pytest.raises(ValueError, match="closed"):
+        database.lookup("81.2.69.142")
+
+
 def check_error_and_no_miss(path: Path, address: str, problem: str) -> None:
     """A record that cannot be used is an error; the database goes on answering for others."""
     with closing(GeoDatabase.open(path)) as database:
@@ -175,21 +191,13 @@ def test_a_name_that_is_not_utf8_is_an_error_and_not_a_miss(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "record",
-    [
-        encode_text("Paris"),
-        encode_array([]),
-        encode_map([(encode_text("city"), encode_text("Paris"))]),
-        encode_map([(encode_text("city"), encode_map([(encode_text("names"), encode_array([]))]))]),
-    ],
+    ["Paris", [], {"city": "Paris"}, {"city": {"names": []}}],
     ids=["text", "list", "text for a map", "list for a map"],
 )
 def test_a_record_of_another_schema_is_an_error_and_not_a_miss(
-    tmp_path: Path, record: bytes
+    tmp_path: Path, record: object
 ) -> None:
-    path = tmp_path / "other.mmdb"
-    network = int(ipaddress.ip_address("81.2.69.0")), 120, 0
-    metadata = geoip_format.Metadata("Other-City", "made up", 1_761_646_530)
-    geoip_format.write(path, geoip_format.grow_tree([network]), record, metadata)
+    path = write_city(tmp_path / "other.mmdb", {"81.2.69.0/24": record})
     check_error_and_no_miss(path, "81.2.69.142", "not of the City schema")
 
 

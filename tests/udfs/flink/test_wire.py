@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support.core import combined, enricher, geo_enricher, unpack
 from udfs.check.filters import Rule
 from udfs.config.root import ROOT
-from udfs.enrich.geo import GeoLocation
+from udfs.enrich.geo_file import GeoLocation
 from udfs.enrich.referrer import Referrer
 from udfs.enrich.user_agent import UserAgent
 from udfs.flink.progress import StreamProgress

@@ -308,7 +308,7 @@
     replace(document.getElementById("footer"),
       element("p", null, "All times are UTC. Rates and shares are of requests in windows; late records are in none."),
       element("p", null, "This page holds sums, the 50 pages with most errors, the first 5 dead letters of a reason and the latest 200 alerts, with long values cut. The output folder has everything."),
-      run.geoip?.startsWith("DBIP")
+      /^dbip/i.test(run.geoip)
         ? element("p", null, outside("https://db-ip.com", "IP Geolocation by DB-IP"), ` (${run.geoip}), CC BY 4.0.`)
         : run.geoip ? element("p", null, `Places by ${run.geoip}.`) : null,
       element("p", null, "Map: Natural Earth. Charts: uPlot."));
