@@ -11,12 +11,10 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 import numpy as np
+from mmdb_writer import METADATA_MAGIC, Encoder
 from numpy.typing import NDArray
 
 from tools.bench.mixing import mix
-from tools.geoip import format as geoip_format
-from tools.geoip.city import CitySection, Place, city_metadata
-from tools.geoip.format import Records, Tree
 from udfs.enrich.countries import country_names
 
 DATABASE_TYPE = "Made-City"
@@ -24,6 +22,7 @@ FULL_DEPTH = 23
 """Bits of an IPv4 network: 8 million networks, about the size of DB-IP City Lite."""
 
 _PREFIX = 96
+_SEPARATOR = bytes(16)
 _PLACES_PER_NETWORK = 1 / 32
 _UNKNOWN = 0.03
 _SEED = 5
@@ -45,52 +44,60 @@ def make_city_database(path: Path, depth: int = FULL_DEPTH) -> None:
         OSError: The file cannot be written.
     """
     networks = 1 << depth
-    section, offsets = _places(max(1, int(networks * _PLACES_PER_NETWORK)))
+    # A chain of 96 nodes for `::/96`, and below it a full tree numbered level by level.
+    nodes = _PREFIX + networks - 1
+    encoder = Encoder()
+    places = np.array(
+        [
+            encoder.encode(_place(number), return_offset=True)
+            for number in range(max(1, int(networks * _PLACES_PER_NETWORK)))
+        ]
+    )
     draw = np.random.Generator(np.random.PCG64(_SEED))
-    leaves = offsets[draw.integers(0, len(offsets), networks)]
-    leaves[draw.random(networks) < _UNKNOWN] = _NOT_FOUND
+    # A record beyond the nodes points into the data; the number of nodes says "not found".
+    leaves = nodes + len(_SEPARATOR) + places[draw.integers(0, len(places), networks)]
+    leaves[draw.random(networks) < _UNKNOWN] = nodes
     for network in map(IPv4Network, _NOT_GLOBAL):
         first = int(network.network_address) >> (32 - depth)
-        leaves[first : first + max(1, network.num_addresses >> (32 - depth))] = _NOT_FOUND
-    metadata = city_metadata(DATABASE_TYPE, "Made for measuring; no place in it is real.", _BUILT)
-    geoip_format.write(path, _full_tree(leaves), bytes(section), metadata)
-
-
-_NOT_FOUND = -1
-
-
-def _places(count: int) -> tuple[CitySection, NDArray[np.int64]]:
-    """A data section of so many places, and where in it each lies."""
-    section = CitySection()
-    codes = sorted(country_names())
-    offsets = [
-        section.add(
-            Place(
-                city=f"{_NAMES[mix(number, 31) % len(_NAMES)]} {number}",
-                country_code=codes[mix(number, 32) % len(codes)],
-                latitude=(mix(number, 33) % 1_700_000 - 850_000) / 10_000,
-                longitude=(mix(number, 34) % 3_600_000 - 1_800_000) / 10_000,
-            )
-        )
-        for number in range(count)
-    ]
-    return section, np.array(offsets, dtype=np.int64)
+        leaves[first : first + max(1, network.num_addresses >> (32 - depth))] = nodes
+    metadata = {
+        "binary_format_major_version": 2,
+        "binary_format_minor_version": 0,
+        "build_epoch": _BUILT,
+        "database_type": DATABASE_TYPE,
+        "description": {"en": "Made for measuring; no place in it is real."},
+        "ip_version": 6,
+        "languages": ["en"],
+        "node_count": nodes,
+        "record_size": 32,
+    }
+    with path.open("wb") as file:
+        file.write(_tree(nodes, leaves).tobytes() + _SEPARATOR)
+        file.writelines(encoder.data_list)
+        file.write(METADATA_MAGIC + Encoder(cache=False).encode_meta(metadata))
 
 
 _NAMES = ("Aldersund", "Bromo", "Caer Wen", "Dörrfeld", "Estrelada", "Fonteval", "Göksu", "Hiraoka")
 
 
-def _full_tree(leaves: Records) -> Tree:
-    """A chain of 96 nodes for ``::/96``, and below it a full tree numbered level by level."""
-    inner = len(leaves) - 1
-    nodes = _PREFIX + inner
-    numbers = np.arange(inner, dtype=np.int64)
-    chain = np.arange(1, _PREFIX + 1, dtype=np.int64)
-    left = np.concatenate([chain, _PREFIX + 2 * numbers + 1])
-    right = np.concatenate([np.full(_PREFIX, nodes), _PREFIX + 2 * numbers + 2])
-    # The lowest level points at records instead of nodes.
-    records = np.where(leaves == _NOT_FOUND, nodes, nodes + 1 + leaves)
-    lowest = len(leaves) // 2
-    left[-lowest:] = records[0::2]
-    right[-lowest:] = records[1::2]
-    return Tree(left, right)
+def _place(number: int) -> dict[str, object]:
+    code, name = list(country_names().items())[mix(number, 32) % len(country_names())]
+    return {
+        "city": {"names": {"en": f"{_NAMES[mix(number, 31) % len(_NAMES)]} {number}"}},
+        "country": {"iso_code": code, "names": {"en": name}},
+        "location": {
+            "latitude": (mix(number, 33) % 1_700_000 - 850_000) / 10_000,
+            "longitude": (mix(number, 34) % 3_600_000 - 1_800_000) / 10_000,
+        },
+    }
+
+
+def _tree(nodes: int, leaves: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """A pair of records for each node; those of the lowest level are the leaves."""
+    tree = np.empty((nodes, 2), dtype=">u4")
+    tree[:_PREFIX] = [(node + 1, nodes) for node in range(_PREFIX)]
+    inner = np.arange(nodes - _PREFIX)
+    tree[_PREFIX:, 0] = _PREFIX + 2 * inner + 1
+    tree[_PREFIX:, 1] = _PREFIX + 2 * inner + 2
+    tree[-len(leaves) // 2 :] = leaves.reshape(-1, 2)
+    return tree

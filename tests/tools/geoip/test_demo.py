@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from contextlib import closing
 from pathlib import Path
 
 import geoip2.database
@@ -9,6 +10,7 @@ import pytest
 from tests.support.geoip_files import write_pair
 from tools.geoip import demo as geoip_demo
 from tools.geoip.sources import IPV4_FILE
+from udfs.enrich.geo import GeoDatabase
 
 
 def test_the_bundled_database_covers_every_address_of_the_bundled_log() -> None:
@@ -55,6 +57,20 @@ def test_a_subset_keeps_networks_as_they_are_and_only_those_asked_for(tmp_path: 
         for absent in ("8.8.8.8", "9.9.9.9", "2001:db8::1"):
             with pytest.raises(geoip2.errors.AddressNotFoundError):
                 reader.city(absent)
+
+
+def test_a_subset_gives_the_same_answers(tmp_path: Path) -> None:
+    write_pair(tmp_path, ipv6={})
+    output = tmp_path / "demo.mmdb"
+    asked = ["1.2.3.0", "1.2.4.255", "9.9.9.9", "203.0.113.7"]
+    geoip_demo.make_subset(tmp_path / IPV4_FILE, asked, output)
+    with (
+        closing(GeoDatabase.open(tmp_path / IPV4_FILE)) as source,
+        closing(GeoDatabase.open(output)) as subset,
+    ):
+        for address in [*asked, "1.2.3.255", "1.2.2.255", "9.255.0.0", "203.0.113.8", "::1"]:
+            assert subset.lookup(address) == source.lookup(address)
+        assert subset.build_date == source.build_date
 
 
 def test_the_same_source_gives_the_same_bytes(tmp_path: Path) -> None:
