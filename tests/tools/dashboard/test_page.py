@@ -92,6 +92,14 @@ def test_every_view_shows_its_numbers(shown: Page, watched: Watched) -> None:
     assert watched.problems == []
 
 
+def test_the_files_of_the_npm_package_are_attributed_too(output: Path, watched: Watched) -> None:
+    files = "dbip-city-ipv4, dbip-city-ipv6"
+    write_json(output / "run.json", journal("finished", geoip=files))
+    ready(watched.page, report_of(output).as_uri())
+    footer = f"IP Geolocation by DB-IP ({files}), CC BY 4.0."
+    expect(watched.page.locator("footer")).to_contain_text(footer)
+
+
 def test_the_map_shows_large_and_small_countries(shown: Page) -> None:
     expect(shown.locator('.world [data-code="FR"]')).to_have_attribute("data-shade", "5")
     expect(shown.locator('.world circle[data-code="SG"] title')).to_have_text(

@@ -24,11 +24,11 @@ from tests.support.dashboard import (
     write_json,
     write_rows,
 )
+from tools.dashboard.assets import read
 from tools.dashboard.runs import find_run
 from tools.dashboard.snapshot import RunReader, finished_snapshot, throughput
 from tools.dashboard.tail import OutputTail, RestartedError
 from tools.dashboard.totals import TimeTotals, Totals
-from tools.dashboard.world_map import WORLD
 from tools.local.text import raw_line, shown
 from tools.run.report import render
 from udfs.enrich.countries import country_names
@@ -329,14 +329,14 @@ class TestText:
 
 
 def test_every_country_has_a_place_on_the_map() -> None:
-    world = WORLD.read_text("utf-8")
+    world = read("world.js")
     # Antarctica and two groups of islands without inhabitants.
     missing = {code for code in country_names() if f'"code":"{code}"' not in world}
     assert missing == {"AQ", "BV", "UM"}
 
 
 def test_no_outline_goes_across_the_map() -> None:
-    text = WORLD.read_text("utf-8")
+    text = read("world.js")
     world = json.loads(text[text.index('{"width"') :].rstrip(";\n"))
     for shape in world["shapes"]:
         for steps in re.findall(r"l([^zM]+)z", shape["path"]):
