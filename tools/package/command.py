@@ -60,7 +60,7 @@ class PackageOptions:
         out: Folder to write to.
         jar: A finished connector jar; None to make it.
         with_connectors: False leaves the jar out, which the file's name then tells.
-        geoip: A City-schema MaxMind DB file to add, or None.
+        geoip: A GeoIP database to add, or None; of a pair either file.
         reference: A file of reference data to add, or None.
         maven_settings: A Maven settings file instead of the user's own.
     """
@@ -102,8 +102,9 @@ def build(options: PackageOptions) -> Path:
         contents |= _application(code(_CODE_DIRECTORIES, _CODE_SUFFIXES, _NOT_THE_JOB))
         geoip = reference = None
         if options.geoip is not None:
-            geoip = city_database(options.geoip)
-            contents |= _application([(geoip, options.geoip)])
+            database = city_database(options.geoip)
+            contents |= _application(database.items())
+            geoip = next(iter(database))
         if options.reference is not None:
             reference = reference_file(options.reference)
             contents |= _application([(reference, options.reference)])
@@ -176,7 +177,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--geoip",
         type=Path,
         metavar="FILE",
-        help="add a GeoIP City database (.mmdb) as data/<file name>",
+        help="add a GeoIP City database (.mmdb; of a pair either file) as data/<file name>",
     )
     parser.add_argument(
         "--reference",

@@ -55,17 +55,20 @@ def below(directory: Path) -> Iterator[tuple[str, Path]]:
             yield path.relative_to(directory).as_posix(), path
 
 
-def city_database(path: Path) -> str:
-    """The path of a GeoIP database in a package, from the folder of the code.
+def city_database(path: Path) -> dict[str, Path]:
+    """Returns the files of a GeoIP database by their paths in a package, from the code's folder.
+
+    The named file is the first. The flat schema has another one beside it.
 
     Raises:
         CommandError: It cannot be read or is none of cities.
     """
     try:
-        GeoDatabase.open(path).close()
+        geo = GeoDatabase.open(path)
     except DatabaseError as error:
         raise CommandError(f"--geoip: {error}") from error
-    return f"{DATA_DIRECTORY}/{path.name}"
+    geo.close()
+    return {f"{DATA_DIRECTORY}/{file.name}": file for file in (path, *geo.files - {path})}
 
 
 def reference_file(path: Path) -> str:

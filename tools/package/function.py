@@ -72,7 +72,7 @@ class PackageOptions:
     Attributes:
         out: Folder to write to.
         platform: The function's processor.
-        geoip: A City-schema MaxMind DB file to add, or None.
+        geoip: A GeoIP database to add, or None; of a pair either file.
         properties: A property file to add, or None.
         reference: A file of reference data to add, or None.
     """
@@ -152,7 +152,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--geoip",
         type=Path,
         metavar="FILE",
-        help="add a GeoIP City database (.mmdb) and use it",
+        help="add a GeoIP City database (.mmdb; of a pair either file) and use it",
     )
     parser.add_argument(
         "--reference",
@@ -172,7 +172,7 @@ def _own_files(options: PackageOptions) -> dict[str, Path]:
     files = dict(code(_CODE, (".json", ".py"), _NOT_THE_FUNCTIONS))
     files |= notices()
     if options.geoip is not None:
-        files[city_database(options.geoip)] = options.geoip
+        files |= city_database(options.geoip)
     if options.reference is not None:
         files[reference_file(options.reference)] = options.reference
     return files
@@ -186,7 +186,7 @@ def _write_properties(options: PackageOptions, root: Path) -> None:
     """
     groups = {} if options.properties is None else load_properties(options.properties)
     if options.geoip is not None:
-        database_path = city_database(options.geoip)
+        database_path = next(iter(city_database(options.geoip)))
         groups.setdefault(GeoIpSettings.group, {})[_DATABASE_KEY] = database_path
     if options.reference is not None:
         reference_path = reference_file(options.reference)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.geoip_files import write_pair
 from tests.support.jars import EVENT_STREAM, FIREHOSE, KINESIS, SDK, write_jar
 from tools.cli import run_command
+from tools.geoip.sources import IPV4_FILE, IPV6_FILE
 from tools.package import command as package
 from tools.package import connectors, wheels
 from tools.package.command import PackageOptions, build, verify
@@ -153,6 +155,22 @@ def test_a_database_of_the_wrong_kind_is_refused(
 
     assert "not a City database" in one_error(capsys)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_both_files_of_a_flat_database_come_along(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair = write_pair(tmp_path)
+    out = tmp_path / "dist"
+    arguments = ["--out", str(out), "--without-connectors", "--geoip", str(pair / IPV4_FILE)]
+
+    assert main(arguments) == 0
+
+    assert f"weblog.geoip: database.path = data/{IPV4_FILE}\n" in capsys.readouterr().out
+    (archive,) = out.iterdir()
+    with zipfile.ZipFile(archive) as opened:
+        for name in (IPV4_FILE, IPV6_FILE):
+            assert opened.read(f"app/data/{name}") == (pair / name).read_bytes()
 
 
 def test_reference_data_comes_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,7 +61,13 @@ def imported(module: ast.AST) -> set[str]:
 def test_the_job_is_whole(names: frozenset[str]) -> None:
     wanted = {
         path.relative_to(ROOT).as_posix()
-        for pattern in ("aws/**/*.py", "flink_app/**/*.py", "udfs/**/*.py", "sql/**/*.sql")
+        for pattern in (
+            "aws/**/*.py",
+            "flink_app/**/*.py",
+            "udfs/**/*.py",
+            "udfs/**/*.json",
+            "sql/**/*.sql",
+        )
         for path in ROOT.glob(pattern)
     }
     wanted = {one for one in wanted if not one.startswith(tuple(f"{tool}/" for tool in TOOLS))}

@@ -30,8 +30,10 @@ from tests.support.functions import (
     kinesis_event,
     sample_lines,
 )
+from tests.support.geoip_files import write_pair
 from tests.support.unpacked import Place, contents_of, link_runtime, running
 from tools.cli import run_command
+from tools.geoip.sources import IPV4_FILE, IPV6_FILE
 from tools.package import function as package_lambda
 from tools.package import wheels
 from tools.package.function import (
@@ -201,6 +203,19 @@ def test_a_database_of_the_wrong_kind_leaves_no_zip(
 ) -> None:
     country = DATA / "GeoIP2-Country-Test.mmdb"
     assert "not a City database" in one_error(["--geoip", str(country)], tmp_path, capsys)
+
+
+def test_both_files_of_a_flat_database_come_along(tmp_path: Path) -> None:
+    pair = write_pair(tmp_path)
+    options = PackageOptions(out=tmp_path / "dist", geoip=pair / IPV6_FILE)
+    with zipfile.ZipFile(build(options)) as opened:
+        for name in (IPV4_FILE, IPV6_FILE):
+            assert opened.read(f"data/{name}") == (pair / name).read_bytes()
+        # Which has the names of countries.
+        assert "udfs/enrich/countries.json" in opened.namelist()
+        settings = json.loads(opened.read("conf/application_properties.json"))
+    (group,) = (one for one in settings if one["PropertyGroupId"] == "weblog.geoip")
+    assert group["PropertyMap"]["database.path"] == f"data/{IPV6_FILE}"
 
 
 def test_what_lambda_cannot_unpack_is_refused(
