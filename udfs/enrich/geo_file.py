@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import maxminddb
+from geoip2.database import Reader
 
 from udfs.enrich.countries import country_names
 from udfs.errors import DatabaseError
@@ -33,6 +34,13 @@ class GeoLocation(NamedTuple):
     longitude: float | None
 
 
+class _RawReader(Reader):
+    """geoip2's reader with plain records: its `city()` makes many objects of each (hot path)."""
+
+    def get(self, address: str | IPv4Address | IPv6Address) -> object:
+        return self._db_reader.get(address)
+
+
 class GeoFile:
     """An open file. It is memory-mapped, so processes share its pages.
 
@@ -44,7 +52,7 @@ class GeoFile:
         flat: Whether its records have the flat schema.
     """
 
-    def __init__(self, path: Path, reader: maxminddb.Reader, *, flat: bool) -> None:
+    def __init__(self, path: Path, reader: _RawReader, *, flat: bool) -> None:
         metadata = reader.metadata()
         self.path = path
         self.kind = path.stem if flat else metadata.database_type
@@ -63,7 +71,7 @@ class GeoFile:
             DatabaseError: There is no such file, it is no MaxMind DB, or of neither schema.
         """
         try:
-            reader = maxminddb.open_database(path)
+            reader = _RawReader(path)
         except FileNotFoundError:
             raise DatabaseError(str(path), "no such file") from None
         except OSError as error:
@@ -97,7 +105,6 @@ class GeoFile:
 _NOTHING: dict[str, Any] = {}
 
 
-# No model objects: geoip2's `city()` builds many, of which five values are needed (hot path).
 def _from_city(record: Mapping[str, Any]) -> GeoLocation:
     country = record.get("country", _NOTHING)
     location = record.get("location", _NOTHING)
