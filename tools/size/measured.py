@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from tools.shell import CommandError
 from tools.size.prices import read_json
@@ -17,24 +14,16 @@ SCHEMA = "weblog.bench/1"
 # The whole job first; a run of `bench` may have left it out.
 _JOB_FIGURES = ("job.full.process", "job.full.thread", "job.enrich.process", "job.enrich.thread")
 _CORE_FIGURES = ("core.whole.made", "core.whole.sample")
-_CPU = ("jvm_cpu_us", "python_cpu_us")
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a record costs.
+    """What a record costs, in microseconds of CPU time."""
 
-    Attributes:
-        job_micros: CPU time in the job, JVM and Python together, in microseconds.
-        core_micros: In the core alone; None when it was not measured.
-        source: Which figure of which file.
-        busy: The machine was busy: the figures are too high rather than too low.
-    """
-
-    job_micros: Fraction
-    core_micros: Fraction | None
-    source: str
-    busy: bool
+    job_micros: float  # in the job, JVM and Python together
+    core_micros: float | None  # in the core; None when it was not measured
+    source: str  # which figure of which file
+    busy: bool  # the machine was: the figures are too high rather than too low
 
 
 def read_bench(path: Path, figure: str | None = None) -> Measured:
@@ -45,45 +34,39 @@ def read_bench(path: Path, figure: str | None = None) -> Measured:
         figure: The job's figure to take; None for the first there is.
 
     Raises:
-        CommandError: It is no result of the benchmark, or lacks the figure.
+        CommandError: The file is no result of the benchmark, or lacks the figure.
     """
     document = read_json(path)
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+    if _at(document, "schema") != SCHEMA:
         raise CommandError(f"{path} is no result of ./build.sh bench ({SCHEMA})")
-    figures = document.get("figures", {})
     names = _JOB_FIGURES if figure is None else (figure,)
     for name in names:
-        values = _median(figures, name)
-        found = [_positive(values.get(key)) for key in _CPU]
-        if all(found):
-            job = sum((one for one in found if one is not None), start=Fraction(0))
-            source = f"{path.name}, {name}: CPU time of JVM and Python"
-            return Measured(job, _core(figures), source, _busy(document))
+        jvm = _median(document, name, "jvm_cpu_us")
+        python = _median(document, name, "python_cpu_us")
+        if jvm and python:
+            return Measured(
+                jvm + python,
+                _core(document),
+                f"{path.name}, {name}: CPU time of JVM and Python",
+                _at(document, "machine", "busy") is True,
+            )
     wanted = " or ".join(names)
     raise CommandError(f"{path}: no CPU time of {wanted}: measure it with ./build.sh bench")
 
 
-def _core(figures: Mapping[str, Any]) -> Fraction | None:
+def _core(document: object) -> float | None:
     for name in _CORE_FIGURES:
-        rate = _positive(_median(figures, name).get("records_per_s"))
-        if rate is not None:
+        if rate := _median(document, name, "records_per_s"):
             return 1_000_000 / rate
     return None
 
 
-def _median(figures: Any, name: str) -> Mapping[str, Any]:
-    found = figures.get(name) if isinstance(figures, dict) else None
-    median = found.get("median") if isinstance(found, dict) else None
-    return median if isinstance(median, dict) else {}
+def _median(document: object, figure: str, key: str) -> float | None:
+    value = _at(document, "figures", figure, "median", key)
+    return value if isinstance(value, float) and math.isfinite(value) and value > 0 else None
 
 
-def _positive(value: object) -> Fraction | None:
-    # read_json() gives every number as a Decimal; one that is NaN must not be compared.
-    if isinstance(value, Decimal) and value.is_finite() and value > 0:
-        return Fraction(value)
-    return None
-
-
-def _busy(document: Mapping[str, Any]) -> bool:
-    machine = document.get("machine")
-    return isinstance(machine, dict) and machine.get("busy") is True
+def _at(document: object, *path: str) -> object:
+    for name in path:
+        document = document.get(name) if isinstance(document, dict) else None
+    return document

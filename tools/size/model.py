@@ -1,284 +1,165 @@
-"""How many KPUs, how much Lambda, and what a month of it costs. Numbers only, and exact ones.
+"""How many KPUs, how much Lambda, and what a month of it costs.
 
-A month is 30 days, as in AWS's own examples. Every cost is a product of named factors, so that
-what is shown and what is computed cannot differ.
+A month is 30 days, as in AWS's own examples. A cost is one line of `COSTS`: its arithmetic as it
+is shown, whose named numbers are multiplied. So what is shown and what is computed cannot differ.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
-from fractions import Fraction
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from typing import Any
 
-from tools.size.prices import Prices
+from tools.size.prices import US_EAST_1, Prices
 
-HOURS_PER_MONTH = 720
-SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
-STORAGE_GB_PER_KPU = 50
-# AWS: "at 1,769 MB, a function has the equivalent of one vCPU", and less in proportion.
-MEGABYTES_PER_VCPU = 1769
-SHARD_RECORDS = 1000
-SHARD_BYTES = 1 << 20
-PUT_UNIT_BYTES = 25 * 1024
-FIREHOSE_UNIT_BYTES = 5 * 1024
-GIGABYTE = 1 << 30
-MILLION = 1_000_000
+COSTS = (
+    ("input", "input stream", "{input_shards} shards x {hours} h x {shard_hour} USD"),
+    ("input", "input stream, puts",
+     "{records} million records x {input_units} units x {put_units_million} USD"),
+    ("job", "KPUs, with one for orchestration", "{all_kpus} KPUs x {hours} h x {kpu_hour} USD"),
+    ("job", "running application storage",
+     "{kpus} KPUs x {kpu_gb} GB x {running_storage_gb_month} USD"),
+    ("job", "durable backups", "{backup_gb} GB x {backup_gb_month} USD"),
+    ("job", "enriched stream", "{output_shards} shards x {hours} h x {shard_hour} USD"),
+    ("job", "enriched stream, puts",
+     "{records} million records x {output_units} units x {put_units_million} USD"),
+    ("job", "other streams", "{side_streams} shards x {hours} h x {shard_hour} USD"),
+    ("lambda", "requests", "{requests} million x {lambda_requests_million} USD"),
+    ("lambda", "GB-seconds",
+     "{invocations} invocations x {seconds} s x {memory_gb} GB x {lambda_gb_second} USD"),
+    ("firehose", "Firehose, each record as whole 5 KB",
+     "{records} million records x {rounded_gb} GB a million x {firehose_gb} USD"),
+)  # fmt: skip
+"""Of each cost the bill, the name and the product; its names are those of `quantities`."""
 
+FUNCTION = ("lambda", "firehose")
+"""The bills of the function behind Firehose."""
 
-@dataclass(frozen=True, slots=True)
-class Factor:
-    """One number of a product, and what it counts."""
+LARGEST_RATE = 1_000_000.0
+"""Where the search for the break-even ends, in records a second."""
 
-    value: Fraction
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """One line of a bill: a name and the factors whose product is USD a month."""
-
-    name: str
-    factors: tuple[Factor, ...]
-
-    @property
-    def usd(self) -> Fraction:
-        """USD a month."""
-        return math.prod((one.value for one in self.factors), start=Fraction(1))
-
-
-def total(costs: Iterable[Cost]) -> Fraction:
-    """Sum in USD a month."""
-    return sum((one.usd for one in costs), start=Fraction(0))
+_MILLION = 1_000_000
+_MONTH_SECONDS = 720 * 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
-    """What comes in, one line a record.
+class Case:
+    """One question: what comes in, how job and function run, and what things cost."""
 
-    Attributes:
-        rate: Records a second, the mean over the month.
-        record_bytes: Bytes of a record.
-        output_bytes: Bytes of an enriched record.
-        peak: Highest rate over the mean rate, at least 1.
-    """
-
-    rate: Fraction
+    rate: float  # records a second, one line each: the mean over the month
     record_bytes: int
-    output_bytes: int
-    peak: Fraction = Fraction(1)
+    output_bytes: int  # of an enriched record
+    job_micros: float  # CPU time of a record in the whole job, in microseconds of one vCPU
+    function_micros: float  # the same in the function
+    peak: float = 1  # highest rate over the mean rate
+    load: float = 0.6  # share of the vCPUs in use at peak; the rest is for catching up
+    shards: int | None = None  # of the input; None: as many as it takes
+    side_streams: int = 4  # output streams of one shard each beside `enriched`
+    backup_gb: float = 0  # snapshots kept
+    memory_mb: int = 512  # of the function; sets its share of a vCPU too
+    batch_records: int | None = None  # None: as many as fit 0.5 MB
+    overhead_ms: float = 5  # what an invocation takes besides its records
+    prices: Prices = US_EAST_1
 
 
-@dataclass(frozen=True, slots=True)
-class JobPlan:
-    """How the job is to run.
+def quantities(case: Case) -> dict[str, Any]:
+    """Returns the numbers that costs are made of, by name: the case, its prices, what follows."""
+    kpus = _whole(case.rate * case.peak * case.job_micros / _MILLION / case.load)
+    # At peak a shard takes 1,000 records/s and 1 MB/s.
+    of_a_shard = min(1000, (1 << 20) / case.record_bytes) / case.peak
+    needed_shards = _whole(case.rate / of_a_shard)
+    # Firehose sends a batch when it holds 0.5 MB or 60 s are over.
+    full_batch = case.batch_records or max(1, (1 << 19) / case.record_bytes)
+    batch = max(1, min(full_batch, case.rate * 60))
+    invocations = case.rate * _MONTH_SECONDS / batch
+    # AWS: "at 1,769 MB, a function has the equivalent of one vCPU", and less in proportion.
+    record_ms = case.function_micros * max(1, 1769 / case.memory_mb) / 1000
+    duration_ms = case.overhead_ms + batch * record_ms
+    return asdict(case) | asdict(case.prices) | {
+        "hours": 720,
+        "records": case.rate * _MONTH_SECONDS / _MILLION,
+        "kpus": kpus,
+        "all_kpus": kpus + 1,
+        "kpu_gb": 50,
+        "of_a_shard": of_a_shard,
+        "needed_shards": needed_shards,
+        # A subtask without a shard has nothing to read, and the enriching function runs in the
+        # subtask that read the record.
+        "input_shards": case.shards or max(needed_shards, kpus),
+        "output_shards": _whole(case.rate * case.peak / min(1000, (1 << 20) / case.output_bytes)),
+        "input_units": math.ceil(case.record_bytes / (25 * 1024)),
+        "output_units": math.ceil(case.output_bytes / (25 * 1024)),
+        "full_batch": full_batch,
+        "collected": case.rate * 60,
+        "batch": batch,
+        "record_ms": record_ms,
+        "duration_ms": duration_ms,
+        "at_a_time": case.rate * case.peak / batch * duration_ms / 1000,
+        "invocations": invocations,
+        "requests": invocations / _MILLION,
+        "seconds": duration_ms / 1000,
+        "memory_gb": case.memory_mb / 1024,
+        "rounded_gb": math.ceil(case.record_bytes / 5120) * 5120 * _MILLION / (1 << 30),
+    }  # fmt: skip
 
-    Attributes:
-        micros: CPU time of a record in the whole job, in microseconds of one vCPU.
-        load: Share of the vCPUs to use at peak; the rest is for catching up.
-        backup_gb: Snapshots kept, in GB.
-        input_shards: Shards of the input; None computes them.
-        side_streams: Further output streams of one shard each.
+
+def _whole(quantity: float) -> int:
+    # Nine decimals: the last bits of a float must not add a KPU.
+    return max(1, math.ceil(round(quantity, 9)))
+
+
+def bill(values: Mapping[str, Any], *parts: str) -> list[tuple[str, str, float]]:
+    """Returns name, product and USD a month of the costs of some bills.
+
+    A cost of nothing, such as no backups, has no line.
     """
+    return [
+        (name, product, math.prod(values[factor] for factor in _factors(product)))
+        for part, name, product in COSTS
+        if part in parts and values[_factors(product)[0]]
+    ]
 
-    micros: Fraction
-    load: Fraction = Fraction(6, 10)
-    backup_gb: Fraction = Fraction(0)
-    input_shards: int | None = None
-    side_streams: int = 4
+
+def month_usd(case: Case, *parts: str) -> float:
+    """Sum of some bills in USD a month."""
+    return math.fsum(cost for _, _, cost in bill(quantities(case), *parts))
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionPlan:
-    """How the function is to run, as the transformation of a Firehose stream.
+@cache
+def _factors(product: str) -> list[str]:
+    return re.findall(r"\{(\w+)\}", product)
 
-    Attributes:
-        micros: CPU time of a record in microseconds of one vCPU.
-        memory_mb: Its memory, which also sets its share of a vCPU.
-        batch_records: Records of a full batch; None: as many as fit `batch_bytes`.
-        batch_bytes: Input that Firehose collects for one run.
-        batch_seconds: Longest time that it collects.
-        overhead_ms: What an invocation takes besides, in milliseconds.
+
+def break_even(case: Case) -> float | None:
+    """Returns the lowest rate at which job and function cost the same; None up to a limit.
+
+    Below it the function is cheaper. The rate of the case does not matter.
+
+    Neither cost falls as the rate grows. So the rate at which the function costs what the job
+    costs at a lower rate is still not above the answer: taken again and again, it climbs to
+    the lowest one, past all steps of the job (a KPU, a shard).
     """
-
-    micros: Fraction
-    memory_mb: int = 512
-    batch_records: int | None = None
-    batch_bytes: int = SHARD_BYTES // 2
-    batch_seconds: int = 60
-    overhead_ms: Fraction = Fraction(5)
-
-
-# --- the job ---------------------------------------------------------------------------------
+    rate = 0.0
+    for _ in range(2000):
+        higher = _rate_for(case, month_usd(replace(case, rate=rate), "job"), rate)
+        if higher is None or math.isclose(higher, rate, rel_tol=1e-12):
+            return higher
+        rate = higher
+    return None
 
 
-def kpus(workload: Workload, plan: JobPlan) -> int:
-    """KPUs for the work: peak rate x seconds of CPU a record / planned load, at least 1."""
-    return max(1, math.ceil(workload.rate / records_per_kpu(workload, plan)))
-
-
-def records_per_kpu(workload: Workload, plan: JobPlan) -> Fraction:
-    """Mean rate that one KPU is planned for."""
-    return plan.load * MILLION / (plan.micros * workload.peak)
-
-
-def shards(workload: Workload, size: int) -> int:
-    """Shards that take the peak of records of a size: 1,000 records/s and 1 MB/s each."""
-    return max(1, math.ceil(workload.rate / records_per_shard(workload, size)))
-
-
-def records_per_shard(workload: Workload, size: int) -> Fraction:
-    """Mean rate that one shard takes."""
-    return min(Fraction(SHARD_RECORDS), Fraction(SHARD_BYTES, size)) / workload.peak
-
-
-def input_shards(workload: Workload, plan: JobPlan) -> int:
-    """Shards of the input.
-
-    At least as many as subtasks: one without a shard has nothing to read, and the enriching
-    function runs in the subtask that read the record.
-    """
-    return plan.input_shards or max(shards(workload, workload.record_bytes), kpus(workload, plan))
-
-
-def job_costs(workload: Workload, plan: JobPlan, prices: Prices) -> tuple[Cost, ...]:
-    """The job and the streams it writes, without the input."""
-    working = kpus(workload, plan)
-    compute = (
-        Cost(
-            "KPUs, with one for orchestration",
-            (
-                Factor(Fraction(working + 1), "KPUs"),
-                Factor(Fraction(HOURS_PER_MONTH), "h"),
-                Factor(prices.kpu_hour, "USD"),
-            ),
-        ),
-        Cost(
-            "running application storage",
-            (
-                Factor(Fraction(working), "KPUs"),
-                Factor(Fraction(STORAGE_GB_PER_KPU), "GB"),
-                Factor(prices.running_storage_gb_month, "USD"),
-            ),
-        ),
-    )
-    backups = Cost(
-        "durable backups",
-        (Factor(plan.backup_gb, "GB"), Factor(prices.backup_gb_month, "USD")),
-    )
-    return (
-        *compute,
-        *([backups] if plan.backup_gb else []),
-        _shard_hours("enriched stream", shards(workload, workload.output_bytes), prices),
-        _put_units("enriched stream, puts", workload, workload.output_bytes, prices),
-        *([_shard_hours("other streams", plan.side_streams, prices)] if plan.side_streams else []),
-    )
-
-
-def input_costs(workload: Workload, plan: JobPlan, prices: Prices) -> tuple[Cost, ...]:
-    """The input stream, which both shapes can read."""
-    return (
-        _shard_hours("input stream", input_shards(workload, plan), prices),
-        _put_units("input stream, puts", workload, workload.record_bytes, prices),
-    )
-
-
-def _shard_hours(name: str, count: int, prices: Prices) -> Cost:
-    return Cost(
-        name,
-        (
-            Factor(Fraction(count), "shards"),
-            Factor(Fraction(HOURS_PER_MONTH), "h"),
-            Factor(prices.shard_hour, "USD"),
-        ),
-    )
-
-
-def _put_units(name: str, workload: Workload, size: int, prices: Prices) -> Cost:
-    units = math.ceil(Fraction(size, PUT_UNIT_BYTES))
-    return Cost(
-        name,
-        (
-            _month_in_millions(workload.rate, "million records"),
-            Factor(Fraction(units), "units"),
-            Factor(prices.put_units_million, "USD"),
-        ),
-    )
-
-
-def _month_in_millions(a_second: Fraction, unit: str) -> Factor:
-    return Factor(a_second * SECONDS_PER_MONTH / MILLION, unit)
-
-
-# --- the function ----------------------------------------------------------------------------
-
-
-def full_batch(workload: Workload, plan: FunctionPlan) -> Fraction:
-    """Records of a full batch, at least 1."""
-    if plan.batch_records is not None:
-        return Fraction(plan.batch_records)
-    return max(Fraction(1), Fraction(plan.batch_bytes, workload.record_bytes))
-
-
-def batch(workload: Workload, plan: FunctionPlan) -> Fraction:
-    """Mean records of an invocation: a batch is sent when it is full or its time is over."""
-    collected = workload.rate * plan.batch_seconds
-    return max(Fraction(1), min(full_batch(workload, plan), collected))
-
-
-def invocations(workload: Workload, plan: FunctionPlan) -> Fraction:
-    """Invocations a second."""
-    return workload.rate / batch(workload, plan)
-
-
-def record_ms(plan: FunctionPlan) -> Fraction:
-    """Milliseconds of a record: below 1,769 MB a function has less than one vCPU."""
-    share = min(Fraction(1), Fraction(plan.memory_mb, MEGABYTES_PER_VCPU))
-    return plan.micros / 1000 / share
-
-
-def duration_ms(workload: Workload, plan: FunctionPlan) -> Fraction:
-    """Mean duration of an invocation in milliseconds."""
-    return plan.overhead_ms + batch(workload, plan) * record_ms(plan)
-
-
-def invocation_costs(
-    a_second: Fraction, milliseconds: Fraction, memory_mb: int, prices: Prices
-) -> tuple[Cost, ...]:
-    """Requests and GB-seconds of any function, at a rate of invocations."""
-    return (
-        Cost(
-            "requests",
-            (
-                _month_in_millions(a_second, "million"),
-                Factor(prices.lambda_requests_million, "USD"),
-            ),
-        ),
-        Cost(
-            "GB-seconds",
-            (
-                Factor(a_second * SECONDS_PER_MONTH, "invocations"),
-                Factor(milliseconds / 1000, "s"),
-                Factor(Fraction(memory_mb, 1024), "GB"),
-                Factor(prices.lambda_gb_second, "USD"),
-            ),
-        ),
-    )
-
-
-def function_costs(workload: Workload, plan: FunctionPlan, prices: Prices) -> tuple[Cost, ...]:
-    """The function and the Firehose stream it transforms, without the input."""
-    rounded = math.ceil(Fraction(workload.record_bytes, FIREHOSE_UNIT_BYTES)) * FIREHOSE_UNIT_BYTES
-    return (
-        *invocation_costs(
-            invocations(workload, plan), duration_ms(workload, plan), plan.memory_mb, prices
-        ),
-        Cost(
-            "Firehose, each record as whole 5 KB",
-            (
-                _month_in_millions(workload.rate, "million records"),
-                Factor(Fraction(rounded * MILLION, GIGABYTE), "GB a million"),
-                Factor(prices.firehose_gb, "USD"),
-            ),
-        ),
-    )
+def _rate_for(case: Case, cost: float, low: float) -> float | None:
+    """The rate from `low` on at which the function has a cost, by bisection."""
+    high = LARGEST_RATE
+    if month_usd(replace(case, rate=high), *FUNCTION) < cost:
+        return None
+    for _ in range(64):
+        middle = (low + high) / 2
+        if month_usd(replace(case, rate=middle), *FUNCTION) < cost:
+            low = middle
+        else:
+            high = middle
+    return high

@@ -1,29 +1,54 @@
-"""The result as sections of rows, each with its arithmetic; text and JSON are made of them."""
+"""The answer as sections of rows, each with its arithmetic; text and JSON are made of them."""
 
 from __future__ import annotations
 
+import math
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
+from typing import Any
 
-from tools.size import model
-from tools.size.break_even import break_even
-from tools.size.model import Cost, FunctionPlan, JobPlan, Workload
-from tools.size.prices import Prices, as_document
+from tools.size.model import FUNCTION, Case, bill, break_even, month_usd, quantities
 
-_NAME_WIDTH = 36
-_TEXT_WIDTH = 96
+# Of each row the name, the value among `quantities`, the unit and the arithmetic.
+_AS_MANY_AS_IT_TAKES = (
+    "the largest of {rate} / {of_a_shard} records/s a shard and {kpus} subtasks, rounded up"
+)
+_KPUS = (
+    ("KPUs", "kpus", "KPUs",
+     "{rate} records/s x {peak} peak x {job_micros} us / 1,000,000 / {load} load, rounded up"),
+)  # fmt: skip
+_INVOCATIONS = (
+    ("records of an invocation", "batch", "records",
+     "a full batch holds {full_batch}; 60 s bring {collected}"),
+    ("milliseconds of a record", "record_ms", "ms",
+     "{function_micros} us / 1,000 / min(1, {memory_mb} / 1,769 MB)"),
+    ("duration of an invocation", "duration_ms", "ms",
+     "{overhead_ms} ms + {batch} x {record_ms} ms"),
+    ("invocations at a time", "at_a_time", "",
+     "{rate} records/s x {peak} peak / {batch} x {duration_ms} ms / 1,000"),
+)  # fmt: skip
+_A_MILLION_A_DAY = (
+    ("invocations at a time", "at_a_time", "", "1,000,000 / 86,400 s x 200 ms / 1,000"),
+)
+_A_BATCH = (
+    ("time allowed for a record", "allowed_ms", "ms", "30 s / 1,000 records"),
+    ("time needed at {memory_mb} MB", "duration_ms", "ms",
+     "{overhead_ms} ms + 1,000 x {record_ms} ms"),
+    ("share of the time allowed", "share", "%", "{duration_ms} ms / 30,000 ms x 100"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One number: what it is, how it comes about, and its unit."""
+    """One number: its name, its value, and how it comes about."""
 
     name: str
-    arithmetic: str
-    value: Fraction
+    value: float
     unit: str
+    arithmetic: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,139 +56,82 @@ class Section:
     """Rows under a title, and sentences about them."""
 
     title: str
-    rows: tuple[Row, ...] = ()
-    words: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One question to answer.
-
-    Attributes:
-        workload: What comes in.
-        job: How the job is to run.
-        function: How the function is to run.
-        prices: What things cost.
-    """
-
-    workload: Workload
-    job: JobPlan
-    function: FunctionPlan
-    prices: Prices
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
 
 
 def sections(case: Case) -> tuple[Section, ...]:
     """The whole answer to one case."""
-    return (input_section(case), job_section(case), function_section(case), verdict(case))
+    values = quantities(case)
+    shards = _AS_MANY_AS_IT_TAKES if case.shards is None else "as given"
+    shard_row = (("input shards", "input_shards", "shards", shards),)
+    title = f"Lambda, {case.memory_mb} MB, behind Firehose"
+    stream = _rows(values, shard_row, "input")
+    return (
+        Section("Input (the same for both)", stream, tuple(_shortage(values))),
+        Section("Managed Service for Apache Flink", _rows(values, _KPUS, "job")),
+        Section(title, _rows(values, _INVOCATIONS, *FUNCTION)),
+        _verdict(case),
+    )
 
 
-def input_section(case: Case) -> Section:
-    """The stream that both read."""
-    load, job = case.workload, case.job
-    if job.input_shards is None:
-        arithmetic = (
-            f"the largest of {number(load.rate)} / "
-            f"{number(model.records_per_shard(load, load.record_bytes))} records/s a shard "
-            f"and {model.kpus(load, job)} subtasks, rounded up"
-        )
-    else:
-        arithmetic = "as given"
-    shards = Row("input shards", arithmetic, Fraction(model.input_shards(load, job)), "shards")
-    costs = model.input_costs(load, job, case.prices)
-    return Section("Input (the same for both)", (shards, *bill(costs)), tuple(_shortage(case)))
+def worked_examples(case: Case) -> tuple[Section, ...]:
+    """Three questions that are often asked, with the figures and prices of a case."""
+    invocations = replace(
+        case, rate=1_000_000 / 86_400, peak=1, batch_records=1,
+        function_micros=0, overhead_ms=200, memory_mb=512,
+    )  # fmt: skip
+    first = _rows(quantities(invocations), _A_MILLION_A_DAY, "lambda")
+    name = "Example 2: 500 records/s with GeoIP"
+    second = sections(replace(case, rate=500))
+    values = quantities(replace(case, rate=1000 / 30, batch_records=1000))
+    values |= {"allowed_ms": 30, "share": values["duration_ms"] / 300}
+    third = _rows(values, _A_BATCH, "lambda")
+    return (
+        Section("Example 1: 1,000,000 invocations a day, 512 MB, 200 ms", first),
+        *(replace(section, title=f"{name}: {section.title}") for section in second),
+        Section("Example 3: 1,000 records in 30 s, one such batch after the other", third),
+    )
 
 
-def _shortage(case: Case) -> Iterator[str]:
-    load, given = case.workload, case.job.input_shards
-    if given is None:
-        return
-    needed = model.shards(load, load.record_bytes)
-    if given < needed:
+def _rows(
+    values: Mapping[str, Any], formulas: Iterable[tuple[str, str, str, str]], *parts: str
+) -> tuple[Row, ...]:
+    """Rows of formulas, and of bills with their sum."""
+
+    def shown(text: str) -> str:
+        return re.sub(r"{(\w+)}", lambda name: number(values[name[1]]), text)
+
+    rows = [Row(shown(name), values[key], unit, shown(text)) for name, key, unit, text in formulas]
+    costs = [Row(name, usd, "USD", shown(product)) for name, product, usd in bill(values, *parts)]
+    summands = " + ".join(cents(cost.value) for cost in costs)
+    whole = math.fsum(cost.value for cost in costs)
+    return (*rows, *costs, Row("total a month", whole, "USD", summands))
+
+
+def _shortage(values: Mapping[str, Any]) -> Iterator[str]:
+    shards, needed = values["input_shards"], values["needed_shards"]
+    if shards < needed:
         yield f"Fewer shards than the {needed} that take the peak: producers are throttled."
-    if given < model.kpus(load, case.job):
+    if shards < values["kpus"]:
         yield "Fewer shards than KPUs: subtasks without a shard have nothing to do."
 
 
-def job_section(case: Case) -> Section:
-    """The job on Managed Flink."""
-    load, job = case.workload, case.job
-    kpus = Row(
-        "KPUs",
-        f"{number(load.rate)} records/s x {number(load.peak)} peak x {number(job.micros)} us "
-        f"/ 1,000,000 / {number(job.load)} load, rounded up",
-        Fraction(model.kpus(load, job)),
-        "KPUs",
-    )
-    costs = model.job_costs(load, job, case.prices)
-    return Section("Managed Service for Apache Flink", (kpus, *bill(costs)))
-
-
-def function_section(case: Case) -> Section:
-    """The function behind Firehose."""
-    load, plan = case.workload, case.function
-    full = model.full_batch(load, plan)
-    batch = model.batch(load, plan)
-    duration = model.duration_ms(load, plan)
-    rows = (
-        Row(
-            "records of an invocation",
-            f"a full batch holds {number(full)}; {plan.batch_seconds} s bring "
-            f"{number(load.rate * plan.batch_seconds)}",
-            batch,
-            "records",
-        ),
-        Row(
-            "milliseconds of a record",
-            f"{number(plan.micros)} us / 1,000 / "
-            f"min(1, {plan.memory_mb} / {model.MEGABYTES_PER_VCPU:,} MB)",
-            model.record_ms(plan),
-            "ms",
-        ),
-        Row(
-            "duration of an invocation",
-            f"{number(plan.overhead_ms)} ms + {number(batch)} x {number(model.record_ms(plan))} ms",
-            duration,
-            "ms",
-        ),
-        Row(
-            "invocations at a time",
-            f"{number(load.rate)} records/s x {number(load.peak)} peak / {number(batch)} "
-            f"x {number(duration)} ms / 1,000",
-            load.rate * load.peak / batch * duration / 1000,
-            "",
-        ),
-    )
-    costs = model.function_costs(load, plan, case.prices)
-    return Section(f"Lambda, {plan.memory_mb} MB, behind Firehose", (*rows, *bill(costs)))
-
-
-def verdict(case: Case) -> Section:
-    """Which is cheaper here, from which rate on, and why."""
-    load = case.workload
-    job = model.total(model.job_costs(load, case.job, case.prices))
-    function = model.total(model.function_costs(load, case.function, case.prices))
-    rate = break_even(load, case.job, case.function, case.prices)
-    difference = Row(
-        "Managed Flink minus Lambda", f"{usd(job)} - {usd(function)}", job - function, "USD"
-    )
-    rows = [difference]
+def _verdict(case: Case) -> Section:
+    job, function, rate = month_usd(case, "job"), month_usd(case, *FUNCTION), break_even(case)
+    difference = f"{cents(job)} - {cents(function)}"
+    rows = [Row("Managed Flink minus Lambda", job - function, "USD", difference)]
     if rate is not None:
-        rows.append(Row("break-even", "both cost the same at", rate, "records/s"))
+        rows.append(Row("break-even", rate, "records/s", "both cost the same at"))
     return Section("Which is cheaper", tuple(rows), tuple(_reasons(case, rate, job, function)))
 
 
-def _reasons(case: Case, rate: Fraction | None, job: Fraction, function: Fraction) -> Iterator[str]:
+def _reasons(case: Case, rate: float | None, job: float, function: float) -> Iterator[str]:
     cheaper = "Lambda" if function < job else "Managed Flink"
-    yield f"At {number(case.workload.rate)} records/s {cheaper} is cheaper."
-    idle = model.total(
-        model.job_costs(
-            Workload(Fraction(0), case.workload.record_bytes, case.workload.output_bytes),
-            case.job,
-            case.prices,
-        )
-    )
+    yield f"At {number(case.rate)} records/s {cheaper} is cheaper."
+    idle = cents(month_usd(replace(case, rate=0), "job"))
     yield (
-        f"Below the break-even Lambda is cheaper: the job costs {usd(idle)} USD a month even "
+        f"Below the break-even Lambda is cheaper: the job costs {idle} USD a month even "
         "without a record, Lambda nothing."
     )
     if rate is None:
@@ -173,10 +141,10 @@ def _reasons(case: Case, rate: Fraction | None, job: Fraction, function: Fractio
             "Above it the job is cheaper: Lambda and Firehose are paid by the record. Just "
             "after the job's next KPU or shard Lambda can be cheaper again for a while."
         )
-    firehose = model.function_costs(case.workload, case.function, case.prices)[-1].usd
-    if function and 2 * firehose > function:
+    firehose = month_usd(case, "firehose")
+    if 2 * firehose > function:
         yield (
-            f"{number(100 * firehose / function, places=1)} % of Lambda's sum is Firehose, which "
+            f"{number(round(100 * firehose / function, 1))} % of Lambda's sum is Firehose, which "
             "bills each record as whole 5 KB: several lines in one record move the break-even up."
         )
     yield (
@@ -190,74 +158,41 @@ def _reasons(case: Case, rate: Fraction | None, job: Fraction, function: Fractio
     yield "Not counted: S3, SQS, logs, alarms, data transfer, free and volume tiers."
 
 
-def bill(costs: Iterable[Cost]) -> tuple[Row, ...]:
-    """The rows of a bill, with their sum at the end."""
-    lines = tuple(Row(one.name, _product(one), one.usd, "USD") for one in costs)
-    whole = sum((one.value for one in lines), start=Fraction(0))
-    return (*lines, Row("total a month", " + ".join(usd(one.value) for one in lines), whole, "USD"))
-
-
-def _product(cost: Cost) -> str:
-    return " x ".join(f"{number(one.value)} {one.unit}" for one in cost.factors)
-
-
-# --- as text and as JSON ---------------------------------------------------------------------
-
-
-def text_of(found: Iterable[Section]) -> Iterator[str]:
+def text_of(answer: Iterable[Section]) -> Iterator[str]:
     """Lines for a person."""
-    for section in found:
+    wrapper = textwrap.TextWrapper(
+        96, "  - ", "    ", break_long_words=False, break_on_hyphens=False
+    )
+    for section in answer:
         yield ""
         yield section.title
         for row in section.rows:
-            value = usd(row.value) if row.unit == "USD" else number(row.value)
-            yield f"  {row.name:<{_NAME_WIDTH}}{value:>12} {row.unit}".rstrip()
+            value = cents(row.value) if row.unit == "USD" else number(row.value)
+            yield f"  {row.name:<36}{value:>12} {row.unit}".rstrip()
             yield f"      {row.arithmetic}"
-        for words in section.words:
-            yield from textwrap.wrap(
-                words,
-                _TEXT_WIDTH,
-                initial_indent="  - ",
-                subsequent_indent="    ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
+        for note in section.notes:
+            yield from wrapper.wrap(note)
 
 
-def document_of(
-    assumptions: Iterable[str], found: Iterable[Section], prices: Prices
-) -> Mapping[str, object]:
+def document_of(answer: Iterable[Section]) -> list[dict[str, object]]:
     """The same for a program."""
-    return {
-        "assumptions": [line.strip() for line in assumptions],
-        "prices": as_document(prices),
-        "sections": [
-            {
-                "title": section.title,
-                "rows": [
-                    {
-                        "name": row.name,
-                        "value": float(row.value),
-                        "unit": row.unit,
-                        "arithmetic": row.arithmetic,
-                    }
-                    for row in section.rows
-                ],
-                "notes": list(section.words),
-            }
-            for section in found
-        ],
-    }
+    # Ten decimals: the last bits of a float mean nothing.
+    return [
+        asdict(section)
+        | {"rows": [asdict(row) | {"value": round(row.value, 10)} for row in section.rows]}
+        for section in answer
+    ]
 
 
-def number(value: Fraction, places: int = 4) -> str:
-    """A number as people write it; exact where ten decimals are enough, else rounded."""
-    exact = round(value, 10)
-    shown = exact if exact == value else round(value, places)
-    text = f"{float(shown):,.10f}" if shown.denominator != 1 else f"{int(shown):,}"
+def number(value: float) -> str:
+    """A number as people write it: whole where 15 digits hold it, else with four decimals."""
+    shown = Decimal(f"{value:.15g}")
+    if float(shown) != value or round(shown, 10) != shown:
+        shown = round(Decimal(value), 4)
+    text = f"{shown:,f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def usd(value: Fraction) -> str:
+def cents(value: float) -> str:
     """USD with cents."""
-    return f"{float(round(value, 2)):,.2f}"
+    return f"{value:,.2f}"

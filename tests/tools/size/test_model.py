@@ -3,172 +3,149 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
-from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.size import model
-from tools.size.break_even import LARGEST_RATE, break_even
-from tools.size.model import FunctionPlan, JobPlan, Workload, total
+from tools.size.model import (
+    COSTS,
+    FUNCTION,
+    LARGEST_RATE,
+    Case,
+    bill,
+    break_even,
+    month_usd,
+    quantities,
+)
 from tools.size.prices import US_EAST_1
 
-WORKLOAD = Workload(Fraction(500), 237, 895)
-JOB = JobPlan(Fraction(120))
-FUNCTION = FunctionPlan(Fraction(23))
+CASE = Case(500, 237, 895, job_micros=120, function_micros=23)
 
-rates = st.fractions(min_value=0, max_value=50_000, max_denominator=1000)
-micros = st.fractions(min_value=1, max_value=2000, max_denominator=10)
-workloads = st.builds(
-    Workload,
+rates = st.floats(0, 50_000)
+cases = st.builds(
+    Case,
     rates,
-    st.integers(1, 60_000),
-    st.integers(1, 60_000),
-    st.fractions(min_value=1, max_value=20, max_denominator=4),
+    record_bytes=st.integers(1, 60_000),
+    output_bytes=st.integers(1, 60_000),
+    job_micros=st.floats(1, 2000),
+    function_micros=st.floats(1, 2000),
+    peak=st.floats(1, 20),
+    load=st.floats(0.1, 1),
+    memory_mb=st.integers(128, 10_240),
 )
-jobs = st.builds(
-    JobPlan, micros, st.fractions(min_value=Fraction(1, 10), max_value=1, max_denominator=100)
-)
-functions = st.builds(FunctionPlan, micros, st.integers(128, 10_240))
 
 
-def usd(text: str) -> Fraction:
-    return Fraction(Decimal(text))
+def costs(case: Case, *parts: str) -> Any:
+    """Costs by name, to be compared as floats are."""
+    return pytest.approx({name: usd for name, _, usd in bill(quantities(case), *parts)}, rel=1e-12)
 
 
-def costs_by_name(costs: tuple[model.Cost, ...]) -> dict[str, Fraction]:
-    return {one.name: one.usd for one in costs}
+def value(name: str, **changes: Any) -> float:
+    number: float = quantities(replace(CASE, **changes))[name]
+    return number
 
 
-def test_a_million_invocations_a_day() -> None:
-    a_second = Fraction(1_000_000, 86_400)
-    costs = costs_by_name(model.invocation_costs(a_second, Fraction(200), 512, US_EAST_1))
-    # 30 million requests; 30 million x 0.2 s x 0.5 GB = 3,000,000 GB-s.
-    assert costs == {"requests": usd("6.00"), "GB-seconds": usd("50.0001")}
+def difference(case: Case, rate: float) -> float:
+    there = replace(case, rate=rate)
+    return month_usd(there, "job") - month_usd(there, *FUNCTION)
 
 
-def test_the_job_at_500_records_a_second() -> None:
-    assert model.kpus(WORKLOAD, JOB) == 1  # 500 x 120 us = 0.06 of a vCPU
-    costs = costs_by_name(model.job_costs(WORKLOAD, JOB, US_EAST_1))
-    assert costs == {
-        "KPUs, with one for orchestration": usd("158.40"),  # 2 x 720 x 0.11
-        "running application storage": usd("5.00"),  # 50 x 0.10
-        "enriched stream": usd("10.80"),  # 720 x 0.015
-        "enriched stream, puts": usd("18.144"),  # 1,296 million x 0.014
-        "other streams": usd("43.20"),  # 4 x 720 x 0.015
-    }
-    assert total(model.job_costs(WORKLOAD, JOB, US_EAST_1)) == usd("235.544")
+def test_every_cost_has_its_quantities_and_ends_with_a_price() -> None:
+    everything = replace(CASE, backup_gb=1)
+    shown = bill(quantities(everything), "input", "job", *FUNCTION)
+    assert [name for name, _, _ in shown] == [name for _, name, _ in COSTS]
+    prices = {f"{{{name}}} USD" for name in US_EAST_1.__dataclass_fields__}
+    assert {product.split(" x ")[-1] for _, _, product in COSTS} == prices - {
+        "{region} USD", "{date} USD", "{source} USD",
+    }  # fmt: skip
 
 
 def test_the_price_example_of_the_service() -> None:
     # Its published example of 20 KPUs and 1 GB of backups: 21 x 720 h, 20 x 50 GB, 0.023.
-    plan = JobPlan(Fraction(40_000), load=Fraction(1), backup_gb=Fraction(1))
-    costs = costs_by_name(model.job_costs(WORKLOAD, plan, US_EAST_1))
-    assert model.kpus(WORKLOAD, plan) == 20
-    assert costs["KPUs, with one for orchestration"] == usd("1663.20")
-    assert costs["running application storage"] == usd("100.00")
-    assert costs["durable backups"] == usd("0.023")
+    case = replace(CASE, job_micros=40_000, load=1, backup_gb=1, side_streams=0)
+    assert quantities(case)["kpus"] == 20
+    assert costs(case, "job") == {
+        "KPUs, with one for orchestration": 1663.20,
+        "running application storage": 100.00,
+        "durable backups": 0.023,
+        "enriched stream": 10.80,
+        "enriched stream, puts": 18.144,
+    }
 
 
 def test_the_function_at_500_records_a_second() -> None:
-    plan = replace(FUNCTION, batch_records=1000, memory_mb=1769, overhead_ms=Fraction(7))
-    assert model.batch(WORKLOAD, plan) == 1000
-    assert model.duration_ms(WORKLOAD, plan) == 30  # 7 ms + 1000 x 23 us, one whole vCPU
-    costs = costs_by_name(model.function_costs(WORKLOAD, plan, US_EAST_1))
-    # 0.5 invocations/s: 1,296,000 a month.
-    assert costs["requests"] == usd("0.2592")
-    assert costs["GB-seconds"] == 1_296_000 * usd("0.03") * Fraction(1769, 1024) * usd(
-        "0.0000166667"
-    )
-    # 1,296 million x 5,120 bytes / 2^30 = 6,179.8096 GB.
-    firehose = costs["Firehose, each record as whole 5 KB"]
-    assert firehose == Fraction(1_296_000_000 * 5120, 2**30) * usd("0.029")
-    assert round(firehose, 2) == usd("179.21")
+    case = replace(CASE, batch_records=1000, memory_mb=1769, overhead_ms=7)
+    # 7 ms + 1000 x 23 us, one whole vCPU
+    assert quantities(case)["duration_ms"] == pytest.approx(30)
+    assert costs(case, *FUNCTION) == {
+        "requests": 0.2592,  # 0.5 invocations/s: 1,296,000 a month
+        "GB-seconds": 1_296_000 * 0.03 * 1769 / 1024 * 0.0000166667,
+        # 1,296 million x 5,120 bytes / 2^30 = 6,179.8096 GB.
+        "Firehose, each record as whole 5 KB": 1_296_000_000 * 5120 / 2**30 * 0.029,
+    }
 
 
-def test_less_memory_is_less_of_a_processor() -> None:
-    assert model.record_ms(replace(FUNCTION, memory_mb=1769)) == Fraction(23, 1000)
-    assert model.record_ms(replace(FUNCTION, memory_mb=10_240)) == Fraction(23, 1000)
-    assert model.record_ms(replace(FUNCTION, memory_mb=512)) == Fraction(23, 1000) * Fraction(
-        1769, 512
-    )
+@pytest.mark.parametrize(("memory", "share"), [(1769, 1), (10_240, 1), (512, 512 / 1769)], ids=str)
+def test_less_memory_is_less_of_a_processor(memory: int, share: float) -> None:
+    assert value("record_ms", memory_mb=memory) == pytest.approx(0.023 / share)
 
 
-@pytest.mark.parametrize(
-    ("rate", "expected"),
-    [("0.001", 1), ("0.5", 30), ("36", 2160), ("100000", 2212)],
-)
-def test_a_batch_is_sent_when_full_or_when_its_time_is_over(rate: str, expected: int) -> None:
-    load = replace(WORKLOAD, rate=usd(rate))
-    assert int(model.batch(load, FUNCTION)) == expected  # 60 s; 524,288 / 237 bytes
+@pytest.mark.parametrize(("rate", "expected"), [(0.001, 1), (0.5, 30), (36, 2160), (100_000, 2212)])
+def test_a_batch_is_sent_when_full_or_when_its_time_is_over(rate: float, expected: int) -> None:
+    assert int(value("batch", rate=rate)) == expected  # 60 s; 524,288 / 237 bytes
 
 
 @pytest.mark.parametrize(
     ("rate", "size", "expected"),
-    [("1000", 237, 1), ("1001", 237, 2), ("1000", 10_485, 10), ("1000", 10_486, 11)],
+    [(1000, 237, 1), (1001, 237, 2), (1000, 10_485, 10), (1000, 10_486, 11)],
 )
-def test_shards(rate: str, size: int, expected: int) -> None:
-    assert model.shards(replace(WORKLOAD, rate=usd(rate)), size) == expected
+def test_shards(rate: float, size: int, expected: int) -> None:
+    assert value("needed_shards", rate=rate, record_bytes=size) == expected
+    assert value("output_shards", rate=rate, output_bytes=size) == expected
 
 
 def test_no_subtask_without_a_shard() -> None:
-    heavy = replace(JOB, micros=Fraction(6000))  # 500 x 6 ms / 0.6 = 5 KPUs
-    assert model.kpus(WORKLOAD, heavy) == model.input_shards(WORKLOAD, heavy) == 5
-    assert model.input_shards(WORKLOAD, replace(heavy, input_shards=2)) == 2
+    # 500 x 6 ms / 0.6 = 5 KPUs
+    assert value("kpus", job_micros=6000) == value("input_shards", job_micros=6000) == 5
+    assert value("input_shards", job_micros=6000, shards=2) == 2
+
+
+@pytest.mark.parametrize(("load", "kpus"), [(n / 100, 100 / n) for n in (1, 2, 4, 5, 10, 20, 50)])
+def test_the_last_bits_of_a_float_add_no_kpu(load: float, kpus: float) -> None:
+    assert value("kpus", rate=3, peak=1000 / 3, job_micros=1000, load=load) == kpus
 
 
 def test_the_peak_sizes_the_job() -> None:
-    peaky = replace(WORKLOAD, peak=Fraction(25))
-    assert model.kpus(peaky, JOB) == 3  # 500 x 25 x 120 us / 0.6 = 2.5
-    assert model.function_costs(peaky, FUNCTION, US_EAST_1) == model.function_costs(
-        WORKLOAD, FUNCTION, US_EAST_1
-    )
+    assert value("kpus", peak=25) == 3  # 500 x 25 x 120 us / 0.6 = 2.5
+    assert month_usd(replace(CASE, peak=25), *FUNCTION) == month_usd(CASE, *FUNCTION)
 
 
-@given(workloads, jobs, functions, rates)
-def test_more_records_never_cost_less(
-    load: Workload, job: JobPlan, function: FunctionPlan, more: Fraction
-) -> None:
-    higher = replace(load, rate=load.rate + more)
-    assert model.kpus(load, job) <= model.kpus(higher, job)
-    assert model.input_shards(load, job) <= model.input_shards(higher, job)
-    assert total(model.job_costs(load, job, US_EAST_1)) <= total(
-        model.job_costs(higher, job, US_EAST_1)
-    )
-    assert total(model.function_costs(load, function, US_EAST_1)) <= total(
-        model.function_costs(higher, function, US_EAST_1)
-    )
+@given(cases, rates)
+def test_more_records_never_cost_less(case: Case, more: float) -> None:
+    higher = replace(case, rate=case.rate + more)
+    for name in ("kpus", "input_shards"):
+        assert quantities(case)[name] <= quantities(higher)[name]
+    for bills in (("input",), ("job",), FUNCTION):
+        assert month_usd(case, *bills) <= month_usd(higher, *bills) * (1 + 1e-12)
 
 
-@given(workloads, jobs)
-def test_the_kpus_do_the_work(load: Workload, job: JobPlan) -> None:
-    needed = load.rate * load.peak * job.micros / 1_000_000
-    assert needed <= model.kpus(load, job) * job.load
-    assert model.kpus(load, job) == 1 or needed > (model.kpus(load, job) - 1) * job.load
+@given(cases)
+def test_the_kpus_do_the_work(case: Case) -> None:
+    needed, kpus = case.rate * case.peak * case.job_micros / 1e6, quantities(case)["kpus"]
+    assert needed <= kpus * case.load + 1e-6
+    assert kpus == 1 or needed > (kpus - 1) * case.load
 
 
 # A break-even far out takes many looks.
 @settings(deadline=None, max_examples=30)
-@given(workloads, jobs, functions)
-def test_at_the_break_even_both_cost_the_same(
-    load: Workload, job: JobPlan, function: FunctionPlan
-) -> None:
-    rate = break_even(load, job, function, US_EAST_1)
-    if rate is None:
-        return
-    assert rate > 0
-
-    def difference(at: Fraction) -> Fraction:
-        there = replace(load, rate=at)
-        return total(model.job_costs(there, job, US_EAST_1)) - total(
-            model.function_costs(there, function, US_EAST_1)
-        )
-
-    assert difference(rate) == 0
-    for part in range(1, 20):
-        assert difference(rate * Fraction(part, 20)) > 0
+@given(cases)
+def test_at_the_break_even_both_cost_the_same(case: Case) -> None:
+    rate = break_even(case)
+    if rate is not None:
+        assert difference(case, rate) == pytest.approx(0, abs=1e-6)
+        assert all(difference(case, rate * part / 20) > 0 for part in range(1, 20))
 
 
 def test_the_break_even_of_the_example() -> None:
@@ -176,15 +153,20 @@ def test_the_break_even_of_the_example() -> None:
     # (2.592 million puts x 0.014). Function, a batch of 1,000 on a whole vCPU, without overhead:
     # 2,592 requests are 0.0005184; 2.592 million x 23 us x 1769/1024 GB are 0.0017165 of
     # GB-seconds; 12.3596 GB of Firehose are 0.3584290. Together 0.3606639.
-    plan = replace(FUNCTION, batch_records=1000, memory_mb=1769, overhead_ms=Fraction(0))
-    rate = break_even(WORKLOAD, JOB, plan, US_EAST_1)
-    assert float(rate or 0) == pytest.approx(217.40 / (0.3606639 - 0.036288), rel=1e-6)
+    rate = break_even(replace(CASE, batch_records=1000, memory_mb=1769, overhead_ms=0))
+    assert rate == pytest.approx(217.40 / (0.3606639 - 0.036288), rel=1e-6)
+
+
+def test_the_break_even_is_the_lowest_of_several() -> None:
+    case = replace(CASE, job_micros=2000)  # another KPU every 300 records/s
+    rate = break_even(case)
+    assert rate == pytest.approx(3887.819, abs=1e-3)
+    assert all(difference(case, at) > 0 for at in range(1, 3888))
+    # After the next KPU Lambda is cheaper again, and after that the job.
+    assert difference(case, 3901) > 0 > difference(case, 4199)
 
 
 def test_no_break_even_where_lambda_stays_cheaper() -> None:
-    free = replace(US_EAST_1, firehose_gb=Fraction(0))
-    assert break_even(WORKLOAD, JOB, FUNCTION, free) is None
-    there = replace(WORKLOAD, rate=LARGEST_RATE)
-    assert total(model.function_costs(there, FUNCTION, free)) < total(
-        model.job_costs(there, JOB, free)
-    )
+    free = replace(CASE, prices=replace(US_EAST_1, firehose_gb=0))
+    assert break_even(free) is None
+    assert difference(free, LARGEST_RATE) > 0
