@@ -67,8 +67,7 @@ def city_database(path: Path) -> dict[str, Path]:
         geo = GeoDatabase.open(path)
     except DatabaseError as error:
         raise CommandError(f"--geoip: {error}") from error
-    geo.close()
-    return {f"{DATA_DIRECTORY}/{file.name}": file for file in (path, *geo.files - {path})}
+    return f"{DATA_DIRECTORY}/{path.name}"
 
 
 def reference_file(path: Path) -> str:

@@ -12,11 +12,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from udfs.errors import WebLogError
-
-
-class CommandError(WebLogError):
-    """A file that the sizing reads is not usable."""
+from tools.shell import CommandError
 
 
 @dataclass(frozen=True, slots=True)
