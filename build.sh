@@ -467,7 +467,7 @@ command_lock() {
     compile_lock dev "$uv" pyproject.toml --group dev --constraints "$LOCKS/run.lock" "$@"
     local group
     for group in package lambda; do
-        compile_lock "$group" "$uv" --group "$group" --constraints "$LOCKS/run.lock" "$@"
+        compile_lock "$group" "$uv" --group "$group" --no-deps --constraints "$LOCKS/run.lock" "$@"
     done
     for group in build java bootstrap; do
         compile_lock "$group" "$uv" --group "$group" "$@"

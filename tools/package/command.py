@@ -113,8 +113,6 @@ def build(options: PackageOptions) -> Path:
         packages = wheels.install(
             ROOT / "conf" / "requirements" / "package.lock",
             Path(work) / "packages",
-            wheels.find_uv(ROOT),
-            shipped=wheels.CORE | wheels.JOB,
         )
         contents |= _application(below(Path(work) / "packages"))
         manifest = Manifest(

@@ -111,7 +111,6 @@ def build(options: PackageOptions) -> Path:
         wheels.install(
             ROOT / "conf" / "requirements" / "lambda.lock",
             root,
-            wheels.find_uv(ROOT),
             options.platform,
         )
         for path, content in _own_files(options).items():
