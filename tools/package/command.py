@@ -15,23 +15,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.package import connectors, wheels
-from tools.package.archive import (
-    Content,
-    complete_or_absent,
-    verified_names,
-    write_zip,
-)
-from tools.package.contents import (
-    below,
-    city_database,
-    code,
-    listing,
-    megabytes,
-    name_and_version,
-    notices,
-    reference_file,
-)
+from tools.package import connectors, contents, wheels
+from tools.package.archive import Content, complete_or_absent, verified_names, write_zip
+from tools.package.contents import data_path, megabytes
 from tools.package.layout import (
     APPLICATION_DIRECTORY,
     ENTRY_POINT,
@@ -45,45 +31,30 @@ from tools.shell import CommandError
 from udfs.config.root import ROOT
 
 # Folders of the project that the job consists of, and what of them it does without.
-_CODE_DIRECTORIES = ("aws", "flink_app", "sql", "udfs")
+_CODE = ("aws", "flink_app", "sql", "udfs")
 _NOT_THE_JOB = ("sql/client",)
-_CODE_SUFFIXES = (".json", ".py", ".sql")
 
 WITHOUT_CONNECTORS = "-without-connectors"
 
 
 @dataclass(frozen=True, slots=True)
-class PackageOptions:
+class PackageOptions(contents.Options):
     """What goes into the zip.
 
     Attributes:
-        out: Folder to write to.
         jar: A finished connector jar; None to make it.
         with_connectors: False leaves the jar out, which the file's name then tells.
-        geoip: A GeoIP database to add, or None; of a pair either file.
-        reference: A file of reference data to add, or None.
         maven_settings: A Maven settings file instead of the user's own.
     """
 
-    out: Path = Path("dist")
     jar: Path | None = None
     with_connectors: bool = True
-    geoip: Path | None = None
-    reference: Path | None = None
     maven_settings: Path | None = None
 
 
 def run(options: argparse.Namespace) -> int:
     """Makes the zip and prints what is in it."""
-    wanted = PackageOptions(
-        out=options.out,
-        jar=options.jar,
-        with_connectors=not options.without_connectors,
-        geoip=options.geoip,
-        reference=options.reference,
-        maven_settings=options.maven_settings,
-    )
-    print("\n".join(describe(build(wanted))))
+    print("\n".join(describe(build(PackageOptions(**vars(options))))))
     return 0
 
 
@@ -94,37 +65,28 @@ def build(options: PackageOptions) -> Path:
         WebLogError: A part is missing or wrong. There is no zip then, not even one of an
             earlier run.
     """
-    name, version = name_and_version()
+    name, version = contents.name_and_version()
     suffix = "" if options.with_connectors else WITHOUT_CONNECTORS
     target = options.out / f"{name}-{version}{suffix}.zip"
     with complete_or_absent(target) as temporary, tempfile.TemporaryDirectory() as work:
-        contents: dict[str, Content] = dict(notices())
-        contents |= _application(code(_CODE_DIRECTORIES, _CODE_SUFFIXES, _NOT_THE_JOB))
-        geoip = reference = None
-        if options.geoip is not None:
-            database = city_database(options.geoip)
-            contents |= _application(database.items())
-            geoip = next(iter(database))
-        if options.reference is not None:
-            reference = reference_file(options.reference)
-            contents |= _application([(reference, options.reference)])
+        entries: dict[str, Content] = dict(contents.notices())
+        entries |= _application(contents.code(_CODE, _NOT_THE_JOB))
+        entries |= _application(contents.data_files(options))
         if options.with_connectors:
-            contents[JAR] = _jar(options)
-        packages = wheels.install(
-            ROOT / "conf" / "requirements" / "package.lock",
-            Path(work) / "packages",
-        )
-        contents |= _application(below(Path(work) / "packages"))
+            entries[JAR] = _jar(options)
+        lock, installed = ROOT / "conf" / "requirements" / "package.lock", Path(work) / "packages"
+        packages = wheels.install(lock, installed)
+        entries |= _application(contents.below(installed))
         manifest = Manifest(
             name=name,
             version=version,
             connectors=options.with_connectors,
             packages=packages,
-            geoip=geoip,
-            reference=reference,
+            geoip=None if options.geoip is None else data_path(options.geoip),
+            reference=None if options.reference is None else data_path(options.reference),
         )
-        contents[MANIFEST] = manifest.to_json().encode()
-        write_zip(temporary, contents)
+        entries[MANIFEST] = manifest.to_json().encode()
+        write_zip(temporary, entries)
         verify(temporary, manifest)
     return target
 
@@ -150,14 +112,14 @@ def verify(path: Path, manifest: Manifest) -> None:
 
 def describe(path: Path) -> Iterator[str]:
     """Lines that tell what is in a zip and how large it is."""
-    yield from listing(path, _part)
+    yield from contents.listing(path, _part)
     manifest = read_manifest(path)
     packages = ", ".join(f"{name} {version}" for name, version in manifest.packages.items())
     yield f"Python packages ({wheels.PLATFORM}, Python {wheels.PYTHON_VERSION}): {packages}"
     if manifest.geoip:
         yield f"GeoIP database: set weblog.geoip: database.path = {manifest.geoip}"
     else:
-        yield "WITHOUT a GeoIP database: city, country and location are null (see --geoip)"
+        yield contents.WITHOUT_DATABASE
     if manifest.reference:
         yield f"Reference data: set weblog.reference: file = {manifest.reference}"
     if not manifest.connectors:
@@ -169,26 +131,15 @@ def describe(path: Path) -> Iterator[str]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    parser.add_argument("--out", type=Path, default=Path("dist"), help="folder (default: dist)")
+    contents.add_options(parser, "as data/<file name>")
     parser.add_argument("--jar", type=Path, help="a finished connector jar, instead of making it")
-    parser.add_argument(
-        "--geoip",
-        type=Path,
-        metavar="FILE",
-        help="add a GeoIP City database (.mmdb; of a pair either file) as data/<file name>",
-    )
-    parser.add_argument(
-        "--reference",
-        type=Path,
-        metavar="FILE",
-        help="add reference data (weblog.reference: .csv or .json) as data/<file name>",
-    )
     parser.add_argument(
         "--maven-settings", type=Path, metavar="FILE", help="settings.xml for Maven"
     )
     parser.add_argument(
         "--without-connectors",
-        action="store_true",
+        dest="with_connectors",
+        action="store_false",
         help=f"leave the jar out; the zip's name then ends with {WITHOUT_CONNECTORS}",
     )
 

@@ -1,11 +1,13 @@
-"""What `package` and `package-lambda` put into zips, and how they list it."""
+"""What `package` and `package-lambda` have in common: their options, contents and listing."""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools.package.layout import DATA_DIRECTORY
@@ -14,7 +16,71 @@ from udfs.config.root import ROOT
 from udfs.enrich.geo import GeoDatabase
 from udfs.errors import DatabaseError
 
+WITHOUT_DATABASE = "WITHOUT a GeoIP database: city, country and location are null (see --geoip)"
+
+_CODE_SUFFIXES = (".json", ".py", ".sql")
 _NOTICES = ("LICENSE", "NOTICE")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What goes into either package.
+
+    Attributes:
+        out: Folder to write to.
+        geoip: A City-schema MaxMind DB file to add, or None.
+        reference: A file of reference data to add, or None.
+    """
+
+    out: Path = Path("dist")
+    geoip: Path | None = None
+    reference: Path | None = None
+
+
+def data_path(path: Path) -> str:
+    """The path of a data file in a package, from the folder of the code."""
+    return f"{DATA_DIRECTORY}/{path.name}"
+
+
+def data_files(options: Options) -> Iterator[tuple[str, Path]]:
+    """The data files of a package, with their paths from the folder of the code.
+
+    What is in reference data can be checked only where the settings are known, which name its
+    key.
+
+    Raises:
+        CommandError: The database cannot be read or is none of cities, or there is no file of
+            reference data.
+    """
+    if options.geoip is not None:
+        try:
+            GeoDatabase.open(options.geoip).close()
+        except DatabaseError as error:
+            raise CommandError(f"--geoip: {error}") from error
+        yield data_path(options.geoip), options.geoip
+    if options.reference is not None:
+        if not options.reference.is_file():
+            raise CommandError(f"--reference: {options.reference}: no such file")
+        yield data_path(options.reference), options.reference
+
+
+def add_options(parser: argparse.ArgumentParser, use: str) -> None:
+    """Adds the arguments of `Options`.
+
+    Args:
+        parser: The command's parser.
+        use: What the package does with a data file.
+    """
+    parser.add_argument("--out", type=Path, default=Path("dist"), help="folder (default: dist)")
+    # The demo's database is never taken by itself: it knows the sample's addresses alone, so
+    # that in production nearly every place would be null without a word.
+    parser.add_argument(
+        "--geoip", type=Path, metavar="FILE", help=f"add a GeoIP City database (.mmdb) {use}"
+    )
+    parser.add_argument(
+        "--reference", type=Path, metavar="FILE",
+        help=f"add reference data (weblog.reference: .csv or .json) {use}",
+    )  # fmt: skip
 
 
 def name_and_version() -> tuple[str, str]:
@@ -24,20 +90,17 @@ def name_and_version() -> tuple[str, str]:
     return project["name"], project["version"]
 
 
-def code(
-    directories: Sequence[str], suffixes: Sequence[str], left_out: Sequence[str] = ()
-) -> Iterator[tuple[str, Path]]:
-    """Files of folders of the project, with their paths from its root.
+def code(directories: Sequence[str], left_out: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """Code in folders of the project, with its paths from the root.
 
     Args:
         directories: The folders.
-        suffixes: Endings of the files' names.
-        left_out: Folders or files in them to leave out.
+        left_out: Folders in them to leave out.
     """
     for directory in directories:
         for path in sorted((ROOT / directory).rglob("*")):
             relative = path.relative_to(ROOT)
-            if path.suffix in suffixes and not any(map(relative.is_relative_to, left_out)):
+            if path.suffix in _CODE_SUFFIXES and not any(map(relative.is_relative_to, left_out)):
                 yield relative.as_posix(), path
 
 
@@ -53,34 +116,6 @@ def below(directory: Path) -> Iterator[tuple[str, Path]]:
     for path in directory.rglob("*"):
         if path.is_file():
             yield path.relative_to(directory).as_posix(), path
-
-
-def city_database(path: Path) -> dict[str, Path]:
-    """Returns the files of a GeoIP database by their paths in a package, from the code's folder.
-
-    The named file is the first. The flat schema has another one beside it.
-
-    Raises:
-        CommandError: It cannot be read or is none of cities.
-    """
-    try:
-        geo = GeoDatabase.open(path)
-    except DatabaseError as error:
-        raise CommandError(f"--geoip: {error}") from error
-    return f"{DATA_DIRECTORY}/{path.name}"
-
-
-def reference_file(path: Path) -> str:
-    """The path of reference data in a package, from the folder of the code.
-
-    What is in it can be checked only where the settings are known, which name its key.
-
-    Raises:
-        CommandError: There is no such file.
-    """
-    if not path.is_file():
-        raise CommandError(f"--reference: {path}: no such file")
-    return f"{DATA_DIRECTORY}/{path.name}"
 
 
 def listing(path: Path, part_of: Callable[[str], str]) -> Iterator[str]:

@@ -27,22 +27,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lambda_app.settings import Settings
-from tools.package import wheels
-from tools.package.archive import (
-    complete_or_absent,
-    verified_names,
-    write_zip,
-)
-from tools.package.contents import (
-    below,
-    city_database,
-    code,
-    listing,
-    megabytes,
-    name_and_version,
-    notices,
-    reference_file,
-)
+from tools.package import contents, wheels
+from tools.package.archive import complete_or_absent, verified_names, write_zip
+from tools.package.contents import data_path, megabytes
 from tools.shell import CommandError
 from udfs.config.core import GeoIpSettings
 from udfs.config.file import DEFAULT_FILE, dump_properties, load_properties
@@ -66,33 +53,21 @@ _REFERENCE_KEY = "file"
 
 
 @dataclass(frozen=True, slots=True)
-class PackageOptions:
+class PackageOptions(contents.Options):
     """What goes into the zip.
 
     Attributes:
-        out: Folder to write to.
         platform: The function's processor.
-        geoip: A GeoIP database to add, or None; of a pair either file.
         properties: A property file to add, or None.
-        reference: A file of reference data to add, or None.
     """
 
-    out: Path = Path("dist")
     platform: wheels.Platform = wheels.X86_64
-    geoip: Path | None = None
     properties: Path | None = None
-    reference: Path | None = None
 
 
 def run(options: argparse.Namespace) -> int:
     """Makes the zip and prints what is in it."""
-    wanted = PackageOptions(
-        out=options.out,
-        platform=wheels.ARM64 if options.arm64 else wheels.X86_64,
-        geoip=options.geoip,
-        properties=options.properties,
-        reference=options.reference,
-    )
+    wanted = PackageOptions(**vars(options))
     print("\n".join(describe(build(wanted), wanted)))
     return 0
 
@@ -104,36 +79,38 @@ def build(options: PackageOptions) -> Path:
         WebLogError: A part is missing or wrong. There is no zip then, not even one of an
             earlier run.
     """
-    name, version = name_and_version()
+    name, version = contents.name_and_version()
     target = options.out / f"{name}-lambda-{version}-{options.platform.machine}.zip"
     with complete_or_absent(target) as temporary, tempfile.TemporaryDirectory() as work:
         root = Path(work) / "root"
-        wheels.install(
-            ROOT / "conf" / "requirements" / "lambda.lock",
-            root,
-            options.platform,
+        lock = ROOT / "conf" / "requirements" / "lambda.lock"
+        wheels.install(lock, root, options.platform)
+        own = (
+            *contents.notices(),
+            *contents.code(_CODE, _NOT_THE_FUNCTIONS),
+            *contents.data_files(options),
         )
-        for path, content in _own_files(options).items():
+        for path, content in own:
             placed = root / path
             placed.parent.mkdir(parents=True, exist_ok=True)
             placed.write_bytes(content.read_bytes())
         _write_properties(options, root)
         _compile(root)
-        contents = dict(below(root))
-        _check_size(contents)
-        write_zip(temporary, contents)
+        entries = dict(contents.below(root))
+        _check_size(entries)
+        write_zip(temporary, entries)
         verified_names(temporary)
     return target
 
 
 def describe(path: Path, options: PackageOptions) -> Iterator[str]:
     """Lines that tell what is in a zip and how to use it."""
-    yield from listing(path, lambda name: name.split("/")[0])
+    yield from contents.listing(path, lambda name: name.split("/")[0])
     yield f"Runtime python3.12, {options.platform.words}. Handlers:"
     for use, handler in HANDLERS.items():
         yield f"  {use:<24} {handler}"
     if options.geoip is None:
-        yield "WITHOUT a GeoIP database: city, country and location are null (see --geoip)"
+        yield contents.WITHOUT_DATABASE
     if path.stat().st_size > DIRECT_UPLOAD_BYTES:
         yield (
             f"Larger than {megabytes(DIRECT_UPLOAD_BYTES)}: Lambda takes it from S3 only, not by "
@@ -143,21 +120,14 @@ def describe(path: Path, options: PackageOptions) -> Iterator[str]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    parser.add_argument("--out", type=Path, default=Path("dist"), help="folder (default: dist)")
-    parser.add_argument("--arm64", action="store_true", help="for arm64 instead of x86-64")
-    # The demo's database is never taken by itself: it knows the sample's addresses alone, so
-    # that in production nearly every place would be null without a word.
+    contents.add_options(parser, "and use it")
     parser.add_argument(
-        "--geoip",
-        type=Path,
-        metavar="FILE",
-        help="add a GeoIP City database (.mmdb; of a pair either file) and use it",
-    )
-    parser.add_argument(
-        "--reference",
-        type=Path,
-        metavar="FILE",
-        help="add reference data (weblog.reference: .csv or .json) and use it",
+        "--arm64",
+        dest="platform",
+        action="store_const",
+        default=wheels.X86_64,
+        const=wheels.ARM64,
+        help="for arm64 instead of x86-64",
     )
     parser.add_argument(
         "--properties",
@@ -165,16 +135,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="add settings, in the form of conf/application_properties.json",
     )
-
-
-def _own_files(options: PackageOptions) -> dict[str, Path]:
-    files = dict(code(_CODE, (".json", ".py"), _NOT_THE_FUNCTIONS))
-    files |= notices()
-    if options.geoip is not None:
-        files |= city_database(options.geoip)
-    if options.reference is not None:
-        files[reference_file(options.reference)] = options.reference
-    return files
 
 
 def _write_properties(options: PackageOptions, root: Path) -> None:
@@ -185,11 +145,11 @@ def _write_properties(options: PackageOptions, root: Path) -> None:
     """
     groups = {} if options.properties is None else load_properties(options.properties)
     if options.geoip is not None:
-        database_path = next(iter(city_database(options.geoip)))
-        groups.setdefault(GeoIpSettings.group, {})[_DATABASE_KEY] = database_path
+        groups.setdefault(GeoIpSettings.group, {})[_DATABASE_KEY] = data_path(options.geoip)
     if options.reference is not None:
-        reference_path = reference_file(options.reference)
-        groups.setdefault(ReferenceSettings.group, {})[_REFERENCE_KEY] = reference_path
+        groups.setdefault(ReferenceSettings.group, {})[_REFERENCE_KEY] = data_path(
+            options.reference
+        )
     if not groups:
         return
     settings = Settings.load(groups)
@@ -235,8 +195,8 @@ def _compile(root: Path) -> None:
         raise CommandError(f"the code cannot be compiled: {finished.stdout.strip()[:300]}")
 
 
-def _check_size(contents: Mapping[str, Path]) -> None:
-    size = sum(path.stat().st_size for path in contents.values())
+def _check_size(entries: Mapping[str, Path]) -> None:
+    size = sum(path.stat().st_size for path in entries.values())
     if size > MAXIMUM_BYTES:
         raise CommandError(
             f"unpacked it has {megabytes(size)}, and Lambda takes {megabytes(MAXIMUM_BYTES)}: put "
