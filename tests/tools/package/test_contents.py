@@ -28,16 +28,17 @@ from udfs.config.root import ROOT
 
 # Flink's Python package and what it requires for its own interface.
 PROVIDED = {"numpy", "pandas", "pyarrow", "pyflink"}
-OWN_CODE = ("app/aws/", "app/flink_app/", "app/udfs/")
+OWN_CODE = ("aws/", "flink_app/", "lambda_app/", "udfs/")
 # Commands and tools of the project, which the job does without.
 TOOLS = ("tools", "lambda_app", "sql/client")
 DATABASE_IN_PROJECT = DEMO_DATABASE.relative_to(ROOT)
 
 
 def packaged_modules(archive: Path) -> Iterator[tuple[str, ast.Module]]:
+    """The project's own modules in a zip."""
     with zipfile.ZipFile(archive) as opened:
         for name in opened.namelist():
-            if name.startswith(OWN_CODE) and name.endswith(".py"):
+            if name.removeprefix("app/").startswith(OWN_CODE) and name.endswith(".py"):
                 yield name, ast.parse(opened.read(name))
 
 
@@ -164,12 +165,20 @@ def test_every_package_brings_its_licence(names: frozenset[str]) -> None:
         ]
 
 
-def test_each_import_of_the_job_is_there(archive: Path, names: frozenset[str]) -> None:
-    tops = {name.split("/")[1].removesuffix(".py") for name in names if name.startswith("app/")}
+@pytest.mark.parametrize(
+    ("zip_of", "provided"), [("archive", PROVIDED), ("function_zip", {"boto3", "botocore"})]
+)
+def test_each_import_is_there(
+    zip_of: str, provided: set[str], request: pytest.FixtureRequest
+) -> None:
+    archive: Path = request.getfixturevalue(zip_of)
+    with zipfile.ZipFile(archive) as opened:
+        names = [name.removeprefix("app/") for name in opened.namelist()]
+    tops = {name.split("/")[0].removesuffix(".py") for name in names}
     for name, module in packaged_modules(archive):
         for target in imported(module):
             top = target.split(".")[0]
-            known = top in sys.stdlib_module_names or top in PROVIDED or top in tops
+            known = top in sys.stdlib_module_names or top in provided or top in tops
             assert known, f"{name} imports {target}, which is neither provided nor packaged"
 
 

@@ -6,7 +6,6 @@ import ast
 import gzip
 import importlib.util
 import json
-import sys
 import zipfile
 from collections.abc import Iterator
 from functools import partial
@@ -50,8 +49,6 @@ main = partial(run_command, "package-lambda")
 
 FIREHOSE = HANDLERS["Firehose transformation"]
 KINESIS = HANDLERS["Kinesis consumer"]
-# What Lambda's Python runtime brings; imported late, in functions.
-PROVIDED = {"boto3", "botocore"}
 
 
 @pytest.fixture(scope="session")
@@ -105,28 +102,6 @@ def test_each_module_has_its_byte_code(function_zip: Path) -> None:
                 assert code[:4] == importlib.util.MAGIC_NUMBER
                 # Taken as it is: not compared with the source's time or hash.
                 assert int.from_bytes(code[4:8], "little") == 1
-
-
-def test_every_import_can_be_had(function_zip: Path) -> None:
-    names = names_in(function_zip)
-    tops = {name.split("/")[0].removesuffix(".py") for name in names}
-    with zipfile.ZipFile(function_zip) as opened:
-        for name in sorted(names):
-            if not name.endswith(".py") or not name.startswith(("aws/", "lambda_app/", "udfs/")):
-                continue
-            for node in ast.walk(ast.parse(opened.read(name))):
-                found: list[str] = []
-                if isinstance(node, ast.Import):
-                    found = [alias.name for alias in node.names]
-                elif isinstance(node, ast.ImportFrom) and node.module:
-                    found = [node.module]
-                for target in found:
-                    top = target.split(".")[0]
-                    if top.startswith("mypy_boto3_"):  # For type checkers only.
-                        continue
-                    assert top in sys.stdlib_module_names or top in tops or top in PROVIDED, (
-                        f"{name} imports {target}"
-                    )
 
 
 def test_the_same_input_gives_the_same_bytes(function_zip: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def write(path: Path, content: str = "") -> Path:
 
 
 def wheel(folder: Path, tag: str) -> str:
-    """Writes the wheel of a package for a platform; the line that locks it."""
+    """Writes the wheel of a package for a platform; its hash as a lock has it."""
     path = folder / f"thing-1.0-{tag}.whl"
     with zipfile.ZipFile(path, "w") as archive:
         info = "thing-1.0.dist-info"
@@ -28,7 +28,7 @@ def wheel(folder: Path, tag: str) -> str:
         archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n")
         archive.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
         archive.writestr(f"{info}/RECORD", "")
-    return f"thing==1.0 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+    return f"--hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 @pytest.fixture
@@ -52,15 +52,14 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_wheels_of_the_platform_are_taken(tag: str, index: Path, tmp_path: Path) -> None:
-    lock = write(tmp_path / "x.lock", wheel(index, tag))
+    lock = write(tmp_path / "x.lock", f"thing==1.0 {wheel(index, tag)}\n")
 
     assert wheels.install(lock, tmp_path / "target") == {"thing": "1.0"}
     assert (tmp_path / "target" / "thing" / "__init__.py").exists()
 
 
-@pytest.mark.parametrize(
-    "tag",
-    [
+def test_wheels_of_other_platforms_are_refused(index: Path, tmp_path: Path) -> None:
+    tags = (
         "cp313-abi3-manylinux_2_17_x86_64",
         "cp311-cp311-manylinux_2_17_x86_64",
         "cp312-cp312-manylinux_2_34_x86_64",
@@ -69,25 +68,26 @@ def test_wheels_of_the_platform_are_taken(tag: str, index: Path, tmp_path: Path)
         "cp312-cp312-macosx_11_0_arm64",
         "cp312-cp312-win_amd64",
         "py2-none-any",
-    ],
-)
-def test_wheels_of_other_platforms_are_refused(tag: str, index: Path, tmp_path: Path) -> None:
-    lock = write(tmp_path / "x.lock", wheel(index, tag))
+    )
+    hashes = " ".join(wheel(index, tag) for tag in tags)
+    lock = write(tmp_path / "x.lock", f"thing==1.0 {hashes}\n")
 
     with pytest.raises(CommandError, match=r"cannot be installed: .*thing==1\.0 has no wheels"):
         wheels.install(lock, tmp_path / "target")
 
 
-def test_hashes_are_required_and_checked(index: Path, tmp_path: Path) -> None:
-    locked, _, _ = wheel(index, "py3-none-any").partition(" ")
+@pytest.mark.parametrize(
+    ("digest", "message"),
+    [("", "must have a hash"), ("--hash=sha256:" + "0" * 64, "Hash mismatch")],
+)
+def test_hashes_are_required_and_checked(
+    digest: str, message: str, index: Path, tmp_path: Path
+) -> None:
+    wheel(index, "py3-none-any")
+    lock = write(tmp_path / "x.lock", f"thing==1.0 {digest}\n")
 
-    for line, message in (
-        (locked, "must have a hash"),
-        (f"{locked} --hash=sha256:{'0' * 64}", "Hash mismatch"),
-    ):
-        lock = write(tmp_path / "x.lock", f"{line}\n")
-        with pytest.raises(CommandError, match=f"cannot be installed: .*{message}"):
-            wheels.install(lock, tmp_path / "target")
+    with pytest.raises(CommandError, match=f"cannot be installed: .*{message}"):
+        wheels.install(lock, tmp_path / "target")
 
 
 def test_reducing_keeps_code_licences_and_metadata(tmp_path: Path) -> None:
