@@ -28,7 +28,7 @@ class Options:
 
     Attributes:
         out: Folder to write to.
-        geoip: A City-schema MaxMind DB file to add, or None.
+        geoip: A GeoIP database of cities to add, or None.
         reference: A file of reference data to add, or None.
     """
 
@@ -54,10 +54,13 @@ def data_files(options: Options) -> Iterator[tuple[str, Path]]:
     """
     if options.geoip is not None:
         try:
-            GeoDatabase.open(options.geoip).close()
+            geo = GeoDatabase.open(options.geoip)
         except DatabaseError as error:
             raise CommandError(f"--geoip: {error}") from error
-        yield data_path(options.geoip), options.geoip
+        geo.close()
+        # The flat schema has a second file beside the named one.
+        for file in (options.geoip, *geo.files - {options.geoip}):
+            yield data_path(file), file
     if options.reference is not None:
         if not options.reference.is_file():
             raise CommandError(f"--reference: {options.reference}: no such file")
