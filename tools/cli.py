@@ -1,13 +1,8 @@
 """The commands of `./build.sh`: `python -m tools.cli COMMAND [ARGUMENTS]`.
 
-The module of a command is imported when the command is asked for. It has a docstring that is
-its help, and
-
-    add_arguments(parser: argparse.ArgumentParser) -> None
-    run(options: argparse.Namespace) -> int
-
-where `run` returns the exit status and lets errors of this project, errors of the operating
-system and Ctrl-C through.
+The module of a command is imported when the command is asked for. Its docstring is the help, and
+it has `add_arguments(parser)` and `run(options)`, which returns the exit status and lets errors of
+this project, errors of the operating system and Ctrl-C through.
 """
 
 from __future__ import annotations
@@ -20,13 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tools.shell import (
-    EXIT_BAD_INPUT,
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    EXIT_UNHEARD,
-    print_error,
-)
+from tools.shell import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_UNHEARD, print_error
 from udfs.errors import WebLogError
 
 
@@ -37,65 +26,60 @@ class Command:
     Attributes:
         module: Dotted name of the module.
         error_status: The exit status after a `WebLogError`.
-        interrupted: What Ctrl-C leaves behind.
+        interrupted: What is said after Ctrl-C.
         default: The sub-command to take where none is named.
     """
 
     module: str
     error_status: int = EXIT_FAILED
-    interrupted: str = ""
+    interrupted: str = "interrupted"
     default: str = ""
 
 
 COMMANDS = {
-    "run": Command("tools.run.command", EXIT_BAD_INPUT, "no results were written"),
+    "run": Command("tools.run.command", EXIT_BAD_INPUT, "interrupted: no results were written"),
     "sql": Command("tools.sql.command", EXIT_BAD_INPUT),
     "settings": Command("tools.settings_reference"),
-    "geoip": Command("tools.geoip.command", interrupted="nothing was changed"),
+    "geoip": Command("tools.geoip.command", interrupted="interrupted: nothing was changed"),
     "bench": Command("tools.bench.command", EXIT_BAD_INPUT),
     "dashboard": Command("tools.dashboard.command", EXIT_BAD_INPUT),
     "package": Command("tools.package.command"),
     "package-lambda": Command("tools.package.function"),
     "deploy": Command(
         "tools.deploy.command",
-        interrupted="the service goes on with what it was told",
+        interrupted="interrupted: the service goes on with what it was asked for",
         default="apply",
     ),
-    "replay": Command("tools.replay.command", interrupted="what was not sent is where it was"),
+    "replay": Command(
+        "tools.replay.command", interrupted="interrupted: what was not sent is where it was"
+    ),
     "size": Command("tools.size.command"),
 }
 
 
 def run_command(name: str, arguments: Sequence[str]) -> int:
-    """Runs a command.
-
-    Args:
-        name: One of `COMMANDS`.
-        arguments: What stands behind it on the command line.
+    """Runs one of `COMMANDS`.
 
     Returns:
         The exit status: the command's own; 130 after Ctrl-C, 141 when nobody read the output.
 
     Raises:
-        SystemExit: The command line is wrong (status 2), or asked for help (0).
+        SystemExit: The arguments are wrong (status 2), or ask for help (0).
     """
     command = COMMANDS[name]
     try:
         status = _run(name, command, list(arguments))
         # Python's own flush at its end would complain in several lines.
-        sys.stdout.flush()
-    except WebLogError as error:
-        print_error(error)
-        return command.error_status
+        print(end="", flush=True)
     except BrokenPipeError:
         # As after `| head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_UNHEARD
-    except OSError as error:
+    except (WebLogError, OSError) as error:
         print_error(error)
-        return EXIT_FAILED
+        return command.error_status if isinstance(error, WebLogError) else EXIT_FAILED
     except KeyboardInterrupt:
-        print_error(": ".join(filter(None, ("interrupted", command.interrupted))))
+        print_error(command.interrupted)
         return EXIT_INTERRUPTED
     return status
 
@@ -109,10 +93,9 @@ def _run(name: str, command: Command, arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(parser)
-    if command.default:
-        first = arguments[0] if arguments else "-"
-        if first.startswith("-") and first not in {"-h", "--help"}:
-            arguments.insert(0, command.default)
+    first = arguments[0] if arguments else "-"
+    if command.default and first.startswith("-") and first not in {"-h", "--help"}:
+        arguments.insert(0, command.default)
     status: int = module.run(parser.parse_args(arguments))
     return status
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,7 +14,6 @@ import pytest
 from tests.support.core import combined, dead, enriched, enricher
 from tools.cli import run_command
 from tools.replay import letters as sources
-from udfs.config.root import ROOT
 from udfs.letters.dead_letter import DeadLetter
 from udfs.letters.replay import Replayed, envelope, read_envelope
 
@@ -328,22 +325,3 @@ def test_envelopes_keep_their_attempt_until_they_are_sent(run: Run, tmp_path: Pa
     source.write_bytes(envelope(b"line", 4) + b"\n")
     run(source, "--send", target)
     assert sent(target) == [(b"line", 4)]
-
-
-def test_the_module_is_a_command(letters: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "tools.cli", "replay", str(letters)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert ended.stdout.startswith("4 dead letters\n")
-    wrong = subprocess.run(
-        [sys.executable, "-m", "tools.cli", "replay", "--nonsense"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert wrong.returncode == 2

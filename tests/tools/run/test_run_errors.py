@@ -5,14 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.running import SAMPLE, TEST_DATABASE, Result, log_line, only, run_job
-from tools.shell import EXIT_UNHEARD
 from udfs.config.root import ROOT
 
 BROKEN_DATABASE = ROOT / "tests" / "data" / "GeoIP2-City-Test-Broken-Double-Format.mmdb"
@@ -109,18 +106,6 @@ def test_foreign_files_are_not_replaced(tmp_path: Path) -> None:
     precious.write_text("mine")
     assert_one_error_line(run_job(tmp_path), 2, "holds what was not made by a run (precious.txt)")
     assert precious.read_text() == "mine"
-
-
-def test_nobody_listening_is_no_error(tmp_path: Path) -> None:
-    # As `| head` leaves it.
-    command = [sys.executable, "-m", "tools.cli", "run", "--out", str(tmp_path / "out")]
-    reading, writing = os.pipe()
-    os.close(reading)
-    with os.fdopen(writing, "wb") as nowhere:
-        ended = subprocess.run(
-            command, cwd=ROOT, stdout=nowhere, stderr=subprocess.PIPE, timeout=60, check=False
-        )
-    assert (ended.returncode, ended.stderr) == (EXIT_UNHEARD, b"")
 
 
 @pytest.mark.minicluster

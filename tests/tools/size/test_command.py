@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,12 +83,6 @@ def test_the_form_is_that_of_the_benchmark() -> None:
     assert SCHEMA == report.SCHEMA
 
 
-def test_the_command_needs_none_of_the_packages_for_development() -> None:
-    script = "import sys, tools.size.command; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
-    ).stdout.split()
-    assert not {"pyflink", "mmdb_writer", "tools.bench"} & set(loaded)
 
 
 def test_other_prices(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
