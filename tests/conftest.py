@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import socket
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -71,6 +72,14 @@ def emulator() -> Iterator[str]:
     """The address of a server of emulated services."""
     with moto_server() as address:
         yield address
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """An address whose port is taken, so that no other program gets it, and does not answer."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 @pytest.fixture

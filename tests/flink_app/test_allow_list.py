@@ -66,7 +66,6 @@ def run_checked(
     )
     options = cluster.ClusterOptions(
         work_directory=folder / "work",
-        rest_port=cluster.free_port(),
         extra={
             # Flink writes durations back in their shortest form; `10000 ms` would count
             # as changed to `10 s`.

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 LINES = 60_000
 DAYS = 4
 CRAWLER = "198.51.100.1"
-MAIN = ROOT / "tests" / "support" / "state_main.py"
+MAIN = ROOT / "tests" / "support" / "mains" / "state_main.py"
 # The table that the control writes to, which Flink names its operator by.
 CONTROL = "ever_seen"
 CHECKPOINT_INTERVAL_MS = 250
@@ -108,7 +108,6 @@ def sizes(tmp_path_factory: pytest.TempPathFactory) -> Sizes:
     options = cluster.ClusterOptions(
         work_directory=folder,
         checkpoint_interval_ms=CHECKPOINT_INTERVAL_MS,
-        rest_port=cluster.free_port(),
         extra={"web.checkpoints.history": "1000"},
     )
     running = MiniCluster(cluster.start(options, properties_file, MAIN), options)

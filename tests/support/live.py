@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.minicluster import MiniCluster, started
-from tools.local.cluster import free_port
+from tools.local.ports import metrics_port
 
-MAIN = Path(__file__).with_name("live_main.py")
+MAIN = Path(__file__).with_name("mains") / "live_main.py"
+# Below those that systems give to programs which ask for any.
+METRICS_PORTS = "20000-29999"
 RECORDS = ("enriched", "filtered", "dead_letters", "late")
 
 type Row = dict[str, Any]
@@ -88,7 +90,7 @@ class LiveJob:
         return Counter(row["event_id"] for row in self.rows("enriched"))
 
     def metrics(self) -> Metrics:
-        address = f"http://127.0.0.1:{self.cluster.options.metrics_port}/metrics"
+        address = f"http://127.0.0.1:{metrics_port(self.cluster.options.log_file)}/metrics"
         with urllib.request.urlopen(address, timeout=5) as answer:
             return Metrics(answer.read().decode())
 
@@ -164,7 +166,7 @@ def live_job(
         properties,
         checkpoint_interval_ms=300,
         restart_attempts=restart_attempts,
-        metrics_port=free_port(),
+        metrics_port=METRICS_PORTS,
         environment=environment,
         main=MAIN,
     ) as cluster:

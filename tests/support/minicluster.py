@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tools.local import cluster
+from tools.local import cluster, ports
 from udfs.config.file import dump_properties
 
 TIME_LIMIT_SECONDS = 120
@@ -37,7 +37,10 @@ class MiniCluster:
 
     def get(self, path: str) -> Any:
         """Flink's REST answer for the only job; `path` starts after the job's id."""
-        base = f"http://127.0.0.1:{self.options.rest_port}/jobs"
+        port = ports.rest_port(self.options.log_file)
+        if port is None:
+            raise ConnectionRefusedError("Flink does not listen yet")
+        base = f"http://127.0.0.1:{port}/jobs"
         with urllib.request.urlopen(base, timeout=5) as answer:
             job = json.load(answer)["jobs"][0]["id"]
         with urllib.request.urlopen(f"{base}/{job}{path}", timeout=5) as answer:  # noqa: S310 - loopback
@@ -87,7 +90,7 @@ def started(
     environment: Mapping[str, str] | None = None,
     checkpoint_interval_ms: int = 1000,
     restart_attempts: int = 0,
-    metrics_port: int | None = None,
+    metrics_port: str | None = None,
     main: Path = cluster.MAIN,
 ) -> Iterator[MiniCluster]:
     """Starts a job; whatever happens, none of its processes is left."""
@@ -99,7 +102,6 @@ def started(
         parallelism=parallelism,
         checkpoint_interval_ms=checkpoint_interval_ms,
         restart_attempts=restart_attempts,
-        rest_port=cluster.free_port(),
         metrics_port=metrics_port,
         jar=jar,
         environment=environment or {},

@@ -49,7 +49,6 @@ def options(
         work_directory=work_directory,
         parallelism=slots,
         checkpoint_interval_ms=_CHECKPOINT_INTERVAL_MS,
-        rest_port=cluster.free_port(),
         jar=jar,
         java_options=(f"-Xmx{HEAP_MB}m",),
         environment=environment or {},

@@ -20,7 +20,7 @@ from time import monotonic, sleep
 from typing import Self
 
 from tools.bench.managed_flink import HEAP_MB, MANAGED_MEMORY_MB
-from tools.local import cluster
+from tools.local import cluster, ports
 from tools.local.job import JobError, RunningJob
 from tools.local.progress import JobProgress
 
@@ -63,7 +63,7 @@ class TaskManagers(RunningJob):
         alone = {
             "taskmanager.numberOfTaskSlots": "1",
             "jobmanager.rpc.address": "localhost",
-            "jobmanager.rpc.port": str(cluster.free_port()),
+            "jobmanager.rpc.port": "0",
             "jobmanager.bind-host": "127.0.0.1",
             "taskmanager.host": "127.0.0.1",
             "taskmanager.bind-host": "127.0.0.1",
@@ -126,7 +126,7 @@ class TaskManagers(RunningJob):
         return self._java("job-manager", _JOB_MANAGER, _dynamic(settings), group=0)
 
     def _submit(self) -> None:
-        settings = cluster.cluster_configuration(self._options)
+        settings = cluster.cluster_configuration(self._options) | self._await_ports()
         for number in range(self._options.parallelism):
             name = f"task-manager-{number}"
             self._java(name, _TASK_MANAGER, _dynamic(settings | _MEMORY), group=self.pid)
@@ -157,9 +157,23 @@ class TaskManagers(RunningJob):
     def _log(self, name: str) -> Path:
         return self._options.log_file.with_name(f"{name}.log")
 
+    @property
+    def _rest_log(self) -> Path:
+        return self._log("job-manager")
+
+    def _await_ports(self) -> dict[str, str]:
+        """The settings with which other processes reach the JobManager."""
+        deadline = monotonic() + _START_SECONDS
+        while self.running and monotonic() < deadline:
+            rpc, rest = ports.rpc_port(self._rest_log), self.rest_port
+            if rpc is not None and rest is not None:
+                return {"jobmanager.rpc.port": str(rpc), "rest.port": str(rest)}
+            sleep(_POLL_SECONDS)
+        raise JobError(f"the JobManager did not come up (log: {self._rest_log})")
+
     def _await_slots(self) -> None:
         deadline = monotonic() + _START_SECONDS
-        address = f"http://127.0.0.1:{self._options.rest_port}/overview"
+        address = f"http://127.0.0.1:{self.rest_port}/overview"
         while monotonic() < deadline:
             with suppress(urllib.error.URLError, TimeoutError, ConnectionError):
                 with urllib.request.urlopen(address, timeout=2) as answer:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 from tools.dashboard.runs import Run
@@ -51,6 +51,6 @@ class FlinkView:
                 with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:
                     if answer.headers.get_content_type() == "text/html":
                         self._ui = url
-            except (urllib.error.URLError, TimeoutError, ConnectionError):
+            except (OSError, HTTPException):
                 pass
         return self._ui

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -55,9 +54,9 @@ class ClusterOptions:
         parallelism: Subtasks of each operator.
         checkpoint_interval_ms: Milliseconds between checkpoints.
         restart_attempts: How often a failed job is restarted from its last checkpoint.
-        rest_port: Port of Flink's REST interface on the loopback address.
-        metrics_port: Port on which Prometheus finds the job's metrics, on all addresses
-            of the machine: Flink's reporter knows no other way. None: no such port.
+        metrics_port: A port, or a range such as `9250-9260` of which Flink takes a free one,
+            where Prometheus finds the job's metrics. It is open on all addresses of the
+            machine: Flink's reporter knows no other way. None: no such port.
         python_path: Folders where the job's Python code is found.
         jar: The connectors that are not part of Flink, in one jar.
         java_options: More options of the JVM.
@@ -69,8 +68,7 @@ class ClusterOptions:
     parallelism: int = 1
     checkpoint_interval_ms: int = 10_000
     restart_attempts: int = 0
-    rest_port: int = 0
-    metrics_port: int | None = None
+    metrics_port: int | str | None = None
     python_path: tuple[Path, ...] = (ROOT,)
     jar: Path | None = None
     java_options: tuple[str, ...] = ()
@@ -81,26 +79,6 @@ class ClusterOptions:
     def log_file(self) -> Path:
         """Where the JVM and the Python workers log."""
         return self.work_directory / "logs" / "job.log"
-
-
-def free_port() -> int:
-    """A TCP port that is free on the loopback address now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen at a TCP port of this machine now."""
-    with socket.socket() as probe:
-        # As Java's servers do it: connections that just ended are no obstacle.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", port))
-        except (OSError, OverflowError):
-            return False
-    return port > 0
 
 
 def cluster_configuration(options: ClusterOptions) -> dict[str, str]:
@@ -117,8 +95,8 @@ def cluster_configuration(options: ClusterOptions) -> dict[str, str]:
         "execution.checkpointing.dir": (options.work_directory / "checkpoints").as_uri(),
         "rest.address": "localhost",
         "rest.bind-address": "127.0.0.1",
-        "rest.port": str(options.rest_port),
-        "rest.bind-port": str(options.rest_port),
+        "rest.port": "0",
+        "rest.bind-port": "0",
         # Progress is read from the REST interface; ten seconds (default) is too coarse.
         "metrics.fetcher.update-interval": "500",
         "web.submit.enable": "false",
@@ -227,6 +205,8 @@ def start(
     """Starts the job; what it prints goes to `logs/job.out` in the work directory."""
     logs = options.log_file.parent
     logs.mkdir(parents=True, exist_ok=True)
+    # Flink appends to its log, where the ports of an earlier run would come first.
+    options.log_file.unlink(missing_ok=True)
     with (logs / "job.out").open("wb") as printed:
         return subprocess.Popen(
             command(options, main),

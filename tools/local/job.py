@@ -10,7 +10,7 @@ from subprocess import Popen, TimeoutExpired
 from types import FrameType, TracebackType
 from typing import Self
 
-from tools.local import cluster
+from tools.local import cluster, ports
 from tools.local.progress import JobProgress, RestClient
 from udfs.errors import WebLogError
 
@@ -36,7 +36,7 @@ class RunningJob:
     also when the runner is interrupted or terminated.
 
     Args:
-        options: What the service would decide; needs a REST port.
+        options: What the service would decide.
         properties_file: The job's settings.
         main: The script that builds the job.
     """
@@ -50,7 +50,7 @@ class RunningJob:
         self._options = options
         self._properties_file = properties_file
         self._main = main
-        self._rest = RestClient(options.rest_port)
+        self._rest: RestClient | None = None
         self._failure: str | None = None
 
     def __enter__(self) -> Self:
@@ -87,9 +87,16 @@ class RunningJob:
         """Whether the job's process lives."""
         return self._process.poll() is None
 
+    @property
+    def rest_port(self) -> int | None:
+        """The port of Flink's REST interface; None until Flink listens."""
+        rest = self._reached()
+        return None if rest is None else rest.port
+
     def progress(self) -> JobProgress | None:
         """The job's state, or None while it is not known."""
-        progress = self._rest.job_progress()
+        rest = self._reached()
+        progress = None if rest is None else rest.job_progress()
         if progress is not None:
             self._failure = progress.failure or self._failure
         return progress
@@ -107,7 +114,7 @@ class RunningJob:
         An interrupt meanwhile, of a user who has waited long enough, ends them at once.
         """
         try:
-            if self.running and self._rest.cancel():
+            if self.running and self._rest is not None and self._rest.cancel():
                 self.wait(_STOP_SECONDS)
             if self._process.poll() is None:
                 self._signal(signal.SIGTERM)
@@ -137,6 +144,17 @@ class RunningJob:
 
     def _start(self) -> Popen[bytes]:
         return cluster.start(self._options, self._properties_file, self._main)
+
+    def _reached(self) -> RestClient | None:
+        if self._rest is None:
+            port = ports.rest_port(self._rest_log)
+            self._rest = None if port is None else RestClient(port)
+        return self._rest
+
+    @property
+    def _rest_log(self) -> Path:
+        """The log of the JVM that serves Flink's REST interface."""
+        return self._options.log_file
 
     def _error(self, status: int | None) -> JobError:
         return JobError(_explain(self._failure, self._options.log_file, status))

@@ -97,13 +97,18 @@ class RunJournal:
             lines_total=staged.lines,
         )
 
-    def starting(self, rest_port: int) -> None:
-        """Notes that the job starts, and where Flink's REST interface will be."""
+    def starting(self) -> None:
+        """Notes that the job starts."""
         self._began = time.monotonic()
-        self._set(phase=RUNNING, rest_port=rest_port)
+        self._set(phase=RUNNING)
 
-    def observe(self, progress: JobProgress | None) -> None:
-        """Takes a look at the job; to be called often."""
+    def observe(self, progress: JobProgress | None, rest_port: int | None) -> None:
+        """Takes a look at the job; to be called often.
+
+        Args:
+            progress: How far the job is.
+            rest_port: The port of Flink's REST interface.
+        """
         now = time.monotonic()
         if now - self._written < _SECONDS_BETWEEN_WRITES:
             return
@@ -112,7 +117,7 @@ class RunJournal:
             if len(self._samples) > _MOST_SAMPLES:
                 # Half as fine; the first and the latest stay.
                 del self._samples[1:-1:2]
-        self._write()
+        self._set(rest_port=rest_port)
 
     def finishing(self, seconds: float) -> None:
         """Notes that the job has ended and its results are being gathered."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
 # The job graph names a chained vertex after its operators; the first is the source.
 _SOURCE_PREFIX = "Source: raw_log"
 _TIMEOUT_S = 2.0
+# Flink is gone, and another program may answer at its port: the process's end tells the outcome.
+_NO_ANSWER = (OSError, HTTPException, ValueError, KeyError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class RestClient:
     """
 
     def __init__(self, port: int) -> None:
+        self.port = port
         self._base = f"http://127.0.0.1:{port}"
         self._job: str | None = None
         self._source_metric: str | None = None
@@ -54,8 +57,7 @@ class RestClient:
                 lines=self._lines_read(details["vertices"]),
                 failure=self._failure() if details["state"] in ("FAILING", "FAILED") else None,
             )
-        except (urllib.error.URLError, TimeoutError, ConnectionError, ValueError, KeyError):
-            # Not up yet, or already gone: the process's end tells the outcome.
+        except _NO_ANSWER:
             return None
 
     def cancel(self) -> bool:
@@ -71,7 +73,7 @@ class RestClient:
         )
         try:
             urllib.request.urlopen(request, timeout=_TIMEOUT_S).close()  # noqa: S310
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
+        except _NO_ANSWER:
             return False
         return True
 

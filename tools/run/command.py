@@ -21,7 +21,7 @@ from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP
 from flink_app.settings import OUTPUTS_GROUP, JobSettings
 from flink_app.sinks import load_sinks
 from tools.dashboard.beside import dashboard_beside
-from tools.local import cluster, results, staging
+from tools.local import cluster, ports, results, staging
 from tools.local.console import Console
 from tools.local.job import JobError, RunningJob
 from tools.local.journal import RunJournal
@@ -206,7 +206,7 @@ def _check_options(options: argparse.Namespace) -> None:
         if value is not None and not value >= lowest:
             raise ConfigurationError(f"--{name}", None, str(value), f"at least {lowest}")
     port = options.metrics_port
-    if port is not None and not cluster.is_free(port):
+    if port is not None and not ports.is_free(port):
         # Flink would only note in its log that it could not have the port.
         raise ConfigurationError("--metrics-port", None, str(port), "a free port from 1 to 65535")
 
@@ -235,16 +235,15 @@ def _run_job(
     cluster_options = cluster.ClusterOptions(
         work_directory=work.resolve(),
         parallelism=options.parallelism or 1,
-        rest_port=cluster.free_port(),
         metrics_port=options.metrics_port,
     )
-    journal.starting(cluster_options.rest_port)
+    journal.starting()
     with RunningJob(cluster_options, properties_file) as job:
         try:
             while job.running:
                 progress = job.progress()
                 screen.progress(progress, lines)
-                journal.observe(progress)
+                journal.observe(progress, job.rest_port)
                 job.wait(_POLL_SECONDS)
         finally:
             screen.end_of_progress()

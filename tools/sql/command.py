@@ -95,7 +95,7 @@ def _run_client(chosen: argparse.Namespace, directory: Path) -> int:
     cluster_options = cluster.ClusterOptions(
         work_directory=directory,
         # Results are printed as a table, not in a full-screen viewer.
-        extra={"sql-client.execution.result-mode": "tableau", "rest.port": "0"},
+        extra={"sql-client.execution.result-mode": "tableau"},
     )
     cluster_options.log_file.parent.mkdir()
     command = _command(cluster_options, prepared, chosen.file)

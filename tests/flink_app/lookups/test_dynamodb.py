@@ -14,7 +14,6 @@ from botocore.stub import Stubber
 
 from flink_app.lookups.dynamodb import DynamoDbTable
 from flink_app.lookups.service import LookupService, LoopThread
-from tools.local.cluster import free_port
 from tools.run.kinesis.emulator import CREDENTIALS, REGION, emulator
 from udfs.errors import ConfigurationError
 from udfs.lookups.settings import DynamoDbSettings
@@ -127,8 +126,8 @@ def test_another_key_attribute_fails_the_job(endpoint: str) -> None:
         table.start(["a"]).result()
 
 
-def test_nobody_answers() -> None:
-    with service(f"http://127.0.0.1:{free_port()}", breaker_failures="1") as table:
+def test_nobody_answers(nobody: str) -> None:
+    with service(nobody, breaker_failures="1") as table:
         assert table.start(["a", "b"]).result() == {"a": None, "b": None}
         assert table.start(["c", "d"]).result() == {"c": None, "d": None}
         assert (table.use().breaker_opened, table.use().failures) == (1, 4)

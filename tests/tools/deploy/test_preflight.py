@@ -13,7 +13,6 @@ from botocore.stub import Stubber
 from flink_app.settings import JobSettings
 from tests.support.streams import ACCOUNT, REGION, Streams, arn, delivery_arn
 from tools.deploy import preflight
-from tools.local.cluster import free_port
 from tools.run.kinesis.emulator import CREDENTIALS
 from udfs.errors import ConfigurationError
 
@@ -72,8 +71,7 @@ def test_another_region_does_not_have_the_stream(streams: Streams) -> None:
     assert (error.group, error.key, error.value) == ("weblog.source", "stream.arn", elsewhere)
 
 
-def test_an_endpoint_that_does_not_answer(streams: Streams) -> None:
-    nobody = f"http://127.0.0.1:{free_port()}"
+def test_an_endpoint_that_does_not_answer(streams: Streams, nobody: str) -> None:
     error = problem(settings(streams, source={"endpoint": nobody}))
     assert (error.group, error.key, error.value) == ("weblog.source", "endpoint", nobody)
 

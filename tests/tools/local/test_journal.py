@@ -43,8 +43,8 @@ def test_the_phases_of_a_run(work: Path) -> None:
     with RunJournal(work, ["enriched"], "City") as kept:
         assert find_run(work.parent).state == "preparing"
         kept.input(staged())
-        kept.starting(rest_port=4711)
-        assert (find_run(work.parent).state, read(work)["rest_port"]) == ("running", 4711)
+        kept.starting()
+        assert (find_run(work.parent).state, read(work)["rest_port"]) == ("running", None)
         kept.finishing(3.0)
         assert find_run(work.parent).state == "finishing"
         kept.finished()
@@ -82,22 +82,22 @@ def test_the_file_stays_small(work: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(journal, "_SECONDS_BETWEEN_WRITES", 0.0)
     with RunJournal(work, [], None) as kept:
         kept.input(staged(10_000, sources=5000))
-        kept.starting(1)
-        kept.observe(None)
+        kept.starting()
+        kept.observe(None, None)
         for lines in range(2000):
-            kept.observe(JobProgress("RUNNING", lines, None))
+            kept.observe(JobProgress("RUNNING", lines, None), 4711)
     written = read(work)
     assert len(written["samples"]) <= 600
-    assert written["samples"][-1][1] == 1999
+    assert (written["samples"][-1][1], written["rest_port"]) == (1999, 4711)
     assert (len(written["sources"]), written["source_count"]) == (20, 5000)
 
 
 def test_it_is_not_written_at_every_look(work: Path) -> None:
     with RunJournal(work, [], None) as kept:
-        kept.starting(1)
+        kept.starting()
         before = (work / "run.json").stat().st_ino
         for lines in range(100):
-            kept.observe(JobProgress("RUNNING", lines, None))
+            kept.observe(JobProgress("RUNNING", lines, None), 4711)
         assert (work / "run.json").stat().st_ino == before
 
 

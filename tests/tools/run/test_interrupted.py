@@ -44,7 +44,7 @@ class Job(job.RunningJob):
     def _start(self):
         command = [sys.executable, "job.py", sys.argv[1]]
         return Popen(command, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True)
-with Job(cluster.ClusterOptions(Path(), rest_port=cluster.free_port()), Path("x.json")):
+with Job(cluster.ClusterOptions(Path()), Path("x.json")):
     while True:
         time.sleep(0.1)
 """

@@ -133,7 +133,6 @@ def run(
             # A subtask that reads several shards takes some lines of one, then some of the
             # other. Where days of a log pass in seconds, all the other's lines are late then.
             parallelism=options.parallelism or options.shards,
-            rest_port=cluster.free_port(),
             metrics_port=options.metrics_port,
             jar=jar,
             environment=place.environment,

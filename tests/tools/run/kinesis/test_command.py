@@ -15,7 +15,6 @@ import pytest
 
 from tests.support.interrupts import hearing_interrupts
 from tests.support.running import log_line
-from tools.local.cluster import free_port
 from udfs.config.root import ROOT
 
 TIME_LIMIT_SECONDS = 150
@@ -86,8 +85,7 @@ def test_wrong_options(arguments: tuple[str, ...], message: str, tmp_path: Path)
 
 
 @pytest.mark.kinesis
-def test_an_endpoint_that_does_not_answer(connector_jar: Path, tmp_path: Path) -> None:
-    nobody = f"http://127.0.0.1:{free_port()}"
+def test_an_endpoint_that_does_not_answer(nobody: str, connector_jar: Path, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "x")
         ended = run(tmp_path, "--jar", str(connector_jar), "--endpoint", nobody)

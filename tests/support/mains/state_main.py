@@ -5,11 +5,6 @@ Started like `flink_app/main.py`.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from flink_app.environment import create_table_environment
 from flink_app.settings import JobSettings
 from flink_app.topology import build
