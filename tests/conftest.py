@@ -14,8 +14,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.aws import REGION, Aws
+from tests.support.cluster import SharedCluster, shared_cluster
+from tests.support.core import DEMO_DATABASE
 from tests.support.moto_server import moto_server, reset
-from tests.support.running import Result, run_job
+from tests.support.running import Run, run_as_user
 from tests.support.streams import Streams
 from tests.support.unpacked import unpack
 from tools.package.function import PackageOptions, build
@@ -23,7 +25,6 @@ from tools.package.layout import JAR
 from tools.run.kinesis.emulator import emulator as kinesis_emulator
 from udfs.config.root import ROOT
 
-DEMO_DATABASE = ROOT / "examples" / "demo-city.mmdb"
 JAR_VARIABLE = "WEBLOG_CONNECTOR_JAR"
 
 # A busy machine makes examples slow, which says nothing about the code.
@@ -32,7 +33,7 @@ settings.load_profile("ours")
 
 
 @pytest.fixture(scope="session")
-def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Result:
+def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The command without any option: the bundled log, by one job.
 
     Made once, also when the tests are spread over several processes.
@@ -44,20 +45,32 @@ def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Result:
     with (folder / "sample_run.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
-            kept.write_text(json.dumps(asdict(run_job(output)), default=str), encoding="utf-8")
+            kept.write_text(json.dumps(asdict(run_as_user(output)), default=str), encoding="utf-8")
     known = json.loads(kept.read_text("utf-8"))
-    return Result(**known | {"output": Path(known["output"])})
+    return Run(**known | {"folder": Path(known["folder"])})
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedCluster]:
+    """The mini-cluster to which the tests of this process submit their jobs."""
+    jar = found_jar()
+    with shared_cluster(tmp_path_factory.mktemp("cluster"), jar if jar.exists() else None) as one:
+        yield one
+
+
+def found_jar() -> Path:
+    named = os.environ.get(JAR_VARIABLE)
+    return Path(named).resolve() if named else ROOT / JAR
 
 
 @pytest.fixture(scope="session")
 def connector_jar() -> Path:
-    named = os.environ.get(JAR_VARIABLE)
-    jar = Path(named) if named else ROOT / JAR
-    if not named and not jar.exists():
+    jar = found_jar()
+    if not jar.exists():
         pytest.skip(
             f"needs the connector jar: {JAR} (./build.sh package makes it) or {JAR_VARIABLE}"
         )
-    return jar.resolve()
+    return jar
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 
 from flink_app.alerts import METRICS
 from flink_app.settings import JobSettings
-from tests.support.running import run_job
+from tests.support.running import Run
 from tools.run.command import apply_assignments
 from tools.settings_reference import tables
 from udfs.config.file import DEFAULT_FILE, load_properties
@@ -69,11 +69,12 @@ def test_named_files_exist(path: str) -> None:
 
 @pytest.mark.minicluster
 @pytest.mark.slow
-def test_the_sample_run_and_the_queries_give_the_results_shown(tmp_path: Path) -> None:
+def test_the_sample_run_and_the_queries_give_the_results_shown(
+    sample_run: Run, tmp_path: Path
+) -> None:
     assert len(QUERIES) == 3
-    results = run_job(tmp_path / "out")
-    assert results.status == 0, results.errors
-    printed = iter(results.printed.replace(f"{ROOT}/", "").splitlines())
+    assert sample_run.status == 0, sample_run.errors
+    printed = iter(sample_run.printed.replace(f"{ROOT}/", "").splitlines())
     shown = [line for line in SAMPLE_RUN.splitlines() if not line.endswith(CHANGING)]
     assert len(shown) > 15
     for line in shown:
@@ -82,7 +83,7 @@ def test_the_sample_run_and_the_queries_give_the_results_shown(tmp_path: Path) -
 
     script = tmp_path / "queries.sql"
     script.write_text("".join(query for query, _ in QUERIES))
-    command = [sys.executable, "-m", "tools.cli", "sql", "--out", str(results.output)]
+    command = [sys.executable, "-m", "tools.cli", "sql", "--out", str(sample_run.folder)]
     ended = subprocess.run(
         [*command, "-f", str(script)],
         cwd=ROOT,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
 
-from tests.support.running import Result, Row, log_line, only, run_job
+from tests.support.cluster import SharedCluster
+from tests.support.jobs import Results, run_job
+from tests.support.lines import log_line
+from tests.support.rows import Row
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
@@ -27,11 +29,13 @@ RULES = {
     "whole_site": "error_rate > 95 %, at least 30 requests, at least 30 errors",
 }
 SETTINGS = {
-    **{f"weblog.alerts.rules:{name}": text for name, text in RULES.items()},
+    "weblog.alerts.rules": RULES,
     # Windows of a minute.
-    "weblog.alerts:quiet.windows": "3",
-    "weblog.alerts:baseline.windows": "20",
-    "weblog.alerts:baseline.minimum.windows": "5",
+    "weblog.alerts": {
+        "quiet.windows": "3",
+        "baseline.windows": "20",
+        "baseline.minimum.windows": "5",
+    },
 }
 
 type Event = tuple[float, bytes]
@@ -160,18 +164,13 @@ def scenarios() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+def results(cluster: SharedCluster, tmp_path_factory: pytest.TempPathFactory) -> Results:
     folder = tmp_path_factory.mktemp("alerts")
-    file = folder / "access.log"
-    file.write_bytes(scenarios())
-    arguments = [part for item in SETTINGS.items() for part in ("--set", "=".join(item))]
-    result = run_job(folder / "out", *only("alerts"), *arguments, str(file))
-    assert result.status == 0, result.errors
-    return result
+    return run_job(cluster, folder, scenarios(), "alerts", settings=SETTINGS)
 
 
-def alerts(result: Result, name: str) -> list[Row]:
-    return [row for row in result.rows("alerts") if row["alert"] == name]
+def alerts(results: Results, name: str) -> list[Row]:
+    return [row for row in results.rows("alerts") if row["alert"] == name]
 
 
 def times(rows: list[Row]) -> list[tuple[str, ...]]:
@@ -190,13 +189,14 @@ def alert(subject: str, start: int, started: int, last: int) -> list[tuple[str, 
     ]
 
 
-def test_nothing_is_late_but_what_is_meant_to_be(result: Result) -> None:
-    assert result.summary["late"] == 1
-    assert result.summary["dead_lettered"] == {"parse/malformed_line": 30}
+def test_nothing_is_late_but_what_is_meant_to_be(results: Results) -> None:
+    assert len(results.rows("late")) == 1
+    letters = results.rows("dead_letters")
+    assert [letter["reason"] for letter in letters] == ["malformed_line"] * 30
 
 
-def test_a_rate_has_to_last(result: Result) -> None:
-    assert times(alerts(result, "lasting")) == [
+def test_a_rate_has_to_last(results: Results) -> None:
+    assert times(alerts(results, "lasting")) == [
         *alert("again", 0, 3, 3),
         *alert("again", 5, 8, 8),
         *alert("beside", 2, 5, 8),
@@ -206,8 +206,8 @@ def test_a_rate_has_to_last(result: Result) -> None:
     ]
 
 
-def test_what_an_alert_says(result: Result) -> None:
-    rows = [row for row in alerts(result, "lasting") if row["subject"] == "beside"]
+def test_what_an_alert_says(results: Results) -> None:
+    rows = [row for row in alerts(results, "lasting") if row["subject"] == "beside"]
     # Starts and ends come from two operators: a replay may write them in any order.
     started, ended = sorted(rows, key=lambda row: str(row["changed_at"]))
     common = {
@@ -231,16 +231,16 @@ def test_what_an_alert_says(result: Result) -> None:
     }  # fmt: skip
 
 
-def test_alerts_that_follow_soon_are_one(result: Result) -> None:
-    assert times(alerts(result, "at_once")) == [
+def test_alerts_that_follow_soon_are_one(results: Results) -> None:
+    assert times(alerts(results, "at_once")) == [
         *alert("endless", 33, 34, 60),
         *alert("now", 0, 1, 4),
         *alert("now", 7, 8, 8),
     ]
 
 
-def test_a_spike_is_one_against_the_recent_past(result: Result) -> None:
-    rows = alerts(result, "spike")
+def test_a_spike_is_one_against_the_recent_past(results: Results) -> None:
+    rows = alerts(results, "spike")
     assert times(rows) == [*alert("popular", 10, 11, 11), *alert("sometimes", 10, 11, 11)]
     # Popular before: nine windows of 10 and one of 40.
     # Rows of one instant come in no promised order.
@@ -250,46 +250,39 @@ def test_a_spike_is_one_against_the_recent_past(result: Result) -> None:
     ]
 
 
-def test_busy_hosts(result: Result) -> None:
-    assert times(alerts(result, "busy_host")) == alert("192.0.2.1", 1, 2, 2)
+def test_busy_hosts(results: Results) -> None:
+    assert times(alerts(results, "busy_host")) == alert("192.0.2.1", 1, 2, 2)
 
 
-def test_probes(result: Result) -> None:
-    rows = alerts(result, "probing")
+def test_probes(results: Results) -> None:
+    rows = alerts(results, "probing")
     assert times(rows) == alert("192.0.2.3", 3, 4, 4)
     assert [row["probes"] for row in rows] == [3, 3]
 
 
-def test_dead_letters_count_against_all_lines(result: Result) -> None:
-    rows = alerts(result, "bad_feed")
+def test_dead_letters_count_against_all_lines(results: Results) -> None:
+    rows = alerts(results, "bad_feed")
     assert times(rows) == alert("", 31, 32, 32)
     assert {(r["dead_letters"], r["requests"], r["lines"], r["metric_value"]) for r in rows} == {
         (30, 5, 40, 0.75)
     }
 
 
-def test_the_whole_site(result: Result) -> None:
-    rows = alerts(result, "whole_site")
+def test_the_whole_site(results: Results) -> None:
+    rows = alerts(results, "whole_site")
     assert times(rows) == alert("", 35, 36, 36)
     assert {(row["subject_type"], row["errors"]) for row in rows} == {("site", 46)}
 
 
-def test_there_are_no_other_alerts(result: Result) -> None:
-    assert {row["alert"] for row in result.rows("alerts")} == set(RULES) - {
+def test_there_are_no_other_alerts(results: Results) -> None:
+    assert {row["alert"] for row in results.rows("alerts")} == set(RULES) - {
         name for name, text in RULES.items() if text == "off"
     }
 
 
-def test_an_alert_is_told_when_it_starts_and_not_when_it_is_over(result: Result) -> None:
+def test_an_alert_is_told_when_it_starts_and_not_when_it_is_over(results: Results) -> None:
     # Starts come from one operator in the order in which it finds them. One of them is the
     # start of an alert that is on until after the others.
-    told = [row["changed_at"] for row in result.rows("alerts") if row["state"] == "started"]
+    told = [row["changed_at"] for row in results.rows("alerts") if row["state"] == "started"]
     assert told == sorted(told)
     assert told.index(at(34)) < told.index(at(36))
-
-
-def test_rules_that_are_none_are_told_before_anything_starts(tmp_path: Path) -> None:
-    result = run_job(tmp_path / "out", "--set", "weblog.alerts.rules:mine=eror_rate > 1 %")
-    assert result.status == 2
-    (line,) = result.errors.splitlines()
-    assert line.startswith("error: weblog.alerts.rules: mine = 'eror_rate > 1 %': expected")

@@ -5,25 +5,21 @@ There is no event time to go by, and still the alert about it has to come.
 
 from __future__ import annotations
 
-import json
 import os
 import threading
-import time
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.support.minicluster import started
-from tests.support.running import Row
+from tests.support.cluster import SharedCluster
+from tests.support.jobs import Results, between_files
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
 LINES_AT_ONCE = 5
 PAUSE_SECONDS = 0.1
-# The stream has to be bad for half a minute before the clock on the wall is taken for its time.
-ALERT_SECONDS = 100
 
 
 class LiveLog:
@@ -53,45 +49,25 @@ class LiveLog:
             pipe.write(packer.flush())
 
 
-def rows(folder: Path) -> list[Row]:
-    """Rows of finished files."""
-    return [
-        json.loads(line)
-        for file in folder.glob("*")
-        if not file.name.startswith(".")
-        for line in file.read_text("utf-8").splitlines()
-    ]
-
-
-def test_the_outage_of_a_stream_of_bad_lines_alone(tmp_path: Path) -> None:
-    results = tmp_path / "results"
+def test_the_outage_of_a_stream_of_bad_lines_alone(cluster: SharedCluster, tmp_path: Path) -> None:
+    results = Results(tmp_path / "results")
+    outputs = ("enriched", "late", "filtered", "traffic_overview", "errors_per_page")
     properties = {
-        "weblog.sink.files": {
-            "type": "filesystem",
-            "path": str(results),
-            "rollover.interval": "1 s",
-        },
-        "weblog.outputs": {"default": "files"},
-        "weblog.source": {"type": "filesystem", "path": str(tmp_path / "live.gz")},
+        **between_files(tmp_path / "live.gz", results.folder, "alerts", "dead_letters", *outputs),
         # Short windows, so that the rest of the test is.
-        "weblog.windows": {
-            "size": "1 s",
-            "sliding.size": "2 s",
-            "sliding.slide": "1 s",
-            "out.of.orderness": "0 s",
-        },
+        "weblog.windows": {"size": "1 s", "sliding.size": "2 s", "sliding.slide": "1 s"},
         "weblog.alerts": {"quiet.windows": "5"},
     }
+    properties["weblog.windows"]["out.of.orderness"] = "0 s"
+    properties["weblog.sink.files"]["rollover.interval"] = "1 s"
     begun = datetime.now(UTC)
     log = LiveLog(tmp_path / "live.gz")
-    with started(tmp_path / "work", properties) as job:
-        deadline = time.monotonic() + ALERT_SECONDS
-        job.wait_until(
-            lambda: bool(rows(results / "alerts")) or time.monotonic() > deadline, "the alert"
-        )
-        told = rows(results / "alerts")
+    with cluster.job(tmp_path, properties) as job:
+        # The stream has to be bad for half a minute: then the clock on the wall is its time.
+        job.wait_until(lambda: results.rows("alerts"), "the alert")
+        told = results.rows("alerts")
         log.end()
-        assert job.wait_for_end() == 0, job.printed()[-2000:]
+        job.finish()
 
     # While it goes on there is the start and nothing else.
     (start,) = told
@@ -100,7 +76,7 @@ def test_the_outage_of_a_stream_of_bad_lines_alone(tmp_path: Path) -> None:
     assert start["dead_letters"] == start["lines"] >= 20
     assert begun < datetime.fromisoformat(start["window_start"]) < datetime.now(UTC)
 
-    everything = rows(results / "alerts")
+    everything = results.rows("alerts")
     assert [
         (row["alert"], row["state"]) for row in sorted(everything, key=lambda r: r["state"])
     ] == [
@@ -111,10 +87,10 @@ def test_the_outage_of_a_stream_of_bad_lines_alone(tmp_path: Path) -> None:
     assert end["window_start"] == start["window_start"]
     assert end["dead_letters"] == end["lines"] >= start["lines"]
 
-    letters = rows(results / "dead_letters")
+    letters = results.rows("dead_letters")
     assert len(letters) == log.lines
     assert {(one["stage"], one["reason"], one["event_time"]) for one in letters} == {
         ("parse", "malformed_line", None)
     }
-    for output in ("enriched", "late", "filtered", "traffic_overview", "errors_per_page"):
-        assert rows(results / output) == []
+    for output in outputs:
+        assert results.rows(output) == []

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.support.running import Result, log_line, only, run_job
+from tests.support.cluster import SharedCluster
+from tests.support.jobs import Results, run_job
+from tests.support.lines import log_line
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
@@ -42,33 +45,30 @@ LINES: list[bytes] = [
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+def results(cluster: SharedCluster, tmp_path_factory: pytest.TempPathFactory) -> Results:
     folder = tmp_path_factory.mktemp("event-time")
-    log = folder / "access.log"
-    log.write_bytes(b"".join(LINES))
-    outputs = only("errors_per_page", "sessions", "traffic_overview")
-    return run_job(folder / "out", *outputs, str(log))
+    return run_job(cluster, folder, b"".join(LINES), "errors_per_page", "traffic_overview")
 
 
-def requests_by_window(result: Result) -> dict[str, int]:
-    return {row["window_start"]: row["requests"] for row in result.rows("traffic_overview")}
+def dead_lettered(results: Results) -> Counter[tuple[str, str]]:
+    return Counter((row["stage"], row["reason"]) for row in results.rows("dead_letters"))
 
 
-def test_every_line_has_one_end(result: Result) -> None:
-    assert result.status == 0, result.errors
-    assert result.summary["lines_in"] == len(LINES) == 18
-    assert result.summary["enriched"] == 13
-    assert result.summary["filtered"] == {"blank_line": 1}
-    assert sorted(result.summary["dead_lettered"]) == [
-        "decode/invalid_utf8",
-        "parse/bad_timestamp",
-        "parse/malformed_line",
-        "validate/timestamp_in_future",
-    ]
+def test_every_line_has_one_end(results: Results) -> None:
+    assert len(LINES) == 18
+    assert len(results.rows("enriched")) == 13
+    assert [row["reason"] for row in results.rows("filtered")] == ["blank_line"]
+    assert dead_lettered(results) == {
+        ("decode", "invalid_utf8"): 1,
+        ("parse", "bad_timestamp"): 1,
+        ("parse", "malformed_line"): 1,
+        ("validate", "timestamp_in_future"): 1,
+    }
 
 
-def test_windows_hold_what_came_in_time(result: Result) -> None:
-    assert requests_by_window(result) == {
+def test_windows_hold_what_came_in_time(results: Results) -> None:
+    windows = results.rows("traffic_overview")
+    assert {row["window_start"]: row["requests"] for row in windows} == {
         "2015-05-17T12:00:00Z": 6,
         "2015-05-17T12:29:00Z": 1,
         "2015-05-17T12:30:00Z": 3,
@@ -76,31 +76,30 @@ def test_windows_hold_what_came_in_time(result: Result) -> None:
     }
 
 
-def test_offsets_are_honoured(result: Result) -> None:
-    pages = {(row["window_start"], row["webpage"]) for row in result.rows("errors_per_page")}
+def test_offsets_are_honoured(results: Results) -> None:
+    pages = {(row["window_start"], row["webpage"]) for row in results.rows("errors_per_page")}
     assert ("2015-05-17T12:00:00Z", "offset") in pages
-    times = [r["event_time"] for r in result.rows("enriched") if r["webpage"] == "offset"]
+    times = [r["event_time"] for r in results.rows("enriched") if r["webpage"] == "offset"]
     assert times == ["2015-05-17T12:00:20.000Z", "2015-05-17T12:00:25.000Z"]
 
 
-def test_late_lines_are_kept_and_in_no_window(result: Result) -> None:
-    late = result.rows("late")
+def test_late_lines_are_kept_and_in_no_window(results: Results) -> None:
+    late = results.rows("late")
     assert [row["event_time"] for row in late] == [
         "2015-05-17T12:28:59.000Z",
         "2015-05-17T12:00:40.000Z",
     ]
-    assert result.summary["late"] == 2
-    assert all(row in result.rows("enriched") for row in late)
-    assert "late" not in {row["webpage"] for row in result.rows("errors_per_page")}
+    assert all(row in results.rows("enriched") for row in late)
+    assert "late" not in {row["webpage"] for row in results.rows("errors_per_page")}
 
 
-def test_a_line_that_is_not_utf8_keeps_its_bytes(result: Result) -> None:
-    (letter,) = [r for r in result.rows("dead_letters") if r["stage"] == "decode"]
+def test_a_line_that_is_not_utf8_keeps_its_bytes(results: Results) -> None:
+    (letter,) = [r for r in results.rows("dead_letters") if r["stage"] == "decode"]
     assert letter["raw_encoding"] == "base64"
     assert base64.b64decode(letter["raw"]) == NOT_UTF8.rstrip(b"\n")
 
 
-def test_a_pause_is_taken_between_windows(tmp_path: Path) -> None:
+def test_a_pause_is_taken_between_windows(cluster: SharedCluster, tmp_path: Path) -> None:
     # The gap is 30 min. Pauses of 30:20 and of 30:40, in windows 31 and 30 min apart.
     visits = [
         ("198.51.100.2", "12:00:10"),
@@ -110,34 +109,28 @@ def test_a_pause_is_taken_between_windows(tmp_path: Path) -> None:
         ("198.51.100.1", "12:31:10"),
         ("198.51.100.9", "12:31:15"),
     ]
-    log = tmp_path / "access.log"
-    log.write_text("".join(log_line(f"{DAY}:{time} +0000", host=host) for host, time in visits))
-    result = run_job(tmp_path / "out", *only("sessions"), str(log))
-    assert result.status == 0, result.errors
+    log = "".join(log_line(f"{DAY}:{time} +0000", host=host) for host, time in visits)
+    results = run_job(cluster, tmp_path, log, "sessions")
     sessions: dict[str, list[tuple[str, str, int]]] = {}
-    for row in sorted(result.rows("sessions"), key=lambda one: str(one["window_start"])):
+    for row in sorted(results.rows("sessions"), key=lambda one: str(one["window_start"])):
         times = row["window_start"][11:19], row["window_end"][11:19]
         sessions.setdefault(row["host"], []).append((*times, row["requests"]))
     assert sessions["198.51.100.1"] == [("12:00:50", "12:30:50", 1), ("12:31:10", "13:01:10", 1)]
     assert sessions["198.51.100.2"] == [("12:00:10", "13:00:50", 2)]
 
 
-def test_nothing_in_nothing_out(tmp_path: Path) -> None:
-    result = run_job(tmp_path / "out", *only("alerts", "traffic_overview"), "-")
-    assert result.status == 0, result.errors
-    assert result.summary["lines_in"] == 0
-    assert "0 + 0 + 0 = 0" in result.printed
-    # These two have rows of the whole site.
-    assert result.rows("alerts") == result.rows("traffic_overview") == []
-    assert result.rows("enriched") == []
+def test_nothing_in_nothing_out(cluster: SharedCluster, tmp_path: Path) -> None:
+    # The aggregates have rows of the whole site.
+    results = run_job(cluster, tmp_path, b"", "alerts", "traffic_overview")
+    for output in ("alerts", "traffic_overview", "enriched"):
+        assert results.rows(output) == []
 
 
-def test_only_bad_lines(tmp_path: Path) -> None:
-    stdin = b"bad\n" * 500 + b"\x16\x03\x01\xff"
-    result = run_job(tmp_path / "out", *only("traffic_overview"), "-", stdin=stdin)
-    assert result.status == 0, result.errors
-    assert result.summary["dead_lettered"] == {
-        "parse/malformed_line": 500,
-        "decode/invalid_utf8": 1,
+def test_only_bad_lines(cluster: SharedCluster, tmp_path: Path) -> None:
+    log = b"bad\n" * 500 + b"\x16\x03\x01\xff"
+    results = run_job(cluster, tmp_path, log, "traffic_overview")
+    assert dead_lettered(results) == {
+        ("parse", "malformed_line"): 500,
+        ("decode", "invalid_utf8"): 1,
     }
-    assert result.rows("enriched") == result.rows("traffic_overview") == []
+    assert results.rows("enriched") == results.rows("traffic_overview") == []

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from flink_app.settings import JobSettings
-from tests.support.running import SAMPLE
-from udfs.config.file import DEFAULT_FILE, dump_properties, load_properties
-from udfs.config.root import ROOT
+from tests.support.cluster import SharedCluster
+from tests.support.core import SAMPLE
+from udfs.config.file import DEFAULT_FILE, PropertyGroups, load_properties
 
 pytestmark = pytest.mark.minicluster
 
@@ -21,7 +18,7 @@ OPTIMIZED = "== Optimized Execution Plan =="
 
 
 @pytest.fixture(scope="module")
-def properties(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+def properties(tmp_path_factory: pytest.TempPathFactory) -> PropertyGroups:
     properties = load_properties(DEFAULT_FILE)
     properties["weblog.source"] = {"type": "filesystem", "path": str(SAMPLE)}
     properties["weblog.sink.files"]["path"] = str(tmp_path_factory.mktemp("plan"))
@@ -29,25 +26,14 @@ def properties(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, 
 
 
 @pytest.fixture(scope="module")
-def plans(
-    properties: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
+def plans(cluster: SharedCluster, properties: PropertyGroups) -> dict[str, Any]:
     """Optimized plans by name, and the operators of the whole job."""
-    file = tmp_path_factory.mktemp("properties") / "application_properties.json"
-    dump_properties(properties, file)
-    printed = subprocess.run(
-        [sys.executable, "-m", "tests.support.explain", str(file)],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        timeout=120,
-    ).stdout
-    plans: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    plans = cluster.plans(properties)
     return plans | {name: plans[name].partition(OPTIMIZED)[2] for name in ("outputs", "outcomes")}
 
 
 def test_one_source_and_one_python_operator_in_the_job(
-    plans: dict[str, Any], properties: dict[str, dict[str, str]]
+    plans: dict[str, Any], properties: PropertyGroups
 ) -> None:
     operators = plans["operators"]
     assert len([one for one in operators if "raw_log" in one]) == 1, operators

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.minicluster import started
-from tests.support.running import log_line
+from tests.support.cluster import SharedCluster, own_cluster
+from tests.support.jobs import RECORDS, Results, between_files
+from tests.support.lines import log_line
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
@@ -37,51 +38,30 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def finished_lines(folder: Path) -> list[str]:
-    return [
-        line
-        for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith(".")
-        for line in path.read_text("utf-8").splitlines()
-    ]
-
-
-def test_files_hold_every_line_once_after_a_kill_and_a_restart(log: Path, tmp_path: Path) -> None:
-    results = tmp_path / "results"
-    properties = {
-        "weblog.source": {"type": "filesystem", "path": str(log)},
-        # Files are closed often, so that the kill finds finished and unfinished ones.
-        "weblog.sink.files": {
-            "type": "filesystem",
-            "path": str(results),
-            "rollover.interval": "1 s",
-        },
-        "weblog.outputs": {
-            "enriched": "files",
-            "filtered": "files",
-            "dead_letters": "files",
-            "late": "files",
-            "traffic_overview": "files",
-        },
-    }
-    with started(tmp_path / "first", properties, checkpoint_interval_ms=500) as first:
-        first.wait_until(lambda: bool(finished_lines(results / "enriched")), "a finished file")
-        first.wait_until(lambda: len(first.checkpoints()) > 0, "a checkpoint")
+def test_files_hold_every_line_once_after_a_kill_and_a_restart(
+    cluster: SharedCluster, log: Path, tmp_path: Path
+) -> None:
+    results = Results(tmp_path / "results")
+    properties = between_files(log, results.folder, *RECORDS, "traffic_overview")
+    # Files are closed often, so that the kill finds finished and unfinished ones.
+    properties["weblog.sink.files"]["rollover.interval"] = "1 s"
+    with own_cluster(tmp_path / "first", properties, checkpoint_interval_ms=500) as first:
+        first.wait_until(lambda: results.lines("enriched"), "a finished file")
+        first.wait_until(first.checkpoints, "a checkpoint")
         first.kill()
         checkpoint = first.checkpoints()[-1]
-    before = len(finished_lines(results / "enriched"))
+    before = len(results.lines("enriched"))
     assert before < LINES, "the job was through before it was killed"
 
     recovery = {"execution.state-recovery.path": checkpoint.as_uri()}
-    with started(tmp_path / "second", properties, extra=recovery) as second:
-        assert second.wait_for_end() == 0, second.printed()[-2000:]
+    with cluster.job(tmp_path / "second", properties, extra=recovery) as second:
+        second.finish()
 
-    ids = Counter(json.loads(line)["event_id"] for line in finished_lines(results / "enriched"))
+    ids = Counter(json.loads(line)["event_id"] for line in results.lines("enriched"))
     assert len(ids) == LINES
     assert set(ids.values()) == {1}
-    assert finished_lines(results / "dead_letters") == []
-    assert finished_lines(results / "late") == []
-    windows = [json.loads(line) for line in finished_lines(results / "traffic_overview")]
+    assert results.lines("dead_letters") == results.lines("late") == []
+    windows = results.rows("traffic_overview")
     starts = [window["window_start"] for window in windows]
     assert len(starts) == len(set(starts)) == LINES // LINES_A_MINUTE
     assert {window["requests"] for window in windows} == {LINES_A_MINUTE}

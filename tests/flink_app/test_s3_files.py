@@ -13,8 +13,11 @@ import boto3
 import pyflink
 import pytest
 
-from tests.support.minicluster import started
-from tests.support.running import log_line
+from tests.support.cluster import own_cluster
+from tests.support.jobs import between_files
+from tests.support.lines import log_line
+from tests.support.rows import Row
+from tests.support.waiting import PATIENCE_SECONDS
 from tools.run.kinesis.emulator import CREDENTIALS, emulator
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
@@ -44,7 +47,7 @@ def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
     )
     if fetched.returncode != 0:
         pytest.skip(f"Maven does not find {PLUGIN}")
@@ -87,24 +90,20 @@ def test_rows_lie_in_the_folders_of_their_hours(
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     log = tmp_path / "access.log"
     log.write_text("".join(log_line(time) * 2 for time in TIMES), "utf-8")
-    properties = {
-        "weblog.source": {"type": "filesystem", "path": str(log)},
-        "weblog.sink.files": {
-            "type": "filesystem",
-            "path": f"s3a://{BUCKET}/weblog",
-            "partition.by": "hour",
-        },
-        "weblog.outputs": {"enriched": "files", "traffic_overview": "files"},
+    properties = between_files(log, Path("unused"), "enriched", "traffic_overview")
+    properties["weblog.sink.files"] |= {
+        "path": f"s3a://{BUCKET}/weblog",
+        "partition.by": "hour",
     }
     environment = {
         "FLINK_PLUGINS_DIR": str(plugins),
         "FLINK_CONF_DIR": str(configuration(tmp_path / "conf", endpoint)),
         **CREDENTIALS,
     }
-    with started(tmp_path / "work", properties, environment=environment) as job:
-        assert job.wait_for_end() == 0, job.printed()[-2000:]
+    with own_cluster(tmp_path / "work", properties, environment=environment) as job:
+        job.finish()
 
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[Row]] = {}
     for one in s3.list_objects_v2(Bucket=BUCKET)["Contents"]:
         folder, _, _ = one["Key"].rpartition("/")
         body = s3.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from flink_app.settings import JobSettings
 from flink_app.sql_files import output_files
-from tests.support.running import SAMPLE, Result, run_job
+from tests.support.cluster import SharedCluster, SubmittedJob
+from tests.support.core import SAMPLE
+from tests.support.jobs import Results, between_files
+from tests.support.running import Run
+from udfs.config.file import DEFAULT_FILE, load_properties
 from udfs.errors import ConfigurationError
 
 BRANCHES = ("records", "aggregates", "alerts")
@@ -56,20 +61,21 @@ def test_an_unknown_shape() -> None:
         outputs("fan-out")
 
 
-def run(folder: Path, log: Path, stages: Sequence[str]) -> dict[str, Result]:
-    """Runs the jobs of a shape beside each other."""
+@contextmanager
+def stage(cluster: SharedCluster, name: str, log: Path, results: Results) -> Iterator[SubmittedJob]:
+    """Starts one job of a shape."""
+    properties = {
+        **load_properties(DEFAULT_FILE),
+        **between_files(log, results.folder),
+        "weblog.pipeline": {"stage": name},
+        # Their results are those of the one job, which has Python processes.
+        "weblog.job": {"execution.mode": "thread"},
+    }
+    with cluster.job(results.folder, properties) as job:
+        yield job
 
-    def one(stage: str) -> Result:
-        return run_job(folder / stage, "--set", f"weblog.pipeline:stage={stage}", str(log))
 
-    with ThreadPoolExecutor(len(stages)) as pool:
-        results = dict(zip(stages, pool.map(one, stages), strict=True))
-    for result in results.values():
-        assert result.status == 0, result.errors
-    return results
-
-
-def rows(result: Result, name: str) -> Counter[str]:
+def rows(result: Results, name: str) -> Counter[str]:
     """Rows as text; when a line failed is another time in each run."""
     if name == "dead_letters":
         return Counter(json.dumps(row | {"failed_at": None}) for row in result.rows(name))
@@ -78,27 +84,42 @@ def rows(result: Result, name: str) -> Counter[str]:
 
 @pytest.mark.minicluster
 @pytest.mark.slow
-def test_branches_write_what_one_job_does(sample_run: Result, tmp_path: Path) -> None:
+def test_branches_write_what_one_job_does(
+    cluster: SharedCluster, sample_run: Run, tmp_path: Path
+) -> None:
     assert all(rows(sample_run, name) for name in ("alerts", "sessions", "dead_letters"))
-    branches = run(tmp_path, SAMPLE, BRANCHES)
-    for branch, result in branches.items():
+    branches = {branch: Results(tmp_path / branch) for branch in BRANCHES}
+    with ExitStack() as stack:
+        jobs = [
+            stack.enter_context(stage(cluster, branch, SAMPLE, results))
+            for branch, results in branches.items()
+        ]
+        for job in jobs:
+            job.finish()
+    for branch, results in branches.items():
         for name in outputs(branch):
-            assert rows(result, name) == rows(sample_run, name), name
-    assert not (branches["alerts"].output / "sessions").exists()
+            assert rows(results, name) == rows(sample_run, name), name
+    assert not (branches["alerts"].folder / "sessions").exists()
 
 
 @pytest.mark.minicluster
 @pytest.mark.slow
-def test_two_stages_write_what_one_job_does(sample_run: Result, tmp_path: Path) -> None:
-    basic = run(tmp_path, SAMPLE, ["basic"])["basic"]
+def test_two_stages_write_what_one_job_does(
+    cluster: SharedCluster, sample_run: Run, tmp_path: Path
+) -> None:
+    basic, advanced = Results(tmp_path / "basic"), Results(tmp_path / "advanced")
+    with stage(cluster, "basic", SAMPLE, basic) as job:
+        job.finish()
+    records = basic.lines("enriched")
     # Nothing that the second stage finds out is there after the first.
-    assert all("country" not in row for row in basic.rows("enriched"))
-    (file,) = (basic.output / "enriched").iterdir()
-    advanced = run(tmp_path, file, ["advanced"])["advanced"]
+    assert all("country" not in json.loads(record) for record in records)
+    between = tmp_path / "between.gz"
+    between.write_bytes(gzip.compress("".join(f"{one}\n" for one in records).encode()))
+    with stage(cluster, "advanced", between, advanced) as job:
+        job.finish()
     for name in ALL - {"dead_letters", "filtered"}:
         assert rows(advanced, name) == rows(sample_run, name), name
     # A line ends once, in one of the two.
     assert rows(basic, "dead_letters") == rows(sample_run, "dead_letters")
     assert not rows(advanced, "dead_letters")
-    assert basic.summary["lines_in"] == sample_run.summary["lines_in"]
-    assert advanced.summary["lines_in"] == advanced.summary["enriched"] == basic.summary["enriched"]
+    assert len(advanced.lines("enriched")) == len(records)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
-from tests.support.minicluster import started
-from tests.support.running import log_line
+from tests.support.cluster import SharedCluster
+from tests.support.jobs import between_files
+from tests.support.lines import log_line
+from tests.support.rows import Row, rows_in
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
@@ -22,33 +22,23 @@ TIMES = {
 }
 
 
-def rows(folder: Path) -> dict[tuple[str, str], list[dict[str, str]]]:
-    found: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
-    for path in folder.glob("event_date=*/event_hour=*/[!.]*"):
-        date, hour = (part.name.partition("=")[2] for part in (path.parents[1], path.parent))
-        found[date, hour] += [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    return dict(found)
+def rows(folder: Path) -> dict[tuple[str, str], list[Row]]:
+    """Rows by the date and the hour of their folders."""
+    hours = folder.glob("event_date=*/event_hour=*")
+    return {
+        (hour.parent.name.partition("=")[2], hour.name.partition("=")[2]): rows_in(hour)
+        for hour in hours
+    }
 
 
-def test_each_row_lies_in_the_folder_of_its_hour(tmp_path: Path) -> None:
+def test_each_row_lies_in_the_folder_of_its_hour(cluster: SharedCluster, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text("".join(log_line(time) for time in TIMES) + "no log line\n", "utf-8")
     results = tmp_path / "results"
-    properties = {
-        "weblog.source": {"type": "filesystem", "path": str(log)},
-        "weblog.sink.files": {
-            "type": "filesystem",
-            "path": str(results),
-            "partition.by": "hour",
-        },
-        "weblog.outputs": {
-            "enriched": "files",
-            "dead_letters": "files",
-            "traffic_overview": "files",
-        },
-    }
-    with started(tmp_path / "work", properties) as job:
-        assert job.wait_for_end() == 0, job.printed()[-2000:]
+    properties = between_files(log, results, "enriched", "dead_letters", "traffic_overview")
+    properties["weblog.sink.files"]["partition.by"] = "hour"
+    with cluster.job(tmp_path, properties) as job:
+        job.finish()
 
     enriched = rows(results / "enriched")
     assert {

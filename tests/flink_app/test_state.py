@@ -1,38 +1,32 @@
 """State stays bounded: ever new hosts and pages, and checkpoints that do not grow.
 
 One run. Beside the job's own queries it has one whose state is not bounded
-(`state_main.py`), on which the same measurement has to see growth.
+(`unbounded_query`), on which the same measurement has to see growth.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
-import urllib.error
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.support.minicluster import MiniCluster
-from tests.support.running import log_line
-from tools.local import cluster
-from udfs.config.file import dump_properties
-from udfs.config.root import ROOT
+from tests.support.cluster import SharedCluster, SubmittedJob
+from tests.support.jobs import Results, between_files
+from tests.support.lines import log_line
+from udfs.config.file import PropertyGroups
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
 LINES = 60_000
 DAYS = 4
 CRAWLER = "198.51.100.1"
-MAIN = ROOT / "tests" / "support" / "mains" / "state_main.py"
 # The table that the control writes to, which Flink names its operator by.
 CONTROL = "ever_seen"
 CHECKPOINT_INTERVAL_MS = 250
-POLL_SECONDS = 0.2
 # How much the largest state may differ between two thirds of the run: checkpoints fall
 # anywhere within windows, and sessions last for up to a day. What grows with the log grows
 # by half from the second third to the last.
@@ -61,12 +55,10 @@ def lines() -> Iterator[str]:
         )
 
 
-def properties(log: Path, results: Path) -> dict[str, dict[str, str]]:
-    return {
-        "weblog.source": {"type": "filesystem", "path": str(log)},
+def properties(log: Path, results: Path) -> PropertyGroups:
+    return between_files(log, results) | {
         # Little is written, so that checkpoints hold the state of queries alone.
         "weblog.sink.none": {"type": "discard"},
-        "weblog.sink.files": {"type": "filesystem", "path": str(results)},
         "weblog.outputs": {"default": "none", "sessions": "files"},
         # Every page and host gets into each step of an alert.
         "weblog.alerts.rules": {
@@ -84,7 +76,7 @@ class Sizes:
     """Bytes in each checkpoint, oldest first, by the operators that hold them."""
 
     by_operators: Mapping[str, list[int]]
-    results: Path
+    results: Results
 
     def growth(self, operators: str) -> tuple[int, int]:
         """Largest size in the second and in the last third of the run; each has a midnight.
@@ -98,50 +90,29 @@ class Sizes:
 
 
 @pytest.fixture(scope="module")
-def sizes(tmp_path_factory: pytest.TempPathFactory) -> Sizes:
+def sizes(cluster: SharedCluster, tmp_path_factory: pytest.TempPathFactory) -> Sizes:
     folder = tmp_path_factory.mktemp("state")
     log = folder / "access.log"
     log.write_text("".join(lines()), encoding="ascii")
-    properties_file = folder / "application_properties.json"
-    results = folder / "results"
-    dump_properties(properties(log, results), properties_file)
-    options = cluster.ClusterOptions(
-        work_directory=folder,
+    results = Results(folder / "results")
+    with cluster.job(
+        folder,
+        properties(log, results.folder),
+        topology="unbounded_query",
         checkpoint_interval_ms=CHECKPOINT_INTERVAL_MS,
-        extra={"web.checkpoints.history": "1000"},
-    )
-    running = MiniCluster(cluster.start(options, properties_file, MAIN), options)
-    try:
-        return Sizes(watched(running), results)
-    finally:
-        if running.running:
-            running.kill()
+    ) as job:
+        job.finish()
+        return Sizes(by_operators(job), results)
 
 
-def watched(running: MiniCluster) -> dict[str, list[int]]:
-    """Asks for checkpoints until the job has ended."""
-    names: dict[str, str] = {}
-    seen: set[int] = set()
+def by_operators(job: SubmittedJob) -> dict[str, list[int]]:
+    names = {one["id"]: one["name"] for one in job.get("")["vertices"]}
     sizes: dict[str, list[int]] = defaultdict(list)
-
-    def look() -> None:
-        if not names:
-            names.update({one["id"]: one["name"] for one in running.get("")["vertices"]})
-        history = running.get("/checkpoints")["history"]
-        for number in sorted(one["id"] for one in history if one["status"] == "COMPLETED"):
-            if number not in seen:
-                tasks = running.get(f"/checkpoints/details/{number}")["tasks"]
-                seen.add(number)
-                for vertex, task in tasks.items():
-                    sizes[names[vertex]].append(task["state_size"])
-
-    while running.running:
-        # Until there is a job, and once it is gone, there is no answer.
-        with suppress(urllib.error.URLError, ConnectionError, TimeoutError, IndexError):
-            look()
-        with suppress(subprocess.TimeoutExpired):
-            running.process.wait(POLL_SECONDS)
-    assert running.process.returncode == 0, running.printed()[-2000:]
+    history = job.get("/checkpoints")["history"]
+    for number in sorted(one["id"] for one in history if one["status"] == "COMPLETED"):
+        tasks = job.get(f"/checkpoints/details/{number}")["tasks"]
+        for vertex, task in tasks.items():
+            sizes[names[vertex]].append(task["state_size"])
     return sizes
 
 
@@ -171,12 +142,7 @@ def test_the_state_of_every_query_is_bounded(sizes: Sizes) -> None:
 
 
 def test_a_visit_without_a_pause_ends_at_midnight(sizes: Sizes) -> None:
-    rows = [
-        json.loads(line)
-        for file in (sizes.results / "sessions").iterdir()
-        for line in file.read_text("utf-8").splitlines()
-        if CRAWLER in line
-    ]
+    rows = [json.loads(line) for line in sizes.results.lines("sessions") if CRAWLER in line]
     requests = LINES // 10 // DAYS
     assert sorted((one["window_start"], one["requests"], one["page_views"]) for one in rows) == [
         (f"2015-05-{17 + day}T00:00:00Z", requests, requests) for day in range(DAYS)

@@ -16,6 +16,7 @@ from udfs.outcomes import DeadLettered, Enriched, Filtered
 DATA = ROOT / "tests" / "data"
 CITY_DATABASE = DATA / "GeoIP2-City-Test.mmdb"
 SAMPLE = ROOT / "examples" / "access_log.gz"
+DEMO_DATABASE = ROOT / "examples" / "demo-city.mmdb"
 
 NOW = 1_767_225_600.0
 """2026-01-01T00:00:00Z, the clock of the tests."""

@@ -6,10 +6,8 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-type Row = dict[str, Any]
-
+from tests.support.rows import Row
 
 # What a page must never do with a log: run it, load it, or be restyled by it.
 MARKUP = (

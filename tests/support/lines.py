@@ -1,18 +1,42 @@
-"""Log lines of these tests, each of them another."""
+"""Log lines of tests in which a job reads them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+
+from tests.support.core import combined
 
 START = datetime(2025, 10, 28, 10, tzinfo=UTC)
 BAD = b"not a line of a log"
 BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
 
+def log_line(
+    time: str,
+    *,
+    host: str = "203.0.113.9",
+    request: str = "GET /a.html HTTP/1.1",
+    status: int = 200,
+    size: str = "100",
+    agent: str = "-",
+) -> str:
+    """A line with its end, of a client that says little."""
+    line = combined(
+        timestamp=time,
+        host=host,
+        request=request,
+        status=str(status),
+        size=size,
+        referer="-",
+        agent=agent,
+    )
+    return line + "\n"
+
+
 def line(
     number: int, seconds: float = 0, *, host: str = "203.0.113.9", agent: str = "curl/8.5.0"
 ) -> bytes:
-    """A good line.
+    """A good line without its end.
 
     Args:
         number: Makes it another line than all others.
@@ -21,10 +45,9 @@ def line(
         agent: The user agent.
     """
     time = START + timedelta(seconds=seconds)
-    return (
-        f"{host} - - [{time:%d/%b/%Y:%H:%M:%S} +0000] "
-        f'"GET /page-{number % 20}.html?n={number} HTTP/1.1" 200 100 "-" "{agent}"'
-    ).encode()
+    request = f"GET /page-{number % 20}.html?n={number} HTTP/1.1"
+    text = log_line(f"{time:%d/%b/%Y:%H:%M:%S} +0000", host=host, request=request, agent=agent)
+    return text.rstrip("\n").encode()
 
 
 def good(first: int, count: int, seconds: float = 0, *, host: str = "203.0.113.9") -> list[bytes]:

@@ -4,44 +4,37 @@ from __future__ import annotations
 
 import json
 import re
-import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from tests.support.minicluster import MiniCluster, started
-from tools.local.ports import metrics_port
-
-MAIN = Path(__file__).with_name("mains") / "live_main.py"
-# Below those that systems give to programs which ask for any.
-METRICS_PORTS = "20000-29999"
-RECORDS = ("enriched", "filtered", "dead_letters", "late")
-
-type Row = dict[str, Any]
+from tests.support.cluster import SharedCluster, SubmittedJob
+from tests.support.jobs import RECORDS, between_files
+from tests.support.rows import Row
+from udfs.config.properties import Properties
 
 _SAMPLE = re.compile(r"^(?P<name>\w+)\{(?P<labels>.*)\} (?P<value>\S+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
 class Metrics:
-    """One answer of the Prometheus reporter."""
+    """One answer of the Prometheus reporter: the metrics of a job, and those of its cluster."""
 
-    def __init__(self, text: str) -> None:
-        self._samples = [
+    def __init__(self, text: str, job: str) -> None:
+        samples = (
             (found["name"], dict(_LABEL.findall(found["labels"])), float(found["value"]))
             for found in _SAMPLE.finditer(text)
-        ]
+        )
+        self._samples = [one for one in samples if one[1].get("job_id", job) == job]
 
-    def total(self, ending: str, **labels: str) -> float | None:
+    def total(self, ending: str, **labels: str) -> float:
         """Sum of the metrics whose name ends so and whose labels include these."""
-        values = [
+        return sum(
             value
             for name, found, value in self._samples
             if name.endswith(ending) and labels.items() <= found.items()
-        ]
-        return sum(values) if values else None
+        )
 
     def names(self) -> set[str]:
         return {name for name, _, _ in self._samples}
@@ -50,10 +43,11 @@ class Metrics:
 class LiveJob:
     """A running job with its input folder and its results."""
 
-    def __init__(self, cluster: MiniCluster, work: Path) -> None:
+    def __init__(self, cluster: SharedCluster, job: SubmittedJob, log_start: int) -> None:
         self.cluster = cluster
-        self.work = work
-        self._input = work / "input"
+        self.job = job
+        self.wait_until = job.wait_until
+        self._log_start = log_start
         self._given = 0
         self._read: dict[Path, list[Row]] = {}
         self.lines: list[bytes] = []
@@ -61,16 +55,17 @@ class LiveJob:
     def give(self, lines: Sequence[bytes]) -> None:
         """Puts a file of lines into the source's folder, at once."""
         self._given += 1
-        hidden = self._input / f".{self._given:04}"
+        folder = self.job.work / "input"
+        hidden = folder / f".{self._given:04}"
         hidden.write_bytes(b"".join(line + b"\n" for line in lines))
-        hidden.rename(self._input / f"{self._given:04}.log")
+        hidden.rename(folder / f"{self._given:04}.log")
         self.lines += lines
 
     def rows(self, output: str) -> list[Row]:
         """Rows in files that are closed, in order: what a checkpoint has made final."""
         rows: list[Row] = []
         # The name ends with the number of the file; it goes on after a restart.
-        closed = (self.work / "results" / output).glob("[!.]*")
+        closed = (self.job.work / "results" / output).glob("[!.]*")
         for path in sorted(closed, key=lambda path: int(path.name.rpartition("-")[2])):
             if path not in self._read:
                 # A closed file does not change.
@@ -83,24 +78,17 @@ class LiveJob:
 
     def wait_until_accounted(self) -> None:
         """Waits until there is an outcome for every line that was given."""
-        self.cluster.wait_until(lambda: self.accounted() >= len(self.lines), "all lines' outcomes")
+        self.wait_until(lambda: self.accounted() >= len(self.lines), "all lines' outcomes")
         assert self.accounted() == len(self.lines)
 
     def event_ids(self) -> Counter[str]:
         return Counter(row["event_id"] for row in self.rows("enriched"))
 
     def metrics(self) -> Metrics:
-        address = f"http://127.0.0.1:{metrics_port(self.cluster.options.log_file)}/metrics"
-        with urllib.request.urlopen(address, timeout=5) as answer:
-            return Metrics(answer.read().decode())
-
-    def metric(self, ending: str) -> float:
-        """One metric's sum, 0 before there is any."""
-        return self.metrics().total(ending) or 0
+        return Metrics(self.cluster.metrics(), self.job.id)
 
     def workers(self) -> list[int]:
         """Process ids of the Python workers."""
-        group = self.cluster.process.pid
         found = []
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
@@ -108,12 +96,14 @@ class LiveJob:
                 command = stat.with_name("cmdline").read_bytes()
             except OSError:
                 continue  # It has just ended.
-            if int(fields[2]) == group and b"pyflink.fn_execution.beam.beam_boot" in command:
+            of_cluster = int(fields[2]) == self.cluster.pid
+            if of_cluster and b"pyflink.fn_execution.beam.beam_boot" in command:
                 found.append(int(stat.parent.name))
         return sorted(found)
 
     def log(self) -> str:
-        return self.cluster.options.log_file.read_text("utf-8", "replace")
+        """What the cluster has logged since the job was started."""
+        return self.cluster.log_file.read_text("utf-8", "replace")[self._log_start :]
 
     def log_lines(self) -> list[Row]:
         """The structured lines in Flink's log."""
@@ -134,40 +124,31 @@ class LiveJob:
 
 @contextmanager
 def live_job(
+    cluster: SharedCluster,
     work: Path,
-    settings: Mapping[str, Mapping[str, str]] | None = None,
+    settings: Properties | None = None,
     *,
     outputs: Sequence[str] = (),
     restart_attempts: int = 0,
-    environment: Mapping[str, str] | None = None,
 ) -> Iterator[LiveJob]:
     """Starts the job over an empty folder.
 
     Args:
+        cluster: Where it runs.
         work: The test's folder.
         settings: More settings.
         outputs: Outputs beside the records.
         restart_attempts: How often Flink may restart it.
-        environment: More environment variables.
     """
     (work / "input").mkdir(parents=True)
-    properties = {
-        "weblog.source": {"type": "filesystem", "path": str(work / "input")},
-        "weblog.sink.files": {
-            "type": "filesystem",
-            "path": str(work / "results"),
-            "rollover.interval": "1 s",
-        },
-        "weblog.outputs": dict.fromkeys((*RECORDS, *outputs), "files"),
-        **(settings or {}),
-    }
-    with started(
+    properties = between_files(work / "input", work / "results", *RECORDS, *outputs)
+    properties["weblog.sink.files"]["rollover.interval"] = "1 s"
+    log_start = len(cluster.log_file.read_text("utf-8", "replace"))
+    with cluster.job(
         work,
-        properties,
+        properties | {group: dict(values) for group, values in (settings or {}).items()},
+        topology="watched_folder",
         checkpoint_interval_ms=300,
         restart_attempts=restart_attempts,
-        metrics_port=METRICS_PORTS,
-        environment=environment,
-        main=MAIN,
-    ) as cluster:
-        yield LiveJob(cluster, work)
+    ) as job:
+        yield LiveJob(cluster, job, log_start)

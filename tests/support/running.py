@@ -7,16 +7,13 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.jobs import Results
+from tests.support.rows import Row
+from tests.support.waiting import PATIENCE_SECONDS
 from udfs.config.root import ROOT
-
-SAMPLE = ROOT / "examples" / "access_log.gz"
-TEST_DATABASE = ROOT / "tests" / "data" / "GeoIP2-City-Test.mmdb"
-
-DEADLINE_SECONDS = 240
 
 # What a local run may leave out.
 _AGGREGATES = [
@@ -25,37 +22,18 @@ _AGGREGATES = [
     for path in sorted((ROOT / "sql" / "outputs" / kind).glob("*.sql"))
 ]
 
-type Row = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class Run(Results):
     """What one run of the command left behind."""
 
     status: int
-    output: Path
     printed: str
     errors: str
 
-    def rows(self, name: str) -> list[Row]:
-        folder = self.output / name
-        return [
-            json.loads(line)
-            for path in sorted(folder.iterdir())
-            for line in path.read_text("utf-8").splitlines()
-        ]
-
-    def lines(self, name: str) -> list[str]:
-        folder = self.output / name
-        return [
-            line
-            for path in sorted(folder.iterdir())
-            for line in path.read_bytes().decode().split("\n")[:-1]
-        ]
-
     @property
     def summary(self) -> Row:
-        summary: Row = json.loads((self.output / "summary.json").read_text("utf-8"))
+        summary: Row = json.loads((self.folder / "summary.json").read_text("utf-8"))
         return summary
 
 
@@ -65,30 +43,19 @@ def only(*outputs: str) -> list[str]:
     return [argument for setting in settings for argument in ("--set", setting)]
 
 
-def run_job(output: Path, *arguments: str, stdin: bytes = b"") -> Result:
+def run_as_user(output: Path, *arguments: str) -> Run:
     """Runs `./build.sh run`'s module as a user's shell would."""
     command = [sys.executable, "-m", "tools.cli", "run", "--out", str(output), *arguments]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
+    ) as process:
         try:
-            printed, errors = process.communicate(stdin, timeout=DEADLINE_SECONDS)
+            printed, errors = process.communicate(timeout=PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             # Terminated, not killed, so that it stops the cluster too.
             process.terminate()
             process.communicate(timeout=60)
             log = (output / ".work" / "logs" / "job.log").read_text("utf-8", "replace")
-            pytest.fail(f"no end after {DEADLINE_SECONDS} s; the log ends with\n{log[-5000:]}")
-    return Result(process.returncode, output, printed.decode(), errors.decode())
-
-
-def log_line(
-    time: str,
-    *,
-    host: str = "203.0.113.9",
-    request: str = "GET /a.html HTTP/1.1",
-    status: int = 200,
-    size: str = "100",
-    referer: str = "-",
-    agent: str = "-",
-) -> str:
-    return f'{host} - - [{time}] "{request}" {status} {size} "{referer}" "{agent}"\n'
+            pytest.fail(f"no end after {PATIENCE_SECONDS} s; the log ends with\n{log[-5000:]}")
+    return Run(output, process.returncode, printed.decode(), errors.decode())

@@ -23,13 +23,13 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.support.waiting import PATIENCE_SECONDS
 from udfs.config.root import ROOT
 
 SAMPLE_LOG = ROOT / "examples" / "access_log.gz"
 DEMO_DATABASE = ROOT / "examples" / "demo-city.mmdb"
 PROPERTIES_VARIABLE = "WEBLOG_APPLICATION_PROPERTIES"
 RECORD_VARIABLE = "TEST_IMPORT_RECORD"
-TIME_LIMIT_SECONDS = 240
 
 # Written into the interpreter of the "service": notes where each module is found.
 _RECORDER = f'''
@@ -177,7 +177,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     """Ends the job and every process that it started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait(TIME_LIMIT_SECONDS)
+    process.wait(PATIENCE_SECONDS)
 
 
 def run(
@@ -186,7 +186,7 @@ def run(
     """Starts an unpacked application and waits for its end; the arguments are those of start()."""
     process = start(interpreter, code, run_options=run_options, properties=properties, work=work)
     try:
-        status = process.wait(TIME_LIMIT_SECONDS)
+        status = process.wait(PATIENCE_SECONDS)
     finally:
         stop(process)
     printed = (work / "printed").read_text(encoding="utf-8", errors="replace")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from tests.support.rows import Row
 from tools.run.kinesis.emulator import CREDENTIALS, JOB_ENVIRONMENT
-from udfs.config.root import ROOT
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 ENVIRONMENT = {"AWS_REGION": REGION, **CREDENTIALS, **JOB_ENVIRONMENT}
-DATABASE = ROOT / "tests" / "data" / "GeoIP2-City-Test.mmdb"
-
-type Row = dict[str, Any]
 
 
 def arn(stream: str) -> str:

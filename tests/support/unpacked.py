@@ -22,8 +22,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.support.waiting import PATIENCE_SECONDS
+
 BARE_PYTHON = Path(sys.base_prefix) / "bin" / "python3.12"
-TIME_LIMIT_SECONDS = 30
 _API = "/2018-06-01/runtime"
 _RUNTIME_DISTRIBUTIONS = (
     "awslambdaric",
@@ -171,11 +172,11 @@ class LocalFunction:
     def invoke(self, event: Mapping[str, Any], *, timeout: float = 60) -> Result:
         """Gives the function an event, with so many seconds to answer."""
         self._api.events.put((json.dumps(event).encode(), timeout))
-        return self._api.results.get(timeout=TIME_LIMIT_SECONDS)
+        return self._api.results.get(timeout=PATIENCE_SECONDS)
 
     def start_error(self) -> Mapping[str, Any]:
         """What the function reported instead of asking for an event."""
-        result = self._api.results.get(timeout=TIME_LIMIT_SECONDS)
+        result = self._api.results.get(timeout=PATIENCE_SECONDS)
         assert result.error is not None
         return result.error
 
@@ -248,7 +249,7 @@ def running(
         finally:
             process.terminate()  # As Lambda ends a function.
             try:
-                process.wait(timeout=TIME_LIMIT_SECONDS)
+                process.wait(timeout=PATIENCE_SECONDS)
             finally:
                 process.kill()
                 process.wait()

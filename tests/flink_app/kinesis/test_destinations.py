@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.minicluster import started
-from tests.support.running import log_line
-from tests.support.streams import ENVIRONMENT, Streams, delivery_arn
+from tests.support.cluster import SharedCluster
+from tests.support.lines import log_line
+from tests.support.rows import rows_in
+from tests.support.streams import Streams, delivery_arn
 from udfs.privacy.text import MASK
 
 pytestmark = [pytest.mark.kinesis, pytest.mark.minicluster, pytest.mark.slow]
@@ -23,7 +24,9 @@ def line(number: int) -> str:
     return log_line(f"28/Oct/2025:10:{number // 10:02}:00 +0000", host=f"203.0.113.{number % 9}")
 
 
-def test_no_line_stops_the_job(streams: Streams, connector_jar: Path, tmp_path: Path) -> None:
+def test_no_line_stops_the_job(
+    connector_jar: Path, cluster: SharedCluster, streams: Streams, tmp_path: Path
+) -> None:
     """Kinesis refuses long records and keys with all that is sent with them, time and again."""
     streams.create({"hostile": 1, "unhurt": 2, "long-letters": 1})
     streams.create_bucket("delivered")
@@ -67,12 +70,12 @@ def test_no_line_stops_the_job(streams: Streams, connector_jar: Path, tmp_path: 
         },
     }
     good = LINES + 3
-    with started(tmp_path, properties, jar=connector_jar, environment=ENVIRONMENT) as job:
+    with cluster.job(tmp_path, properties) as job:
         job.wait_until(lambda: len(streams.rows("long-letters")) == 2, "both dead letters")
         job.wait_until(lambda: len(streams.rows("unhurt")) == good, "all other lines")
         job.wait_until(lambda: len(delivered(streams)) >= LINES // 10 - 2, "the windows")
         # A file is closed by its age, while the job goes on.
-        job.wait_until(lambda: any(closed_files(tmp_path / "files" / "filtered")), "a file")
+        job.wait_until(lambda: rows_in(tmp_path / "files" / "filtered"), "a file")
 
     letters = {row["reason"]: row for row in streams.rows("long-letters")}
     assert letters.keys() == {"line_too_long", "record_too_large"}
@@ -88,14 +91,10 @@ def test_no_line_stops_the_job(streams: Streams, connector_jar: Path, tmp_path: 
     for host in (LONG_NAME, MASK):
         (key,) = (key for key, row in keys.items() if row.get("host") == host)
         assert key == keys[key]["event_id"]
-    (file,) = closed_files(tmp_path / "files" / "filtered")
-    assert json.loads(file.read_text("utf-8"))["reason"] == "blank_line"
+    (filtered,) = rows_in(tmp_path / "files" / "filtered")
+    assert filtered["reason"] == "blank_line"
     windows = [json.loads(one) for one in delivered(streams)]
     assert [row["requests"] for row in windows[:2]] == [13, 10]
-
-
-def closed_files(folder: Path) -> list[Path]:
-    return list(folder.glob("event_date=*/[!.]*"))
 
 
 def delivered(streams: Streams) -> list[bytes]:

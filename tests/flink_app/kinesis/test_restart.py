@@ -6,14 +6,14 @@ import json
 import threading
 import time
 from collections import defaultdict
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.support.minicluster import started
-from tests.support.running import log_line
+from tests.support.cluster import SharedCluster, own_cluster
+from tests.support.lines import log_line
 from tests.support.streams import ENVIRONMENT, Streams, arn
+from tests.support.waiting import wait_until
 from tools.run.kinesis.feeder import Feeder
 
 pytestmark = [pytest.mark.kinesis, pytest.mark.minicluster, pytest.mark.slow]
@@ -33,7 +33,7 @@ def line(number: int) -> str:
 
 
 def test_a_killed_job_loses_nothing_and_its_duplicates_share_an_event_id(
-    streams: Streams, connector_jar: Path, tmp_path: Path
+    connector_jar: Path, cluster: SharedCluster, streams: Streams, tmp_path: Path
 ) -> None:
     streams.create({"killed-in": 2, "killed-out": 2, "killed-other": 1})
     properties = {
@@ -57,9 +57,10 @@ def test_a_killed_job_loses_nothing_and_its_duplicates_share_an_event_id(
     feeder = Feeder(streams.client, arn("killed-in"), RATE)
     lines = [line(number).encode() for number in range(LINES)]
     feeding = threading.Thread(target=feeder.feed, args=[lines])
-    start = partial(started, properties=properties, jar=connector_jar, environment=ENVIRONMENT)
     try:
-        with start(tmp_path / "first") as first:
+        with own_cluster(
+            tmp_path / "first", properties, jar=connector_jar, environment=ENVIRONMENT
+        ) as first:
             # Not before it is up: on a busy machine all lines would be there by then.
             first.wait_until(lambda: first.checkpoints() != [], "the first checkpoint")
             feeding.start()
@@ -74,7 +75,7 @@ def test_a_killed_job_loses_nothing_and_its_duplicates_share_an_event_id(
         at_kill = written()
         assert at_kill < LINES
         recovery = {"execution.state-recovery.path": checkpoint.as_uri()}
-        with start(tmp_path / "second", extra=recovery) as second:
+        with cluster.job(tmp_path / "second", properties, extra=recovery) as second:
             second.wait_until(lambda: len(ids()) == LINES, "every line")
     finally:
         feeder.stop()
@@ -91,7 +92,11 @@ def test_a_killed_job_loses_nothing_and_its_duplicates_share_an_event_id(
 
 @pytest.mark.parametrize("position", ["LATEST", "AT_TIMESTAMP"])
 def test_a_job_starts_where_it_is_told(
-    position: str, streams: Streams, connector_jar: Path, tmp_path: Path
+    position: str,
+    connector_jar: Path,
+    cluster: SharedCluster,
+    streams: Streams,
+    tmp_path: Path,
 ) -> None:
     name = position.lower().replace("_", "-")
     streams.create({f"{name}-in": 1, f"{name}-out": 1})
@@ -99,8 +104,7 @@ def test_a_job_starts_where_it_is_told(
     # The emulator stamps a record with the time of its arrival.
     old = streams.records(f"{name}-in")["shardId-000000000000"][-1]["ApproximateArrivalTimestamp"]
     since = old.timestamp() + 0.5
-    while time.time() <= since:
-        time.sleep(0.05)
+    wait_until(lambda: time.time() > since, "a later record")
     start = {"initial.position": position}
     if position == "AT_TIMESTAMP":
         start["initial.timestamp"] = f"{since:.3f}"
@@ -117,7 +121,7 @@ def test_a_job_starts_where_it_is_told(
         streams.put(f"{name}-in", [("0", line(next(numbers)))])
         return bool(streams.rows(f"{name}-out"))
 
-    with started(tmp_path, properties, jar=connector_jar, environment=ENVIRONMENT) as job:
+    with cluster.job(tmp_path, properties) as job:
         job.wait_until(something_came, "a line")
     came = [
         int(row["request"].split("line=")[1].split(" ")[0]) for row in streams.rows(f"{name}-out")

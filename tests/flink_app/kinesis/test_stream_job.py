@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.minicluster import started
-from tests.support.running import log_line
-from tests.support.streams import DATABASE, ENVIRONMENT, Row, Streams
+from tests.support.cluster import SharedCluster
+from tests.support.core import CITY_DATABASE
+from tests.support.lines import log_line
+from tests.support.rows import Row
+from tests.support.streams import Streams
 from udfs.config.core import CoreSettings, GeoIpSettings
 from udfs.enrichment import Enricher
 from udfs.outcomes import Enriched
@@ -70,13 +72,16 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def outcome(
-    streams: Streams, connector_jar: Path, tmp_path_factory: pytest.TempPathFactory
+    connector_jar: Path,
+    cluster: SharedCluster,
+    streams: Streams,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Outcome:
     streams.create(
         {"in": 3, "enriched": 4, "other": 1, "late": 1, "windows": 1, "throttled-pages": 2}
     )
     properties = {
-        "weblog.geoip": {"database.path": str(DATABASE)},
+        "weblog.geoip": {"database.path": str(CITY_DATABASE)},
         "weblog.source": streams.source(
             "in", initial_position="TRIM_HORIZON", shard_discovery_interval="3 s"
         ),
@@ -108,10 +113,7 @@ def outcome(
     # A record whose second line is no log line.
     first[0] = (first[0][0], first[0][1].replace("\n", "\nnot a log line\n", 1))
     put_lines(first)
-    work = tmp_path_factory.mktemp("job")
-    with started(
-        work, properties, jar=connector_jar, environment=ENVIRONMENT, parallelism=4
-    ) as job:
+    with cluster.job(tmp_path_factory.mktemp("job"), properties, parallelism=4) as job:
         job.wait_until(arrived, "the first records")
         for minute in (1, 2):
             put_lines(minute_of_lines(minute))
@@ -156,7 +158,7 @@ def outcome(
 
 
 def test_each_line_of_each_record_comes_out_once_as_the_core_makes_it(outcome: Outcome) -> None:
-    enricher = Enricher.create(CoreSettings(geoip=GeoIpSettings(database_path=DATABASE)))
+    enricher = Enricher.create(CoreSettings(geoip=GeoIpSettings(database_path=CITY_DATABASE)))
     expected = Counter(
         one.json.encode()
         for data in outcome.put

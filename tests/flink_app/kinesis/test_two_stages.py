@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.minicluster import started
-from tests.support.running import log_line
-from tests.support.streams import DATABASE, ENVIRONMENT, Streams
+from tests.support.cluster import SharedCluster
+from tests.support.core import CITY_DATABASE
+from tests.support.lines import log_line
+from tests.support.streams import Streams
 from udfs.config.core import CoreSettings, GeoIpSettings
 from udfs.enrichment import Enricher
 from udfs.outcomes import Enriched
 
 pytestmark = [pytest.mark.kinesis, pytest.mark.minicluster, pytest.mark.slow]
 
-GEOIP = {"weblog.geoip": {"database.path": str(DATABASE)}}
+GEOIP = {"weblog.geoip": {"database.path": str(CITY_DATABASE)}}
 MINUTES = 5
 
 
@@ -34,7 +35,7 @@ def lines() -> list[str]:
 
 
 def test_basic_records_are_enriched_by_a_second_job(
-    streams: Streams, connector_jar: Path, tmp_path: Path
+    connector_jar: Path, cluster: SharedCluster, streams: Streams, tmp_path: Path
 ) -> None:
     streams.create({"raw": 2, "basic": 1, "basic-letters": 1, "full": 2, "windows-of-full": 1})
     good = lines()
@@ -57,8 +58,8 @@ def test_basic_records_are_enriched_by_a_second_job(
         "weblog.outputs": {"enriched": "records", "traffic_overview": "windows"},
     }
     with (
-        started(tmp_path / "basic", basic, jar=connector_jar, environment=ENVIRONMENT) as first,
-        started(tmp_path / "advanced", advanced, jar=connector_jar, environment=ENVIRONMENT) as job,
+        cluster.job(tmp_path / "basic", basic) as first,
+        cluster.job(tmp_path / "advanced", advanced) as job,
     ):
         first.wait_until(lambda: len(streams.rows("basic")) == len(good), "basic records")
         job.wait_until(lambda: len(streams.rows("full")) == len(good), "enriched records")
@@ -72,7 +73,7 @@ def test_basic_records_are_enriched_by_a_second_job(
     written = sorted(
         record["Data"] for records in streams.records("full").values() for record in records
     )
-    whole = Enricher.create(CoreSettings(geoip=GeoIpSettings(database_path=DATABASE)))
+    whole = Enricher.create(CoreSettings(geoip=GeoIpSettings(database_path=CITY_DATABASE)))
     outcomes = whole.process("".join(put).encode())
     assert written == sorted(one.json.encode() for one in outcomes if isinstance(one, Enriched))
     assert {json.loads(data)["country"] for data in written} >= {"United Kingdom"}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import boto3
 import pytest
 
-from tests.support.moto_server import moto_server
-from tests.support.name_server import SILENCE, UNKNOWN, name_server, usual_name
-from tests.support.running import Result, log_line, only, run_job
-from tools.run.kinesis.emulator import CREDENTIALS, REGION
+from tests.support.aws import REGION, Aws
+from tests.support.cluster import SharedCluster
+from tests.support.jobs import Results, run_job
+from tests.support.lines import log_line
+from tests.support.name_server import SILENCE, UNKNOWN, NameServer, name_server, usual_name
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
@@ -28,20 +28,20 @@ def host_of(number: int) -> str:
     return f"81.2.69.{number % HOSTS}"
 
 
-def made_lines(folder: Path) -> Path:
+def made_lines() -> str:
     """A line a second: 60 requests in each window, one of each host."""
-    log = folder / "access.log"
-    log.write_text(
-        "".join(
-            log_line(
-                f"17/May/2015:{10 + number // 3600}:{number // 60 % 60:02}:{number % 60:02} +0000",
-                host=host_of(number),
-                request=f"GET /{PAGES[number % 3]}.html?n={number} HTTP/1.1",
-            )
-            for number in range(LINES)
+    return "".join(
+        log_line(
+            f"17/May/2015:{10 + number // 3600}:{number // 60 % 60:02}:{number % 60:02} +0000",
+            host=host_of(number),
+            request=f"GET /{PAGES[number % 3]}.html?n={number} HTTP/1.1",
         )
+        for number in range(LINES)
     )
-    return log
+
+
+def dns(server: NameServer) -> dict[str, str]:
+    return {"enabled": "true", "servers": f"127.0.0.1:{server.port}", "patience": "1 min"}
 
 
 def campaign(name: str) -> str:
@@ -52,15 +52,18 @@ def number_of(row: dict[str, str]) -> int:
     return int(row["request"].partition("n=")[2].split()[0])
 
 
-def windows(result: Result) -> list[tuple[str, int]]:
-    return sorted((row["window_start"], row["requests"]) for row in result.rows("traffic_overview"))
+def windows(results: Results) -> list[tuple[str, int]]:
+    rows = results.rows("traffic_overview")
+    return sorted((row["window_start"], row["requests"]) for row in rows)
 
 
 def all_windows(less: int = 0) -> list[tuple[str, int]]:
     return [(f"2015-05-17T10:{minute:02}:00Z", HOSTS - less) for minute in range(LINES // 60)]
 
 
-def test_host_names_and_a_reference_file_that_changes_meanwhile(tmp_path: Path) -> None:
+def test_host_names_and_a_reference_file_that_changes_meanwhile(
+    cluster: SharedCluster, tmp_path: Path
+) -> None:
     reference = tmp_path / "pages.csv"
     reference.write_text(campaign(OLD))
 
@@ -75,20 +78,16 @@ def test_host_names_and_a_reference_file_that_changes_meanwhile(tmp_path: Path) 
         return DELAY_SECONDS, UNKNOWN if address in NAMELESS else usual_name(address)
 
     with name_server(answer) as server:
-        result = run_job(
-            tmp_path / "out",
-            *only("traffic_overview"),
-            *("--set", "weblog.lookups.dns:enabled=true"),
-            *("--set", f"weblog.lookups.dns:servers=127.0.0.1:{server.port}"),
-            *("--set", "weblog.lookups.dns:patience=1 min"),
-            *("--set", f"weblog.reference:file={reference}"),
-            *("--set", "weblog.reference:check.interval=1 s"),
-            str(made_lines(tmp_path)),
-        )
-    assert result.status == 0, result.errors
-    rows = sorted(result.rows("enriched"), key=number_of)
+        settings = {
+            "weblog.job": {"execution.mode": "process"},
+            "weblog.lookups.dns": dns(server),
+            "weblog.reference": {"file": str(reference), "check.interval": "1 s"},
+        }
+        log = made_lines()
+        results = run_job(cluster, tmp_path, log, "traffic_overview", settings=settings)
+    rows = sorted(results.rows("enriched"), key=number_of)
     assert [number_of(row) for row in rows] == list(range(LINES))
-    assert windows(result) == all_windows()
+    assert windows(results) == all_windows()
     for row in rows:
         host = row["host"]
         assert row["hostname"] == (None if host in SILENT | NAMELESS else usual_name(host))
@@ -119,60 +118,43 @@ def test_host_names_and_a_reference_file_that_changes_meanwhile(tmp_path: Path) 
 
 
 def test_reference_data_in_a_table_and_records_that_need_their_host_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: SharedCluster, aws: Aws, tmp_path: Path
 ) -> None:
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-
     def answer(address: str) -> tuple[float, str]:
         return (0.0, SILENCE) if address in SILENT else (DELAY_SECONDS, usual_name(address))
 
-    with moto_server() as endpoint, name_server(answer) as server:
-        client = boto3.client("dynamodb", endpoint_url=endpoint, region_name=REGION)
-        client.create_table(
-            TableName="pages",
-            KeySchema=[{"AttributeName": "webpage", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "webpage", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        client.put_item(
-            TableName="pages", Item={"webpage": {"S": "index"}, "owner": {"S": "web team"}}
-        )
-        client.close()
-        result = run_job(
-            tmp_path / "out",
-            *only("traffic_overview"),
-            *("--set", "weblog.job:execution.mode=thread"),
-            *("--set", "weblog.lookups.dns:enabled=true"),
-            *("--set", f"weblog.lookups.dns:servers=127.0.0.1:{server.port}"),
-            *("--set", "weblog.lookups.dns:patience=1 min"),
-            *("--set", "weblog.lookups.dns:on.failure=dead_letter"),
-            *("--set", "weblog.lookups.dynamodb:table=pages"),
-            *("--set", f"weblog.lookups.dynamodb:region={REGION}"),
-            *("--set", f"weblog.lookups.dynamodb:endpoint={endpoint}"),
-            *("--set", "weblog.lookups.dynamodb:timeout=20 s"),
-            *("--set", "weblog.lookups.dynamodb:patience=1 min"),
-            str(made_lines(tmp_path)),
-        )
-    assert result.status == 0, result.errors
+    client = aws.client("dynamodb")
+    client.create_table(
+        TableName="pages",
+        KeySchema=[{"AttributeName": "webpage", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "webpage", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    client.put_item(TableName="pages", Item={"webpage": {"S": "index"}, "owner": {"S": "web team"}})
+    client.close()
+    with name_server(answer) as server:
+        settings = {
+            "weblog.job": {"execution.mode": "thread"},
+            "weblog.lookups.dns": dns(server) | {"on.failure": "dead_letter"},
+            "weblog.lookups.dynamodb": {
+                "table": "pages",
+                "region": REGION,
+                "endpoint": aws.endpoint,
+                "timeout": "20 s",
+                "patience": "1 min",
+            },
+        }
+        log = made_lines()
+        results = run_job(cluster, tmp_path, log, "traffic_overview", settings=settings)
     failing = [number for number in range(LINES) if host_of(number) in SILENT]
-    assert result.summary["lines_in"] == LINES
-    assert result.summary["dead_lettered"] == {"enrich/lookup_failed": len(failing)}
-    letters = result.rows("dead_letters")
+    letters = results.rows("dead_letters")
+    assert {(row["stage"], row["reason"]) for row in letters} == {("enrich", "lookup_failed")}
     assert sorted(int(row["raw"].partition("n=")[2].split()[0]) for row in letters) == failing
-    rows = result.rows("enriched")
+    rows = results.rows("enriched")
     assert len(rows) == LINES - len(failing)
     for row in rows:
         assert row["hostname"] == usual_name(row["host"])
         expected = {"owner": "web team"} if row["webpage"] == "index" else None
         assert row["reference"] == expected
         assert row["quality"]["issues"] == []
-    assert windows(result) == all_windows(less=len(SILENT))
-
-
-def test_a_missing_reference_file_is_told_before_anything_starts(tmp_path: Path) -> None:
-    result = run_job(tmp_path / "out", "--set", f"weblog.reference:file={tmp_path / 'none.csv'}")
-    assert result.status == 2
-    (line,) = result.errors.splitlines()
-    assert line.startswith("error: weblog.reference: file = ")
-    assert not (tmp_path / "out" / "enriched").exists()
+    assert windows(results) == all_windows(less=len(SILENT))

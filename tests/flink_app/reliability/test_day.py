@@ -7,19 +7,47 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import batched
+from math import cos, pi
 from pathlib import Path
 
 import pytest
 
 from flink_app.sql_files import output_files
-from tests.support.day import hours
+from tests.support.cluster import SharedCluster
 from tests.support.lines import line
 from tests.support.live import LiveJob, live_job
+from tools.bench.made_log import MadeLog
 from udfs.enrichment import event_id
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
 MEGABYTE = 1024 * 1024
+RUSH_HOUR, RUSH = 15, 4
+NOON, MIDNIGHT = 3000, 750
+BAD_EVERY = 200
+
+
+def hours() -> Iterator[list[bytes]]:
+    """The lines of each hour of a day, in the order of a log: night and noon, a rush, bad lines."""
+    for hour in range(24):
+        share = (1 - cos(2 * pi * hour / 24)) / 2
+        count = int(MIDNIGHT + share * (NOON - MIDNIGHT)) * (RUSH if hour == RUSH_HOUR else 1)
+        made = MadeLog(count, seed=hour, rate=count / 3600)
+        lines = [moved(one.rstrip(b"\n"), hour) for one in made]
+        lines[BAD_EVERY::BAD_EVERY] = [
+            b"cut off %d %d" % (hour, n) for n in range(len(lines[BAD_EVERY::BAD_EVERY]))
+        ]
+        yield lines
+
+
+def moved(line: bytes, hour: int) -> bytes:
+    """A line of the log's first hour, which starts at midnight, in another hour."""
+    if not hour:
+        return line
+    before = b"[01/Mar/2025:%02d:" % (hour - 1)
+    return line.replace(b"[28/Feb/2025:23:", before).replace(
+        b"[01/Mar/2025:00:", b"[01/Mar/2025:%02d:" % hour
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +72,19 @@ def measured(job: LiveJob) -> Sizes:
     (worker,) = job.workers()
     pages = int(Path(f"/proc/{worker}/statm").read_text().split()[1])
     metrics = job.metrics()
-    checkpoints = job.cluster.get("/checkpoints")
+    checkpoints = job.job.get("/checkpoints")
     return Sizes(
         pages * os.sysconf("SC_PAGE_SIZE"),
-        metrics.total("taskmanager_Status_JVM_Memory_Metaspace_Used") or 0,
-        metrics.total("taskmanager_Status_JVM_Threads_Count") or 0,
+        metrics.total("taskmanager_Status_JVM_Memory_Metaspace_Used"),
+        metrics.total("taskmanager_Status_JVM_Threads_Count"),
         checkpoints["latest"]["completed"]["state_size"],
     )
 
 
 @pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
+def day(cluster: SharedCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     outputs = [one.name for one in output_files()]
-    with live_job(tmp_path_factory.mktemp("day") / "work", outputs=outputs) as job:
+    with live_job(cluster, tmp_path_factory.mktemp("day"), outputs=outputs) as job:
         sizes = []
         for first, second in batched(hours(), 2):
             job.give(first + second)
@@ -84,7 +112,7 @@ def test_the_windows_hold_every_line_that_was_not_late(day: Day) -> None:
         return sum(row["requests"] for row in job.rows("traffic_overview"))
 
     on_time = len(job.rows("enriched")) - len(job.rows("late")) - 3
-    job.cluster.wait_until(lambda: counted() >= on_time, "the last windows")
+    job.wait_until(lambda: counted() >= on_time, "the last windows")
     assert counted() == on_time
     assert 0 < len(job.rows("late")) < len(job.lines) / 100
 

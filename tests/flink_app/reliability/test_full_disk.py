@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.lines import good
 from tests.support.running import only
+from tests.support.waiting import PATIENCE_SECONDS
 from udfs.config.root import ROOT
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
@@ -22,7 +23,6 @@ NAMESPACE = ("unshare", "--map-root-user", "--mount", "sh", "-c")
 # For the log, the input and the old results, but not for all results.
 MEGABYTES = 4
 TOO_MANY_LINES = 15_000
-TIME_LIMIT_SECONDS = 150
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_the_run_fails_clearly_the_old_results_stay_and_a_rerun_works(
         [*NAMESPACE, steps],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-        timeout=TIME_LIMIT_SECONDS,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode == 0

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,13 +16,12 @@ from playwright.sync_api import expect
 
 from tests.support.interrupts import hearing_interrupts
 from tests.support.running import only
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.tools.dashboard.conftest import Watched
 from tools.local.cluster import JARS
 from udfs.config.root import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.minicluster, pytest.mark.slow]
-
-TIME_LIMIT_SECONDS = 90
 
 
 @pytest.fixture
@@ -45,19 +43,20 @@ def address(tmp_path: Path) -> Iterator[str]:
                 stderr=subprocess.STDOUT,
             )
         try:
-            deadline = time.monotonic() + TIME_LIMIT_SECONDS
-            while not opened.exists():
-                assert process.poll() is None, (tmp_path / "printed").read_text()
-                assert time.monotonic() < deadline, "no browser was started"
-                time.sleep(0.05)
+            wait_until(
+                opened.exists,
+                "the browser",
+                still=lambda: process.poll() is None,
+                account=(tmp_path / "printed").read_text,
+            )
             yield opened.read_text()
             # It stays until Ctrl-C.
             assert process.poll() is None, (tmp_path / "printed").read_text()
             process.send_signal(signal.SIGINT)
-            assert process.wait(TIME_LIMIT_SECONDS) == 0
+            assert process.wait(PATIENCE_SECONDS) == 0
         finally:
             process.terminate()
-            process.wait(TIME_LIMIT_SECONDS)
+            process.wait(PATIENCE_SECONDS)
     text = (tmp_path / "printed").read_text()
     assert f"Dashboard {address_line(text)} stays until Ctrl-C" in text
     assert "Traceback" not in text
@@ -71,7 +70,7 @@ def test_the_page_shows_the_run_live_and_finished(
     address: str, watched: Watched, tmp_path: Path
 ) -> None:
     page = watched.page
-    patience = TIME_LIMIT_SECONDS * 1000
+    patience = PATIENCE_SECONDS * 1000
     page.goto(address)
     page.wait_for_selector("html[data-ready]")
     expect(page.locator("#state")).to_have_text("starting Flink", timeout=patience)

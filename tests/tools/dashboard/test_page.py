@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -13,10 +12,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.support.cluster import SharedCluster
 from tests.support.dashboard import (
     IN_PROGRESS,
     MARKUP,
     country,
+    hostile_log,
     journal,
     letter,
     overview,
@@ -26,12 +27,23 @@ from tests.support.dashboard import (
     write_json,
     write_rows,
 )
+from tests.support.jobs import RECORDS, run_job
 from tests.tools.dashboard.conftest import Watched
 from tools.dashboard.runs import find_run
 from tools.dashboard.server import Server, serving
 from tools.dashboard.snapshot import finished_snapshot
+from tools.local.summary import summarise
 from tools.run.report import render
 from udfs.enrich.countries import country_names
+
+# What the page shows beside the records.
+AGGREGATES = (
+    "alerts",
+    "errors_per_page",
+    "traffic_overview",
+    "traffic_per_client",
+    "traffic_per_country",
+)
 
 pytestmark = pytest.mark.browser
 
@@ -376,19 +388,17 @@ def is_harmless(page: Page, watched: Watched) -> None:
 
 @pytest.mark.minicluster
 @pytest.mark.slow
-def test_a_hostile_log_through_the_job(tmp_path: Path, watched: Watched) -> None:
-    from tests.support.dashboard import hostile_log
-    from tests.support.running import run_job
-
-    log = tmp_path / "access.log"
-    log.write_text(hostile_log(), encoding="utf-8")
-    result = run_job(tmp_path / "out", str(log))
-    assert result.status == 0, result.errors
-    journal_ = json.loads((result.output / "run.json").read_text("utf-8"))
-    assert (journal_["phase"], journal_["lines_total"]) == ("finished", 4 * len(MARKUP))
-    report = result.output / "report.html"
+def test_a_hostile_log_through_the_job(
+    cluster: SharedCluster, tmp_path: Path, watched: Watched
+) -> None:
+    results = run_job(cluster, tmp_path, hostile_log(), *AGGREGATES).folder
+    account = summarise(results, [*RECORDS, *AGGREGATES], 4 * len(MARKUP), 1.0)
+    assert account.balanced
+    (results / "summary.json").write_text(account.to_json(), encoding="utf-8")
+    write_json(results / "run.json", journal("finished"))
+    report = report_of(results)
     assert report.stat().st_size < 1_000_000
-    with serving(result.output) as server:
+    with serving(results) as server:
         for url in (report.as_uri(), server.url):
             ready(watched.page, url)
             open_all(watched.page)

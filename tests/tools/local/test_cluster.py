@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import PATIENCE_SECONDS
 from tools.local import cluster
 
 
@@ -29,7 +30,7 @@ def test_a_worker_starts_in_a_folder_with_a_space(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert "No id provided" in worker.stdout, worker

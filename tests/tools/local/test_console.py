@@ -12,6 +12,7 @@ import pytest
 
 from tools.local.console import Console
 from tools.local.progress import JobProgress
+from tools.local.summary import RunSummary
 
 RUNNING = JobProgress("RUNNING", 123_456, None)
 WHOLE = "Flink     running  123,456 of 234,567 lines (53%)"
@@ -58,3 +59,9 @@ def test_a_file_is_told_changes_alone(tmp_path: Path) -> None:
         console.progress(RUNNING, 234_567)
         console.progress(RUNNING, 234_567)
     assert (tmp_path / "printed").read_text() == "Flink     running\n"
+
+
+def test_a_run_over_nothing_is_accounted_for(tmp_path: Path) -> None:
+    with (tmp_path / "printed").open("w") as stream:
+        Console(stream).summary(RunSummary(0, 0, {}, {}, 0, 1.0), tmp_path)
+    assert "0 + 0 + 0 = 0" in (tmp_path / "printed").read_text()

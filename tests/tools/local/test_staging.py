@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from io import BufferedReader, BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
 
-from tests.support.running import log_line
+from tests.support.lines import log_line
 from tools.local.staging import StagedInput, stage
 from tools.shell import CommandError
 
@@ -53,10 +54,23 @@ def test_a_pipe_among_files_leaves_the_order_alone(tmp_path: Path) -> None:
 
 
 def test_files_are_put_in_the_order_of_time(tmp_path: Path) -> None:
-    later, first = tmp_path / "a.log", tmp_path / "b.log"
+    # Neither the order of the names nor that of the arguments is right.
+    later, middle, first = (tmp_path / name for name in ("a.log", "b.log.1", "c.log"))
     later.write_text(lines_of(18, 3))
-    first.write_text(lines_of(16, 3))
-    assert text_of(stage([str(tmp_path)], tmp_path / "work")) == lines_of(16, 3) + lines_of(18, 3)
+    middle.write_bytes(gzip.compress(lines_of(17, 3).encode()))
+    first.write_text(lines_of(16, 3).rstrip("\n"))
+    ordered = lines_of(16, 3) + lines_of(17, 3) + lines_of(18, 3)
+    assert text_of(stage([str(tmp_path)], tmp_path / "work")) == ordered
+    assert text_of(stage([str(middle), str(later), str(first)], tmp_path / "work")) == ordered
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_dash_is_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compress: Callable[[bytes], bytes]
+) -> None:
+    given = BufferedReader(BytesIO(compress(lines_of(16, 3).encode())))
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(given))
+    assert text_of(stage(["-"], tmp_path / "work")) == lines_of(16, 3)
 
 
 def test_a_last_line_without_its_end_gets_one(tmp_path: Path) -> None:

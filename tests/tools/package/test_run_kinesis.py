@@ -14,6 +14,7 @@ import pytest
 
 from tests.support import service
 from tests.support.moto_server import moto_server
+from tests.support.waiting import PATIENCE_SECONDS
 from tools.package.command import PackageOptions, build
 from tools.package.layout import JAR, read_manifest
 from udfs.config.file import dump_properties
@@ -71,7 +72,7 @@ def wait_for(
 ) -> list[bytes]:
     """The records of a stream once there are so many."""
     found: list[bytes] = []
-    deadline = time.monotonic() + service.TIME_LIMIT_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         found = records(client, stream)
         if len(found) >= count:

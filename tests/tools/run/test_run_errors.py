@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support.running import SAMPLE, TEST_DATABASE, Result, log_line, only, run_job
+from tests.support.core import DATA, SAMPLE
+from tests.support.lines import log_line
+from tests.support.running import only, run_as_user
+from tools.cli import run_command
 from udfs.config.root import ROOT
 
-BROKEN_DATABASE = ROOT / "tests" / "data" / "GeoIP2-City-Test-Broken-Double-Format.mmdb"
-COUNTRY_DATABASE = ROOT / "tests" / "data" / "GeoIP2-Country-Test.mmdb"
+BROKEN_DATABASE = DATA / "GeoIP2-City-Test-Broken-Double-Format.mmdb"
+COUNTRY_DATABASE = DATA / "GeoIP2-Country-Test.mmdb"
+
+type Refused = Callable[..., None]
 
 
-def assert_one_error_line(result: Result, status: int, *parts: str) -> None:
-    assert result.status == status
-    (line,) = result.errors.splitlines()
+def assert_one_error_line(errors: str, output: Path, *parts: str) -> None:
+    (line,) = errors.splitlines()
     assert line.startswith("error: ")
     for part in parts:
         assert part in line
-    assert not (result.output / "summary.json").exists()
-    assert not (result.output / "enriched").exists()
+    assert not (output / "summary.json").exists()
+    assert not (output / "enriched").exists()
+
+
+@pytest.fixture
+def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """Runs the command, which has to end with an error that has these parts."""
+
+    def run(*arguments: str, parts: tuple[str, ...], output: Path = tmp_path / "out") -> None:
+        assert run_command("run", ["--out", str(output), *arguments]) == 2
+        assert_one_error_line(capsys.readouterr().err, output, *parts)
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -43,11 +58,13 @@ def assert_one_error_line(result: Result, status: int, *parts: str) -> None:
         ("weblog.outputs:erors_per_page=files", ("weblog.outputs: erors_per_page", "known output")),
         ("weblog.outputs:sessions=none", ("weblog.outputs: sessions = 'none'", "off or the name")),
         ("weblog.sink.files:pth=out", ("weblog.sink.files: pth", "did you mean 'path'")),
+        ("weblog.reference:file=no.csv", ("weblog.reference: file = 'no.csv'", "No such file")),
+        ("weblog.alerts.rules:mine=x > 1 %", ("weblog.alerts.rules: mine = 'x > 1 %'", "a metric")),
         ("nonsense", ("--set", "'nonsense'", "GROUP:KEY=VALUE")),
     ],
 )
-def test_bad_settings(tmp_path: Path, assignment: str, parts: tuple[str, ...]) -> None:
-    assert_one_error_line(run_job(tmp_path / "out", "--set", assignment), 2, *parts)
+def test_bad_settings(refused: Refused, assignment: str, parts: tuple[str, ...]) -> None:
+    refused("--set", assignment, parts=parts)
 
 
 @pytest.mark.parametrize(
@@ -62,49 +79,49 @@ def test_bad_settings(tmp_path: Path, assignment: str, parts: tuple[str, ...]) -
         ),
     ],
 )
-def test_bad_properties_files(tmp_path: Path, content: str, part: str) -> None:
+def test_bad_properties_files(refused: Refused, tmp_path: Path, content: str, part: str) -> None:
     config = tmp_path / "properties.json"
     config.write_text(content)
-    assert_one_error_line(run_job(tmp_path / "out", "--config", str(config)), 2, part)
+    refused("--config", str(config), parts=(part,))
 
 
-def test_missing_input(tmp_path: Path) -> None:
+def test_missing_input(refused: Refused, tmp_path: Path) -> None:
     missing = str(tmp_path / "missing.log")
-    assert_one_error_line(run_job(tmp_path / "out", missing), 2, "no such file", missing)
+    refused(missing, parts=("no such file", missing))
 
 
-def test_empty_folder(tmp_path: Path) -> None:
+def test_empty_folder(refused: Refused, tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     folder.mkdir()
-    assert_one_error_line(run_job(tmp_path / "out", str(folder)), 2, "no log files in folder")
+    refused(str(folder), parts=("no log files in folder",))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
-def test_unreadable_input(tmp_path: Path) -> None:
+def test_unreadable_input(refused: Refused, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.touch(mode=0o000)
-    assert_one_error_line(run_job(tmp_path / "out", str(log)), 2, "cannot read", str(log))
+    refused(str(log), parts=("cannot read", str(log)))
 
 
-def test_truncated_gzip_input(tmp_path: Path) -> None:
+def test_truncated_gzip_input(refused: Refused, tmp_path: Path) -> None:
     log = tmp_path / "access.log.gz"
     log.write_bytes(SAMPLE.read_bytes()[:50_000])
-    assert_one_error_line(run_job(tmp_path / "out", str(log)), 2, "broken gzip file", str(log))
+    refused(str(log), parts=("broken gzip file", str(log)))
 
 
 @pytest.mark.parametrize(
     ("database", "part"),
     [("missing.mmdb", "no such file"), (SAMPLE, "not a MaxMind DB"), (COUNTRY_DATABASE, "City")],
 )
-def test_unusable_database(tmp_path: Path, database: str | Path, part: str) -> None:
-    result = run_job(tmp_path / "out", "--set", f"weblog.geoip:database.path={database}")
-    assert_one_error_line(result, 2, "weblog.geoip: database.path", part)
+def test_unusable_database(refused: Refused, database: str | Path, part: str) -> None:
+    setting = f"weblog.geoip:database.path={database}"
+    refused("--set", setting, parts=("weblog.geoip: database.path", part))
 
 
-def test_foreign_files_are_not_replaced(tmp_path: Path) -> None:
+def test_foreign_files_are_not_replaced(refused: Refused, tmp_path: Path) -> None:
     precious = tmp_path / "precious.txt"
     precious.write_text("mine")
-    assert_one_error_line(run_job(tmp_path), 2, "holds what was not made by a run (precious.txt)")
+    refused(output=tmp_path, parts=("holds what was not made by a run (precious.txt)",))
     assert precious.read_text() == "mine"
 
 
@@ -115,27 +132,6 @@ def test_a_database_that_proves_corrupt_fails_the_job(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text(log_line("17/May/2015:12:00:00 +0000", host="2001:220::1"))
     setting = f"weblog.geoip:database.path={BROKEN_DATABASE}"
-    result = run_job(tmp_path / "out", *only(), "--set", setting, str(log))
-    assert_one_error_line(result, 1, "the job failed", "GeoIP database", "corrupt")
-
-
-@pytest.mark.minicluster
-@pytest.mark.slow
-def test_several_inputs_are_read_in_the_order_of_their_times(tmp_path: Path) -> None:
-    # Named so that neither the names' order nor the arguments' order is right: read in
-    # another order than that of time, whole files would be late.
-    later = "".join(log_line(f"18/May/2015:12:00:{n:02} +0000") for n in range(9))
-    middle = "".join(log_line(f"17/May/2015:12:00:{n:02} +0000") for n in range(9))
-    first = "".join(log_line(f"16/May/2015:12:00:{n:02} +0000") for n in range(9))
-    (tmp_path / "a.log").write_text(later)
-    (tmp_path / "b.log.1").write_bytes(gzip.compress(middle.encode()))
-    # Without a last line end, and not the whole story of its file's name.
-    (tmp_path / "c.log").write_text(first.rstrip("\n"))
-    inputs = [str(tmp_path / name) for name in ("b.log.1", "a.log", "c.log")]
-    database = f"weblog.geoip:database.path={TEST_DATABASE}"
-    result = run_job(tmp_path / "out", *only(), "--set", database, *inputs)
-    assert result.status == 0, result.errors
-    assert (result.summary["lines_in"], result.summary["enriched"]) == (27, 27)
-    assert result.summary["late"] == 0
-    days = [row["event_time"][:10] for row in result.rows("enriched")]
-    assert days == ["2015-05-16"] * 9 + ["2015-05-17"] * 9 + ["2015-05-18"] * 9
+    run = run_as_user(tmp_path / "out", *only(), "--set", setting, str(log))
+    assert run.status == 1
+    assert_one_error_line(run.errors, run.folder, "the job failed", "GeoIP database", "corrupt")

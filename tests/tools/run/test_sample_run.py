@@ -17,12 +17,12 @@ from urllib.parse import unquote, urlsplit
 import maxminddb
 import pytest
 
-from tests.support.running import SAMPLE, Result, Row, only, run_job
-from udfs.config.root import ROOT
+from tests.support.core import DEMO_DATABASE, SAMPLE
+from tests.support.rows import Row
+from tests.support.running import Run, only, run_as_user
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
-DATABASE = ROOT / "examples" / "demo-city.mmdb"
 LINE = re.compile(r'(\S+) \S+ \S+ \[(.+?)\] "(.*?)" (\d{3}) (\S+) "(.*?)" "(.*)"\n')
 # All kinds of assets that the sample asks for.
 ASSETS = {"css", "gif", "ico", "jpeg", "jpg", "js", "png", "svg", "ttf", "woff"}
@@ -69,12 +69,12 @@ def sample() -> list[str]:
 
 @pytest.fixture(scope="module")
 def seen(sample: list[str]) -> list[Seen]:
-    with maxminddb.open_database(DATABASE) as database:
+    with maxminddb.open_database(DEMO_DATABASE) as database:
         return [Seen(line, database) for line in sample if LINE.fullmatch(line)]
 
 
 @pytest.fixture(scope="module")
-def result(sample_run: Result) -> Result:
+def result(sample_run: Run) -> Run:
     return sample_run
 
 
@@ -89,7 +89,7 @@ def window_rows(rows: list[Row], *columns: str) -> dict[tuple[object, ...], Row]
     return keyed
 
 
-def test_every_line_is_accounted_for(result: Result, sample: list[str]) -> None:
+def test_every_line_is_accounted_for(result: Run, sample: list[str]) -> None:
     assert result.status == 0
     assert len(sample) == 10_000
     summary = result.summary
@@ -101,16 +101,14 @@ def test_every_line_is_accounted_for(result: Result, sample: list[str]) -> None:
     assert "9,999 + 0 + 1 = 10,000" in result.printed
 
 
-def test_the_dead_letter_holds_the_original_line(result: Result, sample: list[str]) -> None:
+def test_the_dead_letter_holds_the_original_line(result: Run, sample: list[str]) -> None:
     (letter,) = result.rows("dead_letters")
     (broken,) = [line for line in sample if not LINE.fullmatch(line)]
     assert letter["raw"] == broken.rstrip("\n")
     assert (letter["stage"], letter["raw_encoding"]) == ("parse", "utf-8")
 
 
-def test_enriched_records_keep_the_log_fields_and_the_order(
-    result: Result, seen: list[Seen]
-) -> None:
+def test_enriched_records_keep_the_log_fields_and_the_order(result: Run, seen: list[Seen]) -> None:
     contract = [
         "host", "datetime", "request", "response", "bytes", "referer", "agent", "city",
         "country", "location", "os", "browser", "webpage", "refering_page",
@@ -127,12 +125,12 @@ def test_enriched_records_keep_the_log_fields_and_the_order(
     )
 
 
-def test_webpage_is_the_last_path_segment(result: Result, seen: list[Seen]) -> None:
+def test_webpage_is_the_last_path_segment(result: Run, seen: list[Seen]) -> None:
     written = Counter((row["request"], row["webpage"]) for row in result.rows("enriched"))
     assert written == Counter((one.request, one.webpage) for one in seen)
 
 
-def test_errors_per_page(result: Result, seen: list[Seen]) -> None:
+def test_errors_per_page(result: Run, seen: list[Seen]) -> None:
     expected: dict[tuple[object, ...], list[int]] = defaultdict(lambda: [0, 0, 0])
     for one in seen:
         counts = expected[iso(one.window), one.webpage]
@@ -151,7 +149,7 @@ def test_errors_per_page(result: Result, seen: list[Seen]) -> None:
     )
 
 
-def test_errors_per_page_over_sliding_windows(result: Result, seen: list[Seen]) -> None:
+def test_errors_per_page_over_sliding_windows(result: Run, seen: list[Seen]) -> None:
     expected: dict[tuple[object, ...], list[int]] = defaultdict(lambda: [0, 0, 0])
     for one in seen:
         for minutes in range(5):
@@ -173,7 +171,7 @@ def test_errors_per_page_over_sliding_windows(result: Result, seen: list[Seen]) 
     }  # fmt: skip
 
 
-def test_traffic_per_country(result: Result, seen: list[Seen]) -> None:
+def test_traffic_per_country(result: Run, seen: list[Seen]) -> None:
     requests: Counter[tuple[object, ...]] = Counter()
     sizes: Counter[tuple[object, ...]] = Counter()
     hosts: dict[tuple[object, ...], set[str]] = defaultdict(set)
@@ -189,7 +187,7 @@ def test_traffic_per_country(result: Result, seen: list[Seen]) -> None:
     } == {key: (requests[key], sizes[key], len(hosts[key])) for key in requests}
 
 
-def test_traffic_overview(result: Result, seen: list[Seen]) -> None:
+def test_traffic_overview(result: Run, seen: list[Seen]) -> None:
     classes: Counter[tuple[str, int]] = Counter((iso(o.window), o.status // 100) for o in seen)
     bots = Counter(
         row["event_time"][:17] + "00Z" for row in result.rows("enriched") if row["is_bot"]
@@ -209,7 +207,7 @@ def test_traffic_overview(result: Result, seen: list[Seen]) -> None:
         assert row["bot_share"] == row["bot_requests"] / row["requests"]
 
 
-def test_top_pages(result: Result, seen: list[Seen]) -> None:
+def test_top_pages(result: Run, seen: list[Seen]) -> None:
     pages: dict[str, Counter[str]] = defaultdict(Counter)
     for one in seen:
         if one.webpage is not None:
@@ -223,7 +221,7 @@ def test_top_pages(result: Result, seen: list[Seen]) -> None:
     assert {k: (row["webpage"], row["requests"]) for k, row in rows.items()} == expected
 
 
-def test_traffic_per_client(result: Result) -> None:
+def test_traffic_per_client(result: Run) -> None:
     expected: dict[tuple[object, ...], list[int]] = defaultdict(lambda: [0, 0])
     for one in result.rows("enriched"):
         window = one["event_time"][:17] + "00Z"
@@ -244,7 +242,7 @@ def site_of(referer: str) -> str | None:
     return urlsplit(plain).hostname
 
 
-def test_referrers(result: Result, seen: list[Seen]) -> None:
+def test_referrers(result: Run, seen: list[Seen]) -> None:
     expected = Counter(
         (one["event_time"][:17] + "00Z", one["referer_type"], site_of(one["referer"]))
         for one in result.rows("enriched")
@@ -260,7 +258,7 @@ def test_referrers(result: Result, seen: list[Seen]) -> None:
     )
 
 
-def test_sessions(result: Result, seen: list[Seen]) -> None:
+def test_sessions(result: Run, seen: list[Seen]) -> None:
     by_host: dict[str, list[Seen]] = defaultdict(list)
     for one in seen:
         by_host[one.host].append(one)
@@ -284,7 +282,7 @@ def test_sessions(result: Result, seen: list[Seen]) -> None:
     assert written == expected
 
 
-def test_the_default_alerts(result: Result, seen: list[Seen]) -> None:
+def test_the_default_alerts(result: Run, seen: list[Seen]) -> None:
     requests = Counter(one.window for one in seen)
     errors = Counter(one.window for one in seen if one.status >= 400)
     hosts = Counter((one.window, one.host) for one in seen)
@@ -322,16 +320,16 @@ def test_the_default_alerts(result: Result, seen: list[Seen]) -> None:
     } == expected
 
 
-def test_a_second_run_replaces_the_first(result: Result, tmp_path: Path) -> None:
+def test_a_second_run_replaces_the_first(result: Run, tmp_path: Path) -> None:
     # Two workers and the other execution mode, into the same folder: the same results.
     before = sorted(result.lines("enriched"))
     aggregates = sorted(result.lines("traffic_per_country"))
     # A copy, as other tests look at this run.
     output = tmp_path / "out"
-    shutil.copytree(result.output, output)
+    shutil.copytree(result.folder, output)
     stale = output / "sessions" / "part-99999.jsonl"
     stale.touch()
-    again = run_job(
+    again = run_as_user(
         output,
         *("--parallelism", "2", "--set", "weblog.job:execution.mode=thread"),
         *only("traffic_per_country"),

@@ -7,8 +7,8 @@ import signal
 from pathlib import Path
 
 from tests.support.interrupts import in_a_terminal
+from tests.support.waiting import PATIENCE_SECONDS
 
-TIME_LIMIT_SECONDS = 60
 STATUS = 7
 
 CLIENT = f"""
@@ -43,5 +43,5 @@ def test_the_command_waits_for_a_client_that_is_interrupted(tmp_path: Path) -> N
             assert command.stdout.readline() == f"{expected}\n"
             # As a terminal sends it: to all that run in it.
             os.killpg(command.pid, signal.SIGINT)
-        _, errors = command.communicate(timeout=TIME_LIMIT_SECONDS)
+        _, errors = command.communicate(timeout=PATIENCE_SECONDS)
         assert (command.returncode, errors) == (STATUS, "")

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.interrupts import hearing_interrupts
-from tests.support.running import log_line
+from tests.support.lines import log_line
+from tests.support.waiting import PATIENCE_SECONDS
 from udfs.config.root import ROOT
 
-TIME_LIMIT_SECONDS = 150
 URL = "a URL such as https://kinesis.eu-west-1.amazonaws.com"
 SETTINGS = ("weblog.outputs:errors_per_page_sliding=off", "weblog.outputs:sessions=off")
 
@@ -40,7 +40,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         env=environment(folder),
         capture_output=True,
         text=True,
-        timeout=TIME_LIMIT_SECONDS,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 
@@ -141,7 +141,7 @@ def following(work: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.terminate()
-        process.communicate(timeout=TIME_LIMIT_SECONDS)
+        process.communicate(timeout=PATIENCE_SECONDS)
 
 
 @pytest.mark.kinesis
@@ -156,7 +156,7 @@ def test_ctrl_c_ends_everything(connector_jar: Path, log: Path, tmp_path: Path) 
         seen = next((line for line in process.stdout if line.startswith("enriched")), None)
         assert seen is not None
         process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=TIME_LIMIT_SECONDS)
+        rest, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, errors
     assert "lines put into the input stream" in rest
     assert list(work.iterdir()) == []
