@@ -17,9 +17,9 @@ from tests.support.aws import REGION, Aws
 from tests.support.cluster import SharedCluster, shared_cluster
 from tests.support.core import DEMO_DATABASE
 from tests.support.moto_server import moto_server, reset
+from tests.support.packages import unpack
 from tests.support.running import Run, run_as_user
 from tests.support.streams import Streams
-from tests.support.unpacked import unpack
 from tools.package.function import PackageOptions, build
 from tools.package.layout import JAR
 from tools.run.kinesis.emulator import emulator as kinesis_emulator

@@ -9,11 +9,11 @@ import pytest
 from lambda_app.deadline import Deadline
 from lambda_app.settings import settings_from
 from lambda_app.tally import Tally
+from tests.support.core import sample_lines
 from tests.support.functions import (
     FakeContext,
     FakeTarget,
     firehose_event,
-    sample_lines,
     transformation,
 )
 from tests.support.stacks import CONSUMER, INLINE, READ_SALT, SALT, SOURCE, arn, stack

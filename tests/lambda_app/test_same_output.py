@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from flink_app.lookups.batch import BatchEnricher
 from lambda_app.deadline import Deadline
 from lambda_app.tally import Tally
-from tests.support.core import CITY_DATABASE, NOW, combined, enricher
+from tests.support.core import CITY_DATABASE, DEMO_DATABASE, NOW, combined, enricher, sample_lines
 from tests.support.functions import (
-    DEMO_DATABASE,
     FakeContext,
     FakeTarget,
     consumer,
@@ -24,7 +23,6 @@ from tests.support.functions import (
     firehose_event,
     kinesis_event,
     processor,
-    sample_lines,
     transformation,
 )
 from tests.udfs.test_golden import LINES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ DATA = ROOT / "tests" / "data"
 CITY_DATABASE = DATA / "GeoIP2-City-Test.mmdb"
 SAMPLE = ROOT / "examples" / "access_log.gz"
 DEMO_DATABASE = ROOT / "examples" / "demo-city.mmdb"
+
+
+def sample_lines() -> list[bytes]:
+    """The lines of the bundled access log."""
+    return gzip.decompress(SAMPLE.read_bytes()).splitlines()
+
 
 NOW = 1_767_225_600.0
 """2026-01-01T00:00:00Z, the clock of the tests."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -15,11 +14,7 @@ from lambda_app.records import RecordProcessor
 from lambda_app.settings import Settings
 from tests.support.core import NOW, combined
 from udfs.config.properties import Properties
-from udfs.config.root import ROOT
 from udfs.enrichment import Enricher
-
-SAMPLE = ROOT / "examples" / "access_log.gz"
-DEMO_DATABASE = ROOT / "examples" / "demo-city.mmdb"
 
 GOOD = combined().encode()
 BAD = b"not a log line"
@@ -31,11 +26,6 @@ REGION = "eu-west-1"
 def good(number: int) -> bytes:
     """One of many different good lines."""
     return combined(request=f"GET /page{number}.php HTTP/1.1").encode()
-
-
-def sample_lines() -> list[bytes]:
-    """The lines of the bundled access log."""
-    return gzip.decompress(SAMPLE.read_bytes()).splitlines()
 
 
 # --- events in the form that AWS documents -----------------------------------------------------

@@ -6,15 +6,11 @@ nothing can be written, and starts Flink's own command with what the run options
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import importlib.metadata
-import json
 import os
 import signal
 import subprocess
 import venv
-import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,11 +19,9 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.support.packages import link_distributions
 from tests.support.waiting import PATIENCE_SECONDS
-from udfs.config.root import ROOT
 
-SAMPLE_LOG = ROOT / "examples" / "access_log.gz"
-DEMO_DATABASE = ROOT / "examples" / "demo-city.mmdb"
 PROPERTIES_VARIABLE = "WEBLOG_APPLICATION_PROPERTIES"
 RECORD_VARIABLE = "TEST_IMPORT_RECORD"
 
@@ -72,38 +66,9 @@ def make_interpreter(directory: Path) -> Path:
     """A virtual environment that holds Flink and its dependencies alone; its Python."""
     venv.create(directory, with_pip=False, symlinks=True)
     site_packages = directory / "lib" / "python3.12" / "site-packages"
-    for name in distributions_of_flink():
-        distribution = importlib.metadata.distribution(name)
-        tops = {Path(str(file)).parts[0] for file in distribution.files or []}
-        for top in tops - {"..", "__pycache__", "/"}:
-            link = site_packages / top
-            origin = Path(str(distribution.locate_file(top)))
-            if origin.exists() and not link.exists():
-                link.symlink_to(origin)
+    link_distributions(distributions_of_flink(), site_packages)
     (site_packages / "sitecustomize.py").write_text(_RECORDER, encoding="utf-8")
     return directory / "bin" / "python"
-
-
-def unpack(archive: Path, directory: Path) -> None:
-    """Unpacks a zip and takes all rights to write away."""
-    with zipfile.ZipFile(archive) as opened:
-        opened.extractall(directory)
-    for path in (directory, *directory.rglob("*")):
-        path.chmod(0o555 if path.is_dir() else 0o444)
-
-
-def fingerprint(directory: Path) -> dict[str, str]:
-    """Digest by path of all files below a folder.
-
-    Where tests run as root, who may write whatever the rights say, this is what shows that
-    the job wrote nothing. Python's own cache of byte code, which it does without, is no
-    matter.
-    """
-    return {
-        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(directory.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,19 +190,3 @@ def _origins(record: Path) -> dict[str, frozenset[Path]]:
             name, _, origin = line.partition("\t")
             origins.setdefault(name, set()).add(Path(origin))
     return {name: frozenset(found) for name, found in origins.items()}
-
-
-def rows(directory: Path) -> list[dict[str, object]]:
-    """The JSON lines in all finished files of an output."""
-    return [
-        json.loads(line)
-        for path in sorted(directory.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
-        for line in path.read_bytes().splitlines()
-    ]
-
-
-def sample_lines() -> list[bytes]:
-    """The lines of the access log that comes with the project."""
-    with gzip.open(SAMPLE_LOG) as file:
-        return file.read().splitlines()

@@ -7,14 +7,12 @@ that stands for the runtime's own packages (boto3 and that loop), and nothing el
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import queue
 import subprocess
 import sys
 import threading
 import time
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.support.packages import link_distributions
 from tests.support.waiting import PATIENCE_SECONDS
 
 BARE_PYTHON = Path(sys.base_prefix) / "bin" / "python3.12"
@@ -77,24 +76,10 @@ runpy.run_module("awslambdaric", run_name="__main__")
 """
 
 
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpacks a zip as Lambda does and takes all rights to write away."""
-    with zipfile.ZipFile(archive) as opened:
-        opened.extractall(folder)
-    for path in (folder, *folder.rglob("*")):
-        path.chmod(0o555 if path.is_dir() else 0o444)
-
-
 def link_runtime(folder: Path) -> Path:
     """Makes a folder of the packages that Lambda's Python runtime brings."""
     folder.mkdir()
-    for name in _RUNTIME_DISTRIBUTIONS:
-        distribution = importlib.metadata.distribution(name)
-        tops = {Path(str(file)).parts[0] for file in distribution.files or []}
-        for top in tops - {"..", "__pycache__"}:
-            origin = Path(str(distribution.locate_file(top)))
-            if origin.exists():
-                (folder / top).symlink_to(origin)
+    link_distributions(_RUNTIME_DISTRIBUTIONS, folder)
     return folder
 
 
@@ -258,12 +243,3 @@ def running(
         api.shutdown()
         api.server_close()
         server.join()
-
-
-def contents_of(folder: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of change of all files below a folder."""
-    return {
-        str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }

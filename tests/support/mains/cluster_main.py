@@ -16,28 +16,25 @@ from typing import Any
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
-from pyflink.table import StatementSet, StreamTableEnvironment
 
 from flink_app.environment import create_table_environment
 from flink_app.settings import JobSettings
 from tests.support import topologies
 
-PORT_VARIABLE = "TEST_CONTROL_PORT"
-
 
 def main() -> None:
-    """Serves until the connection to the test process ends."""
     cluster = start_cluster()
-    where = {
-        "execution.target": "remote",
-        "rest.port": str(cluster.getRestAddress().get().getPort()),
-    }
-    with (
-        socket.create_connection(("127.0.0.1", int(os.environ[PORT_VARIABLE]))) as connection,
-        connection.makefile("rw", encoding="utf-8") as control,
-    ):
+    port = cluster.getRestAddress().get().getPort()
+    where = {"execution.target": "remote", "rest.port": str(port)}
+    address = ("127.0.0.1", int(os.environ["TEST_CONTROL_PORT"]))
+    with socket.create_connection(address) as connection:
+        control = connection.makefile("rw", encoding="utf-8")
         for line in control:
-            print(json.dumps(answer(json.loads(line), where)), file=control, flush=True)
+            try:
+                answer = run(json.loads(line), where)
+            except Exception:  # noqa: BLE001 - the test tells it
+                answer = {"error": traceback.format_exc()}
+            print(json.dumps(answer), file=control, flush=True)
     cluster.close()
 
 
@@ -53,35 +50,18 @@ def start_cluster() -> Any:
     return cluster
 
 
-def answer(request: dict[str, Any], where: dict[str, str]) -> dict[str, Any]:
-    """Runs or explains a job.
-
-    Args:
-        request: As `tests.support.cluster` makes it.
-        where: Settings with which jobs go to the cluster.
-    """
+def run(request: dict[str, Any], where: dict[str, str]) -> dict[str, Any]:
+    """Submits or explains a job as `tests.support.cluster` asks for it."""
     configuration = Configuration()
-    for key, value in {**request["configuration"], **where}.items():
+    for key, value in (request["configuration"] | where).items():
         configuration.set_string(key, value)
-    try:
-        settings = JobSettings.load(request["properties"])
-        environment = StreamExecutionEnvironment.get_execution_environment(configuration)
-        t_env = create_table_environment(settings, environment)
-        statements = getattr(topologies, request["topology"])(t_env, settings)
-        if request["explain"]:
-            return explain(environment, t_env, statements)
+    settings = JobSettings.load(request["properties"])
+    environment = StreamExecutionEnvironment.get_execution_environment(configuration)
+    t_env = create_table_environment(settings, environment)
+    statements = getattr(topologies, request["topology"])(t_env, settings)
+    if "explain" not in request:
         return {"job": str(statements.execute().get_job_client().get_job_id())}
-    except Exception:  # noqa: BLE001 - the test tells it
-        return {"error": traceback.format_exc()}
-
-
-def explain(
-    environment: StreamExecutionEnvironment,
-    t_env: StreamTableEnvironment,
-    statements: StatementSet,
-) -> dict[str, Any]:
-    """The optimised plans by name, and the kinds of the job's operators."""
-    plans: dict[str, Any] = {
+    plans = {
         "outputs": statements.explain(),
         "outcomes": t_env.explain_sql("SELECT * FROM outcomes"),
     }

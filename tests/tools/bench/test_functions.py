@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.functions import DEMO_DATABASE
+from tests.support.core import DEMO_DATABASE
 from tools.bench.lambda_functions import measure, table
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.service import DEMO_DATABASE, make_interpreter
+from tests.support.core import DEMO_DATABASE
+from tests.support.service import make_interpreter
 from tools.package.command import PackageOptions, build
 
 

@@ -19,7 +19,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.support.service import DEMO_DATABASE, distributions_of_flink
+from tests.support.core import DEMO_DATABASE
+from tests.support.service import distributions_of_flink
 from tools.package import command as package
 from tools.package import contents
 from tools.package.command import PackageOptions, build, describe

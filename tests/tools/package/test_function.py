@@ -16,21 +16,20 @@ import boto3
 import pytest
 
 from lambda_app.firehose import RESPONSE_LIMIT
-from tests.support.core import DATA, combined, enricher
+from tests.support.core import DATA, DEMO_DATABASE, combined, enricher, sample_lines
 from tests.support.functions import (
     ACCOUNT,
     BAD,
-    DEMO_DATABASE,
     GOOD,
     REGION,
     data_of,
     firehose_event,
     good,
     kinesis_event,
-    sample_lines,
 )
 from tests.support.geoip_files import write_pair
-from tests.support.unpacked import Place, contents_of, link_runtime, running
+from tests.support.packages import contents_of
+from tests.support.unpacked import Place, link_runtime, running
 from tools.cli import run_command
 from tools.geoip.sources import IPV4_FILE, IPV6_FILE
 from tools.package import function as package_lambda

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import service
+from tests.support.core import DEMO_DATABASE, SAMPLE, sample_lines
+from tests.support.packages import contents_of, unpack
+from tests.support.rows import rows_in
 from tools.package.layout import read_manifest
 from udfs.config.file import PropertyGroups, dump_properties
 from udfs.config.root import ROOT
@@ -23,7 +26,7 @@ pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 @pytest.fixture
 def code(archive: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "code"
-    service.unpack(archive, folder)
+    unpack(archive, folder)
     return folder
 
 
@@ -36,10 +39,10 @@ def stand_in_jar(folder: Path, name: str, content: str) -> Path:
 
 def properties(tmp_path: Path, **groups: dict[str, str]) -> Path:
     content: PropertyGroups = {
-        "weblog.source": {"type": "filesystem", "path": str(service.SAMPLE_LOG)},
+        "weblog.source": {"type": "filesystem", "path": str(SAMPLE)},
         "weblog.sink.files": {"type": "filesystem", "path": str(tmp_path / "out")},
         "weblog.outputs": dict.fromkeys(OUTPUTS, "files"),
-        "weblog.geoip": {"database.path": f"data/{service.DEMO_DATABASE.name}"},
+        "weblog.geoip": {"database.path": f"data/{DEMO_DATABASE.name}"},
         **{name.replace("_", "."): values for name, values in groups.items()},
     }
     path = tmp_path / "application_properties.json"
@@ -50,7 +53,7 @@ def properties(tmp_path: Path, **groups: dict[str, str]) -> Path:
 def test_the_sample_as_on_the_service(
     archive: Path, code: Path, interpreter: Path, tmp_path: Path
 ) -> None:
-    before = service.fingerprint(code)
+    before = contents_of(code)
     options = read_manifest(archive).run_options()
     options["jarfile"] = str(stand_in_jar(tmp_path, "META-INF/NOTICE", "nothing of use"))
 
@@ -63,20 +66,20 @@ def test_the_sample_as_on_the_service(
     )
 
     assert ran.status == 0, ran.printed
-    lines = service.sample_lines()
-    enriched = service.rows(tmp_path / "out" / "enriched")
-    dead = service.rows(tmp_path / "out" / "dead_letters")
+    lines = sample_lines()
+    enriched = rows_in(tmp_path / "out" / "enriched")
+    dead = rows_in(tmp_path / "out" / "dead_letters")
     assert len(lines) == 10_000
     assert len(dead) == 1
     assert len(enriched) + len(dead) == len(lines)
     # The database was found by the workers, from where they got the code.
     located = sum(row["city"] is not None for row in enriched)
     assert located > 0.99 * len(enriched)
-    counted = service.rows(tmp_path / "out" / "traffic_per_country")
+    counted = rows_in(tmp_path / "out" / "traffic_per_country")
     assert {row["country"] for row in counted} >= {"United States", "France"}
 
     assert_everything_came_from_the_zip(ran, code, tmp_path / "work")
-    assert service.fingerprint(code) == before
+    assert contents_of(code) == before
 
 
 def assert_everything_came_from_the_zip(ran: service.Run, code: Path, work: Path) -> None:
