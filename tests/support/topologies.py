@@ -7,7 +7,7 @@ from dataclasses import replace
 from pyflink.table import StatementSet, StreamTableEnvironment
 
 from flink_app.settings import JobSettings
-from flink_app.sources import FilesystemSource
+from flink_app.sources.filesystem import FilesystemSource
 from flink_app.topology import build
 
 __all__ = ["build", "unbounded_query", "watched_folder"]

@@ -13,7 +13,6 @@ from tests.support.core import DATA, SAMPLE
 from tests.support.lines import log_line
 from tests.support.running import only, run_as_user
 from tools.cli import run_command
-from udfs.config.root import ROOT
 
 BROKEN_DATABASE = DATA / "GeoIP2-City-Test-Broken-Double-Format.mmdb"
 COUNTRY_DATABASE = DATA / "GeoIP2-Country-Test.mmdb"

@@ -83,8 +83,6 @@ def test_the_form_is_that_of_the_benchmark() -> None:
     assert SCHEMA == report.SCHEMA
 
 
-
-
 def test_other_prices(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "prices.json"
     file.write_text(
