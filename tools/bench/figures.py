@@ -1,118 +1,78 @@
-"""Every figure there is, by name. Each is measured in a process of its own (`one.py`)."""
+"""Every figure there is, by name, and what they ought to be. A new one is a line here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from functools import partial
+from typing import Any
 
-from tools.bench import core, jobs, latency, loops, services
-from tools.bench.core import Metrics
-from tools.bench.setup import Setup
+from tools.bench.core import Metrics, core, straight, two_at_once
+from tools.bench.inputs import Setup
+from tools.bench.jobs import ALL, MISSION, Job, between_streams, measure
+from tools.bench.lambda_functions import functions
+from tools.bench.latency import latency
+from udfs.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One thing to measure.
-
-    Attributes:
-        name: `family.variant...`; parts of it can be asked for with `*`.
-        title: What it is, for the table.
-        measure: Gives the values by name; each name ends with its unit.
-    """
+    """One thing to measure, under a name that goes from its family to its variant."""
 
     name: str
     title: str
     measure: Callable[[Setup], Metrics]
 
 
-def _figure(name: str, title: str, function: Callable[..., Metrics], **arguments: object) -> Figure:
-    return Figure(name, title, partial(function, **arguments))
+LAYOUTS = {
+    "process": Job("process"),
+    "process.2slots": Job("process", slots=2),
+    "thread": Job("thread"),
+    "thread.managers": Job("thread", slots=2, managers=True),
+}
+"""How a job makes use of the machine, by the name that its figures have for it."""
+ON_TWO_CORES = ("process.2slots", "thread.managers")
+"""With two subtasks there is work for both cores: a single one waits for its worker in process
+mode, and has but one thread in thread mode."""
 
 
-_JOB_MODES = ("process", "thread")
-# How each mode makes use of two cores: name, title and arguments.
-ON_TWO_CORES: tuple[tuple[str, str, dict[str, object]], ...] = (
-    ("process.2slots", "process, 2 slots", {"mode": "process", "slots": 2}),
-    (
-        "thread.managers",
-        "thread, 2 TaskManagers",
-        {"mode": "thread", "slots": 2, "apart": True},
-    ),
-)
+def _jobs(
+    name: str, title: str, *layouts: str, by: Callable[..., Metrics] = measure, **changes: Any
+) -> list[Figure]:
+    """Figures of a job in layouts, which take the place of `*`; `changes` are those of `Job`."""
+    return [
+        Figure(name.replace("*", end), title, partial(by, job=replace(LAYOUTS[end], **changes)))
+        for end in layouts
+    ]
+
 
 FIGURES: tuple[Figure, ...] = (
-    *(
-        figure
-        for log in ("made", "sample")
-        for figure in (
-            _figure(f"core.whole.{log}", f"core, {log} log", core.whole, log=log),
-            _figure(
-                f"core.straightforward.{log}",
-                f"straightforward version, {log} log",
-                core.straightforward_whole,
-                log=log,
-            ),
-            _figure(f"core.parts.{log}", f"parts of the core, {log} log", core.parts, log=log),
-            _figure(f"core.features.{log}", f"features, {log} log", core.features, log=log),
-        )
-    ),
-    _figure("loop.straightforward", "one loop, straightforward", loops.straightforward_loop),
-    _figure("loop.core", "one loop, our core", loops.core_loop),
-    _figure("loop.core2", "two loops at once, our core", loops.two_core_loops),
-    _figure("yardstick.passthrough", "job without Python", jobs.yardstick,
-            kind="passthrough", mode="process"),
-    *(
-        _figure(f"yardstick.identity.{mode}", f"job, identity function, {mode}", jobs.yardstick,
-                kind="identity", mode=mode)
-        for mode in _JOB_MODES
-    ),
-    _figure("yardstick.naive.process", "job, a function for each field, process", jobs.yardstick,
-            kind="naive", mode="process"),
-    *(
-        figure
-        for suffix, words, layout in ON_TWO_CORES
-        for figure in (
-            _figure(f"yardstick.identity.{suffix}", f"job, identity function, {words}",
-                    jobs.yardstick, kind="identity", **layout),
-            _figure(f"yardstick.naive.{suffix}", f"job, a function for each field, {words}",
-                    jobs.yardstick, kind="naive", **layout),
-            _figure(f"job.enrich.{suffix}", f"enrichment only, {words}", jobs.job,
-                    outputs="enriched", **layout),
-        )
-    ),
-    *(
-        figure
-        for mode in _JOB_MODES
-        for figure in (
-            _figure(f"job.enrich.{mode}", f"enrichment only, {mode}", jobs.job,
-                    outputs="enriched", mode=mode),
-            _figure(f"job.enrich.{mode}.files", f"enrichment only to files, {mode}", jobs.job,
-                    outputs="enriched", mode=mode, files=True),
-            _figure(f"job.full.{mode}", f"all outputs to files, {mode}", jobs.job,
-                    outputs="all", mode=mode, files=True),
-        )
-    ),
-    _figure("job.enrich.process.2slots.files", "enrichment only to files, process, 2 slots",
-            jobs.job, outputs="enriched", mode="process", files=True, slots=2),
-    _figure("job.full.process.2slots", "all outputs to files, process, 2 slots", jobs.job,
-            outputs="all", mode="process", files=True, slots=2),
-    _figure("job.full.process.2slots.heap",
-            "all outputs to files, process, 2 slots, state on the heap",
-            jobs.job, outputs="all", mode="process", files=True, slots=2, state="hashmap"),
-    *(
-        _figure(f"latency.{mode}", f"latency, all outputs, {mode}", latency.latency, mode=mode)
-        for mode in _JOB_MODES
-    ),
-    *(
-        _figure(f"memory.{mode}", f"memory, enrichment only, {mode}", jobs.memory, mode=mode)
-        for mode in _JOB_MODES
-    ),
-    _figure("kinesis", "enrichment only, from Kinesis to Kinesis (emulated), 2 slots",
-            services.kinesis),
-    _figure("lookups", "look-ups of 200 ms at 500 records/s", services.lookups),
-    _figure("lambda", "Lambda functions, sample log", services.functions),
+    Figure("core.whole.made", "core, made log", partial(core, log="made")),
+    Figure("core.straightforward.made", "straightforward version, made log",
+           partial(straight, log="made")),
+    Figure("core.whole.sample", "core, bundled log", partial(core, log="sample")),
+    Figure("core.straightforward.sample", "straightforward version, bundled log",
+           partial(straight, log="sample")),
+    Figure("loop.core2", "two loops at once over the core", two_at_once),
+    *_jobs("yardstick.identity.*", "job, identity function", *ON_TWO_CORES,
+           kind="identity", poll_s=0.2),
+    *_jobs("yardstick.naive.*", "job, a function for each field", *ON_TWO_CORES, kind="naive"),
+    *_jobs("job.enrich.*", "enrichment only", *LAYOUTS),
+    *_jobs("job.enrich.*.files", "enrichment only to files",
+           "process", "process.2slots", "thread", files=True),
+    *_jobs("job.mission.*", "records and two aggregates to files", *ON_TWO_CORES,
+           outputs=MISSION, files=True),
+    *_jobs("job.full.*", "all outputs to files", "process", "process.2slots", "thread",
+           outputs=ALL, files=True),
+    *_jobs("job.full.*.heap", "all outputs to files, state on the heap", "process.2slots",
+           outputs=ALL, files=True, state="hashmap"),
+    *_jobs("latency.*", "latency, all outputs", "process", "thread", by=latency,
+           outputs=ALL, files=True, kind="latency"),
+    *_jobs("kinesis", "enrichment only, Kinesis to Kinesis (emulated)", "process.2slots",
+           by=between_streams),
+    Figure("lambda", "Lambda functions, bundled log", functions),
 )  # fmt: skip
 
 
@@ -120,17 +80,83 @@ def chosen(patterns: list[str]) -> list[Figure]:
     """The figures whose names match one of the patterns, or begin with one; all without any.
 
     Raises:
-        KeyError: A pattern matches none.
+        ConfigurationError: A pattern matches none.
     """
-    for pattern in patterns:
-        if not any(_matches(figure, pattern) for figure in FIGURES):
-            raise KeyError(pattern)
-    return [
-        figure
-        for figure in FIGURES
-        if not patterns or any(_matches(figure, pattern) for pattern in patterns)
-    ]
+    names = {name for pattern in patterns or ["*"] for name in _matching(pattern)}
+    return [figure for figure in FIGURES if figure.name in names]
 
 
-def _matches(figure: Figure, pattern: str) -> bool:
-    return fnmatch(figure.name, pattern) or figure.name.startswith(f"{pattern}.")
+def _matching(pattern: str) -> list[str]:
+    names = [figure.name for figure in FIGURES]
+    found = [name for name in names if fnmatch(name, pattern) or name.startswith(f"{pattern}.")]
+    if not found:
+        raise ConfigurationError("--figures", None, pattern, "names that --list shows")
+    return found
+
+
+RATE = "records_per_s"
+"""The value that most targets are made of; a job too short for a steady state has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A number that a figure must reach, or must not exceed.
+
+    Held against another figure it is their ratio, and against several the share of what these
+    allow one after the other.
+    """
+
+    limit: float
+    figure: str
+    parts: tuple[str, ...] = ()
+    of: str = RATE
+    at_most: bool = False
+
+    def __str__(self) -> str:
+        parts = f" / {' + '.join(self.parts)}" if self.parts else ""
+        return self.figure + parts + ("" if self.of == RATE else f", {self.of}")
+
+    def numbers(self, results: Mapping[str, Sequence[Metrics]]) -> list[float]:
+        """The number of each round, of the figures' values by their names.
+
+        A ratio is made within a round, of figures measured minutes apart: a machine that gets
+        slower or busier meanwhile moves both sides of it.
+        """
+        rounds = zip(*(results.get(name, ()) for name in (self.figure, *self.parts)), strict=False)
+        return [
+            _number(*(figure[self.of] for figure in figures))
+            for figures in rounds
+            if all(self.of in figure for figure in figures)
+        ]
+
+    def met(self, numbers: Sequence[float]) -> bool:
+        """Whether the median over the rounds reaches the limit."""
+        median = statistics.median(numbers)
+        return median <= self.limit if self.at_most else median >= self.limit
+
+
+def _number(figure: float, *parts: float) -> float:
+    return figure * sum(1 / part for part in parts) if parts else figure
+
+
+_LOGS, _MODES = ("made", "sample"), ("process", "thread")
+_TWO = "process.2slots"
+TARGETS = (
+    *(Target(2.5, f"core.whole.{log}", (f"core.straightforward.{log}",)) for log in _LOGS),
+    *(Target(100_000, f"core.whole.{log}") for log in _LOGS),
+    *(
+        Target(limit, f"job.enrich.{layout}", tuple(part.format(layout) for part in parts))
+        for limit, *parts in (
+            (1.5, "core.straightforward.made"),
+            (3.0, "yardstick.naive.{}"),
+            (0.75, "yardstick.identity.{}", "loop.core2"),
+        )
+        for layout in ON_TWO_CORES
+    ),
+    *(Target(0.6, f"job.full.{end}", (f"job.enrich.{end}.files",)) for end in (*_MODES, _TWO)),
+    Target(0.6, f"job.full.{_TWO}.heap", (f"job.enrich.{_TWO}.files",)),
+    Target(1500, "latency.process", of="p99_ms", at_most=True),
+    Target(300, "latency.thread", of="p99_ms", at_most=True),
+    Target(400, "job.enrich.process", of="worker_pss_mb", at_most=True),
+    Target(10, "job.enrich.process", of="worker_growth_mb", at_most=True),
+)

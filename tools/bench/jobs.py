@@ -1,185 +1,174 @@
-"""Figures of jobs in a mini-cluster: records/s in steady state, start-up, memory.
+"""Figures of jobs on a local cluster: records/s in steady state, CPU time, start-up, memory.
 
-The rate is the slope of "records read by the source" over time, by least squares over many
-readings of Flink's REST interface, after the first half of the input. So it holds neither
-the start of the JVM and the workers, nor compilation and empty caches, nor the end of the job.
-The source is held back by what follows, so over many seconds it reads as fast as the job is.
-A single run gives a rate; two sizes and their difference would take three times the records
-and add up the noise of both.
+The rate is the slope of "records read by the source" over time, by least squares over many looks
+at Flink's REST interface, after the first half of the input: without the start of the JVM and
+the workers, compilation, empty caches and the end of the job. The source is held back by what
+follows, so over many seconds it reads as fast as the job is.
 
 The CPU time of the JVM and of the workers over the same stretch is given beside it: it says
-which side a record costs, and it hardly changes when others use the machine.
+which side a record costs, and it hardly changes when others use the machine. A worker's memory
+is its proportional share: pages of the database that several processes map count once.
 """
 
 from __future__ import annotations
 
+import gzip
 import os
 import statistics
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice, pairwise
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
+from typing import Literal
 
-from tools.bench import managed_flink
-from tools.bench.core import Metrics
-from tools.bench.loops import WARM_UP
-from tools.bench.memory import (
-    CpuReading,
-    MemoryReading,
-    process_group_cpu,
-    process_group_memory,
-)
-from tools.bench.setup import Setup, job_properties, write_properties
-from tools.bench.task_managers import TaskManagers
+from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP
+from flink_app.settings import OFF, OUTPUTS_GROUP
+from flink_app.sql_files import output_files
+from tools.bench.clusters import HEAP_MB, MANAGED_FLINK, MANAGED_MEMORY_MB, TaskManagers
+from tools.bench.core import WARM_UP, Metrics
+from tools.bench.inputs import Setup
 from tools.bench.yardstick_job import KIND_VARIABLE
 from tools.local import cluster
 from tools.local.job import RunningJob
-from udfs.config.file import PropertyGroups
+from tools.package.layout import JAR
+from tools.run.kinesis import command as streams
+from tools.run.kinesis.feeder import Feeder
+from udfs.config.file import PropertyGroups, dump_properties
+from udfs.config.root import ROOT
+from udfs.errors import WebLogError
 
-# Each look makes Flink gather the metrics of every operator: five a second took a fifth of the
-# CPU time of the job with all outputs.
-_POLL_S = 1.0
-# Jobs that hardly do anything are through with the input in a second or two, too short for a
-# rate: they read it several times, and are looked at more often.
-_QUICK_KINDS = frozenset({"passthrough", "identity"})
-_QUICK_REPEATS = 3
-_QUICK_POLL_S = 0.2
-YARDSTICK_MAIN = Path(__file__).with_name("yardstick_job.py")
-_MEGABYTE = 1e6
+_RECORDS = ("enriched", "filtered", "late", "dead_letters")
+MISSION = (*_RECORDS, "errors_per_page", "traffic_per_country")
+"""The records, and the two aggregates that the job is there for."""
+ALL = tuple(output.name for output in output_files())
+
+_SINK = "bench"
+_WORKER = b"pyflink.fn_execution.beam.beam_boot"
+_YARDSTICK_MAIN = Path(__file__).with_name("yardstick_job.py")
+
+
+class SkippedError(WebLogError):
+    """What a figure needs is not there: not a failure."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """Records read by the source at a time in seconds."""
+class Job:
+    """A job to measure.
 
-    at: float
-    records: int
-
-
-@dataclass(slots=True)
-class Watched:
-    """What was seen of one job."""
-
-    started: float
-    first: float | None = None
-    readings: list[Reading] = field(default_factory=list)
-    memory: list[tuple[int, MemoryReading]] = field(default_factory=list)
-    cpu: list[tuple[int, CpuReading]] = field(default_factory=list)
-    ended: float = 0.0
-
-
-def job(
-    setup: Setup,
-    *,
-    outputs: str,
-    mode: str,
-    files: bool = False,
-    slots: int = 1,
-    apart: bool = False,
-    state: managed_flink.StateBackend = "rocksdb",
-) -> Metrics:
-    """The job itself, with the enriched output alone or all outputs.
-
-    Args:
-        setup: What is measured on.
-        outputs: `enriched` or `all`.
+    Attributes:
         mode: `process` or `thread`.
-        files: Whether outputs are written to files; else they are thrown away.
         slots: Subtasks; more than one read a file each.
-        apart: Each subtask in a TaskManager of its own, instead of all in one JVM.
+        managers: Each subtask in a TaskManager of its own, instead of all in one JVM.
+        outputs: Names of the outputs that are switched on.
+        files: Whether outputs are written to files; else they are thrown away.
         state: Where state is kept.
+        kind: Of `yardstick_job.py`; None for the job itself.
+        poll_s: Seconds between two looks. Each makes Flink gather the metrics of every operator:
+            five a second took a fifth of the CPU time of the job with all outputs.
     """
-    with fresh_folder(setup) as folder:
-        sink = str(folder / "results") if files else "discard"
-        properties = job_properties(
-            setup, path=_path(setup, slots), mode=mode, outputs=outputs, sink=sink
-        )
-        watched = _watch(folder, properties, slots=slots, apart=apart, state=state)
-        return _metrics(watched, setup.input.records)
 
+    mode: Literal["process", "thread"]
+    slots: int = 1
+    managers: bool = False
+    outputs: tuple[str, ...] = ("enriched",)
+    files: bool = False
+    state: Literal["rocksdb", "hashmap"] = "rocksdb"
+    kind: str | None = None
+    poll_s: float = 1.0
 
-def yardstick(
-    setup: Setup, kind: str, *, mode: str, slots: int = 1, apart: bool = False
-) -> Metrics:
-    """One of the jobs that are there to compare with."""
-    with fresh_folder(setup) as folder:
-        path, records = _path(setup, slots), setup.input.records
-        if kind in _QUICK_KINDS:
-            path = _repeated(Path(path), folder / "repeated")
-            records *= _QUICK_REPEATS
-        properties = job_properties(setup, path=path, mode=mode, outputs="enriched", sink="discard")
-        watched = _watch(folder, properties, kind=kind, slots=slots, apart=apart)
-        return _metrics(watched, records)
-
-
-def endless(
-    setup: Setup,
-    properties: PropertyGroups,
-    records: int,
-    *,
-    jar: Path,
-    environment: Mapping[str, str],
-    slots: int,
-) -> Metrics:
-    """A job that does not end by itself, until it has read so many records.
-
-    Args:
-        setup: What is measured on.
-        properties: The job's settings.
-        records: Records that there are to read.
-        jar: The connectors.
-        environment: More environment variables of the job's processes.
-        slots: Subtasks.
-    """
-    with fresh_folder(setup) as folder:
-        watched = _watch(
-            folder, properties, slots=slots, jar=jar, environment=environment, until=records
-        )
-        return _metrics(watched, records)
-
-
-def _repeated(path: Path, folder: Path) -> str:
-    """A folder that holds a file, or all files of a folder, several times."""
-    folder.mkdir()
-    for file in [path] if path.is_file() else sorted(path.iterdir()):
-        for number in range(_QUICK_REPEATS):
-            os.link(file, folder / f"{number}-{file.name}")
-    return str(folder)
-
-
-def memory(setup: Setup, *, mode: str) -> Metrics:
-    """Memory of the JVM and the Python workers while the enrichment-only job runs.
-
-    A worker is measured by its proportional share (PSS): pages of the database that several
-    processes map count once. Growth is from the middle of the input to its end.
-    """
-    with fresh_folder(setup) as folder:
-        properties = job_properties(
-            setup, path=setup.memory.whole, mode=mode, outputs="enriched", sink="discard"
-        )
-        watched = _watch(folder, properties, with_memory=True)
-    readings = watched.memory
-    half = [reading for records, reading in readings if records >= setup.memory.records / 2]
-    half = half or [reading for _, reading in readings]
-    tail = half[-max(1, len(half) // 4) :]
-    head = half[: max(1, len(half) // 4)]
-    results = {
-        "jvm_rss_mb": max(one.jvm_rss for _, one in readings) / _MEGABYTE,
-        "records": float(setup.memory.records),
-    }
-    if mode == "process":
-        results |= {
-            "worker_pss_mb": max(one.worker_pss for _, one in readings) / _MEGABYTE,
-            "worker_rss_mb": max(one.worker_rss for _, one in readings) / _MEGABYTE,
-            "worker_growth_mb": (_middle(tail) - _middle(head)) / _MEGABYTE,
+    def properties(self, setup: Setup, folder: Path) -> PropertyGroups:
+        """Its settings, with files in a folder."""
+        read = setup.log() if self.slots == 1 else setup.halves
+        sink = {"type": "filesystem", "path": str(folder / "results")}
+        return setup.core_properties | {
+            "weblog.job": {"execution.mode": self.mode},
+            SOURCE_GROUP: {"type": "filesystem", "path": str(read)},
+            SINK_GROUP_PREFIX + _SINK: sink if self.files else {"type": "discard"},
+            OUTPUTS_GROUP: {"default": OFF, **dict.fromkeys(self.outputs, _SINK)},
         }
-    return results
+
+    def runner(
+        self,
+        folder: Path,
+        properties: PropertyGroups,
+        environment: Mapping[str, str] | None = None,
+        jar: Path | None = None,
+    ) -> RunningJob:
+        """What runs it in a folder, as a context manager."""
+        file = folder / "application_properties.json"
+        dump_properties(properties, file)
+        options = cluster.ClusterOptions(
+            work_directory=folder,
+            parallelism=self.slots,
+            rest_port=cluster.free_port(),
+            jar=jar,
+            java_options=(f"-Xmx{HEAP_MB}m",),
+            environment={**(environment or {}), KIND_VARIABLE: self.kind or ""},
+            extra={
+                **MANAGED_FLINK,
+                "state.backend.type": self.state,
+                "taskmanager.memory.managed.size": f"{MANAGED_MEMORY_MB * self.slots}m",
+                "metrics.fetcher.update-interval": f"{self.poll_s * 1000:.0f}",
+            },
+        )
+        runner = TaskManagers if self.managers else RunningJob
+        return runner(options, file, _YARDSTICK_MAIN if self.kind else cluster.MAIN)
+
+    def watch(self, running: RunningJob, records: float = inf) -> Iterator[Reading]:
+        """Looks at it until it ends, or has read so many records."""
+        while running.running:
+            progress = running.progress()
+            if progress is not None and progress.lines:
+                yield look(running.pid, progress.lines)
+                if progress.lines >= records:
+                    return
+            running.wait(self.poll_s)
 
 
-def _middle(readings: list[MemoryReading]) -> float:
-    return statistics.median(one.worker_pss for one in readings)
+def measure(setup: Setup, job: Job) -> Metrics:
+    """A job from a file to its end."""
+    with fresh_folder(setup) as folder:
+        started = monotonic()
+        with job.runner(folder, job.properties(setup, folder)) as running:
+            readings = list(job.watch(running))
+        running.check()
+    return metrics(readings, setup.records, started)
+
+
+def between_streams(setup: Setup, job: Job) -> Metrics:
+    """A job from one stream of an emulator of Kinesis, filled before it starts, to another.
+
+    Its CPU time says what source and sink cost a record. The rate is not Kinesis's: the emulator
+    shares the machine and takes one call at a time.
+
+    Raises:
+        SkippedError: There is no jar with the connectors.
+    """
+    if setup.jar is None and not (ROOT / JAR).exists():
+        raise SkippedError(f"{JAR}, the AWS connectors, is not there: ./build.sh package makes it")
+    jar = streams.find_jar(setup.jar)
+    # At the speed of the emulator these take a minute or two.
+    records = min(setup.records, 60_000)
+    with streams.open_place(None) as place, fresh_folder(setup) as folder:
+        since = datetime.now(UTC)
+        arn = streams.provide_streams(place, job.outputs, job.slots)
+        with gzip.open(setup.log()) as lines:
+            wanted = (line.removesuffix(b"\n") for line in islice(lines, records))
+            Feeder(place.client(attempts=1), arn, 0).feed(wanted)
+        properties = job.properties(setup, folder)
+        properties = streams.with_streams(properties, place, arn, since, _SINK)
+        started = monotonic()
+        with job.runner(folder, properties, place.environment, jar) as running:
+            readings = list(job.watch(running, records))
+            if running.running:
+                return metrics(readings, records, started)
+        running.check()
+    raise WebLogError("the job ended instead of waiting for more records")
 
 
 @contextmanager
@@ -189,99 +178,68 @@ def fresh_folder(setup: Setup) -> Iterator[Path]:
         yield Path(name)
 
 
-def _path(setup: Setup, slots: int) -> str:
-    return setup.input.whole if slots == 1 else str(Path(setup.input.halves[0]).parent)
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Records read by the source until a moment, and what the processes had used by then."""
+
+    at: float
+    records: int
+    jvm_cpu_s: float = 0.0
+    python_cpu_s: float = 0.0
+    worker_pss: int = 0
 
 
-def _watch(
-    folder: Path,
-    properties: PropertyGroups,
-    *,
-    kind: str | None = None,
-    slots: int = 1,
-    apart: bool = False,
-    with_memory: bool = False,
-    jar: Path | None = None,
-    environment: Mapping[str, str] | None = None,
-    until: int | None = None,
-    state: managed_flink.StateBackend = "rocksdb",
-) -> Watched:
-    poll_s = _QUICK_POLL_S if kind in _QUICK_KINDS else _POLL_S
-    options = managed_flink.options(
-        folder,
-        slots=slots,
-        state=state,
-        jar=jar,
-        environment={**({KIND_VARIABLE: kind} if kind else {}), **(environment or {})},
-        extra={"metrics.fetcher.update-interval": str(int(poll_s * 1000))},
-    )
-    main = YARDSTICK_MAIN if kind else cluster.MAIN
-    watched = Watched(started=monotonic())
-    start = TaskManagers if apart else RunningJob
-    with start(options, write_properties(properties, folder), main) as running:
-        while running.running:
-            progress = running.progress()
-            now = monotonic()
-            if progress is not None and progress.lines:
-                watched.first = watched.first or now
-                watched.readings.append(Reading(now, progress.lines))
-                watched.cpu.append((progress.lines, process_group_cpu(running.pid)))
-                if with_memory:
-                    watched.memory.append((progress.lines, process_group_memory(running.pid)))
-                if until is not None and progress.lines >= until:
-                    watched.ended = monotonic()
-                    return watched
-            running.wait(poll_s)
-        watched.ended = monotonic()
-    running.check()
-    return watched
+def look(leader: int, records: int) -> Reading:
+    """Reads from Linux's /proc what a process group has used; processes may end meanwhile."""
+    jvm = python = 0.0
+    pss = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.getpgid(int(process.name)) != leader:
+                continue
+            command = (process / "cmdline").read_bytes()
+            # The name in brackets may hold anything; what follows it are numbers.
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            if _WORKER in command:
+                python += seconds
+                share = (process / "smaps_rollup").read_text().partition("\nPss:")[2].split()
+                pss = max(pss, int(share[0]) * 1024)
+            elif command.partition(b"\0")[0].endswith(b"java"):
+                jvm += seconds
+    return Reading(monotonic(), records, jvm, python, pss)
 
 
-def _metrics(watched: Watched, records: int) -> Metrics:
-    first = watched.first or watched.ended
-    rate = steady_rate(watched.readings, records)
+def metrics(readings: Sequence[Reading], records: int, started: float) -> Metrics:
+    """The values of a job that has just read all records."""
+    ended = monotonic()
+    # A reading that repeats the one before says when Flink last looked, nothing new.
+    steady = [
+        reading
+        for former, reading in pairwise(readings)
+        if former.records < reading.records and records * WARM_UP <= reading.records < records
+    ]
     return {
         # Not of the whole time instead: that is mostly start-up where a job is so short.
-        **({} if rate is None else {"records_per_s": rate}),
-        "startup_s": first - watched.started,
-        "total_s": watched.ended - watched.started,
-        **cpu_per_record(watched.cpu, records),
+        **(_steady(steady) if len(steady) > 2 else {}),
+        "startup_s": (readings[0].at if readings else ended) - started,
+        "total_s": ended - started,
     }
 
 
-def cpu_per_record(readings: list[tuple[int, CpuReading]], records: int) -> Metrics:
-    """Microseconds of CPU time a record after the warm-up; nothing for too short a job.
-
-    Args:
-        readings: Records read and CPU time until then, in order of time.
-        records: All records of the input.
-    """
-    steady = [one for one in readings if records * WARM_UP <= one[0] < records]
-    if len(steady) < 2:
-        return {}
-    (first, before), (last, after) = steady[0], steady[-1]
-    if last == first:
-        return {}
-    return {
-        "jvm_cpu_us": (after.jvm - before.jvm) / (last - first) * 1e6,
-        "python_cpu_us": (after.workers - before.workers) / (last - first) * 1e6,
-    }
-
-
-def steady_rate(readings: list[Reading], records: int) -> float | None:
-    """Records/s after the warm-up, None when the job was too short to tell.
-
-    Args:
-        readings: In order of time.
-        records: All records of the input.
-    """
-    # A reading that repeats the one before says when Flink last looked, nothing new.
-    fresh = [one for one, former in zip(readings[1:], readings, strict=False)
-             if one.records > former.records]  # fmt: skip
-    steady = [one for one in fresh if records * WARM_UP <= one.records < records]
-    if len(steady) < 3:
-        return None
+def _steady(readings: Sequence[Reading]) -> Metrics:
     slope, _ = statistics.linear_regression(
-        [one.at for one in steady], [one.records for one in steady]
+        [reading.at for reading in readings], [reading.records for reading in readings]
     )
-    return slope
+    first, last = readings[0], readings[-1]
+    each_us = 1e6 / (last.records - first.records)
+    shares = [reading.worker_pss / 1e6 for reading in readings]
+    quarter = max(1, len(shares) // 4)
+    growth = statistics.median(shares[-quarter:]) - statistics.median(shares[:quarter])
+    return {
+        "records_per_s": slope,
+        "jvm_cpu_us": (last.jvm_cpu_s - first.jvm_cpu_s) * each_us,
+        "python_cpu_us": (last.python_cpu_s - first.python_cpu_s) * each_us,
+        "worker_pss_mb": max(shares),
+        "worker_growth_mb": growth,
+    }

@@ -1,253 +1,86 @@
-"""Measures the Lambda functions: cold start, records a second, memory.
+"""The Lambda functions as `./build.sh package-lambda` makes them: start, a record, memory.
 
-    python -m tools.bench.lambda_functions [--repeats N] [--geoip FILE] [--json]
-
-What is measured is the package as `./build.sh package-lambda` makes it, unpacked, in a Python
-that sees nothing else (and boto3, where that is part of the question). Every figure comes from
-processes of its own, taken in turns so that a busy minute does not hit one figure alone.
+Each start is a process of its own, whose Python sees the unpacked package and nothing else (and
+boto3, which the runtime has, for the consumer of Kinesis).
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import json
-import os
-import platform
-import shutil
-import statistics
 import subprocess
 import sys
-import tempfile
 import zipfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from tools.bench.core import Metrics
+from tools.bench.inputs import Setup
+from tools.bench.jobs import fresh_folder
 from tools.package.function import PackageOptions, build
-from udfs.config.root import ROOT
+from tools.run.command import SAMPLE_LOG
 from udfs.errors import WebLogError
 
-DATA = ROOT / "examples"
-DESIGN_SECONDS = 30.0
-"""What the design allows a batch of 1000 records."""
-
-# A process that stands for an environment of the function. It is told the package, where boto3
-# is, what to do, and a file of lines; it prints one JSON object.
-_PROCESS = """
-import sys, time
-begun = time.perf_counter()
-task_root, packages, what, lines_file = sys.argv[1:]
-sys.path[:] = [task_root, *sys.path]
-if packages:
-    sys.path.append(packages)
-
+# The Firehose function also handles a log in batches, with empty caches and three times more.
+_PROGRAM = """
+import base64, contextlib, gzip, importlib, json, os, sys, time
+name, log = sys.argv[1:]
+records = [
+    {"recordId": str(number), "data": base64.b64encode(line).decode()}
+    for number, line in enumerate(gzip.open(log))
+]
 class Context:
-    aws_request_id = "1"
-    function_name = "bench"
+    aws_request_id = function_name = "bench"
     def get_remaining_time_in_millis(self):
         return 60_000
-
-import base64, gzip, json, resource
-with gzip.open(lines_file) as file:
-    lines = file.read().splitlines()
-events = [
-    {"records": [
-        {"recordId": str(number), "data": base64.b64encode(line).decode()}
-        for number, line in enumerate(lines[start:start + 1000])
-    ]}
-    for start in range(0, len(lines), 1000)
-]
-one = {"records": events[0]["records"][:1]}
-log = open("/dev/null", "w")
-printed, sys.stdout = sys.stdout, log
-figures = {}
-
-def timed(call):
+def ms(call, *arguments):
     start = time.perf_counter()
-    call()
+    call(*arguments)
     return (time.perf_counter() - start) * 1000
-
-def peak_memory_mb():
-    # getrusage() would count the memory of the process that started this one.
-    try:
-        with open("/proc/self/status") as file:
-            (peak,) = [line.split()[1] for line in file if line.startswith("VmHWM:")]
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 / 1024
-    return int(peak) / 1024
-
-if what == "kinesis":
-    def load():
-        import lambda_app.kinesis_handler
-    figures["kinesis_start_ms"] = timed(load)
-elif what == "first-use":
-    # The same work, but begun by the first event.
-    def load():
-        import lambda_app.function, lambda_app.firehose, aws.targets, udfs.enrichment
-    def first():
-        import lambda_app.firehose_handler as handler
-        handler.handle(one, Context())
-    figures["first_use_start_ms"] = timed(load)
-    figures["first_use_first_event_ms"] = timed(first)
-else:
-    def load():
-        global handle
-        from lambda_app.firehose_handler import handle
-    figures["start_ms"] = timed(load)
-    figures["first_event_ms"] = timed(lambda: handle(one, Context()))
-    if what == "warm":
-        passes = [
-            [timed(lambda event=event: handle(event, Context())) for event in events]
-            for _ in range(6)
-        ]
-        figures["cold_batch_ms"] = max(passes[0])
-        figures["first_pass_us_per_record"] = 1000 * sum(passes[0]) / len(lines)
-        warm = [1000 * sum(one) / len(lines) for one in passes[1:]]
-        figures["warm_us_per_record"] = sorted(warm)[len(warm) // 2]
-        batches = sorted(batch for one in passes[1:] for batch in one)
-        figures["warm_batch_ms"] = batches[len(batches) // 2]
-        figures["peak_memory_mb"] = peak_memory_mb()
-sys.stdout = printed
+with contextlib.redirect_stdout(open(os.devnull, "w")):
+    start = ms(importlib.import_module, f"lambda_app.{name}_handler")
+    figures = {f"{name} start_ms": start}
+    if name == "firehose":
+        handle = sys.modules["lambda_app.firehose_handler"].handle
+        events = [{"records": records[at:at + 1000]} for at in range(0, len(records), 1000)]
+        cold, *warm = [[ms(handle, event, Context()) for event in events] for _ in range(4)]
+        figures["slowest batch of 1000 records_ms"] = max(cold)
+        figures["a record of the first pass_us"] = sum(cold) / len(records) * 1000
+        figures["a record, warm_us"] = min(map(sum, warm)) / len(records) * 1000
+        peak = open("/proc/self/status").read().partition("VmHWM:")[2].split()[0]
+        figures["peak memory_mb"] = int(peak) / 1000
 print(json.dumps(figures))
 """
-
-_TURNS = ("import", "first-use", "kinesis", "warm")
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured figure.
-
-    Attributes:
-        text: What it is.
-        unit: Of the values.
-        median: Over all processes.
-        low: Smallest value.
-        high: Largest value.
-    """
-
-    text: str
-    unit: str
-    median: float
-    low: float
-    high: float
-
-
-_TEXTS = {
-    "start_ms": ("cold start, everything opened at import", "ms"),
-    "first_event_ms": ("first event (1 record) after that", "ms"),
-    "first_use_start_ms": ("cold start, nothing opened yet", "ms"),
-    "first_use_first_event_ms": ("first event (1 record), which opens everything", "ms"),
-    "kinesis_start_ms": ("cold start of the Kinesis consumer, with boto3", "ms"),
-    "cold_batch_ms": ("slowest of the first ten batches of 1000 records", "ms"),
-    "first_pass_us_per_record": ("a record of the first 10,000", "µs"),
-    "warm_us_per_record": ("a record, warm", "µs"),
-    "warm_batch_ms": ("a batch of 1000 records, warm", "ms"),
-    "peak_memory_mb": ("peak memory, 60 batches of 1000 records", "MB"),
+_CONSUMER = {
+    "AWS_ACCESS_KEY_ID": "none",
+    "AWS_SECRET_ACCESS_KEY": "none",
+    "WEBLOG_LAMBDA__OUTPUT_ARN": "arn:aws:kinesis:eu-west-1:123456789012:stream/enriched",
+    "WEBLOG_LAMBDA__DEAD_LETTER_ARN": "arn:aws:sqs:eu-west-1:123456789012:letters",
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the benchmark and prints its figures."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--repeats", type=int, default=5, help="processes per figure (default 5)")
-    parser.add_argument("--geoip", type=Path, default=DATA / "demo-city.mmdb", metavar="FILE")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    given = parser.parse_args(arguments)
-    try:
-        result = measure(given.repeats, given.geoip)
-    except WebLogError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(json.dumps(result, indent=2) if given.json else table(result))
-    return 0
-
-
-def measure(repeats: int, geoip: Path) -> dict[str, Any]:
-    """All figures, with the machine they are of.
+def functions(setup: Setup) -> Metrics:
+    """The figures of both functions, over the bundled log with its small database.
 
     Raises:
         WebLogError: The package cannot be made, or a process failed.
     """
-    with tempfile.TemporaryDirectory() as name:
-        work = Path(name)
-        archive = build(PackageOptions(out=work / "dist", geoip=geoip))
+    boto3 = importlib.util.find_spec("boto3")
+    packages = Path(boto3.origin).parents[1] if boto3 and boto3.origin else ""
+    with fresh_folder(setup) as work:
+        task, database = work / "task", SAMPLE_LOG.with_name("demo-city.mmdb")
+        archive = build(PackageOptions(out=work / "dist", geoip=database))
         with zipfile.ZipFile(archive) as opened:
-            opened.extractall(work / "task")
-            unpacked = sum(one.file_size for one in opened.infolist())
-        zipped = archive.stat().st_size
-        lines = work / "lines.gz"
-        shutil.copyfile(DATA / "access_log.gz", lines)  # 10,000 lines of 1,753 clients.
-        values: dict[str, list[float]] = {}
-        for _ in range(repeats):
-            for what in _TURNS:
-                for key, value in _process(work / "task", what, lines).items():
-                    values.setdefault(key, []).append(value)
-    return {
-        "machine": f"{os.cpu_count()} processors, {platform.machine()}, {platform.platform()}",
-        "python": platform.python_version(),
-        "package_bytes": zipped,
-        "unpacked_bytes": unpacked,
-        "repeats": repeats,
-        "figures": {key: asdict(_figure(key, taken)) for key, taken in values.items()},
-        "design_factor": round(
-            DESIGN_SECONDS * 1000 / statistics.median(values["cold_batch_ms"]), 1
-        ),
-        "design_factor_warm": round(
-            DESIGN_SECONDS * 1000 / statistics.median(values["warm_batch_ms"]), 1
-        ),
-    }
+            opened.extractall(task)
+        values = _process("firehose", {"PYTHONPATH": str(task)})
+        values |= _process("kinesis", _CONSUMER | {"PYTHONPATH": f"{task}:{packages}"})
+        return values | {"package_mb": archive.stat().st_size / 1e6}
 
 
-def table(result: dict[str, Any]) -> str:
-    """The figures for people."""
-    zipped, unpacked = result["package_bytes"] / 1e6, result["unpacked_bytes"] / 1e6
-    rows = [
-        f"{result['machine']}, Python {result['python']}; medians of {result['repeats']} processes",
-        f"package {zipped:.1f} MB, {unpacked:.1f} MB unpacked",
-        "",
-    ]
-    for figure in result["figures"].values():
-        spread = f"({figure['low']:.1f} to {figure['high']:.1f})"
-        rows.append(f"{figure['text']:<55}{figure['median']:>9.1f} {figure['unit']:<3} {spread}")
-    rows += [
-        "",
-        f"times as fast as the design, 1000 records in {DESIGN_SECONDS:.0f} s:",
-        f"{result['design_factor']:>10} with empty caches, {result['design_factor_warm']} warm",
-    ]
-    return "\n".join(rows)
-
-
-def _figure(key: str, values: list[float]) -> Figure:
-    text, unit = _TEXTS[key]
-    return Figure(text, unit, statistics.median(values), min(values), max(values))
-
-
-def _process(task_root: Path, what: str, lines: Path) -> dict[str, float]:
-    packages = ""
-    environ = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
-    if what == "kinesis":
-        found = importlib.util.find_spec("boto3")
-        packages = str(Path(found.origin).parent.parent) if found and found.origin else ""
-        account = "eu-west-1:123456789012"
-        environ["WEBLOG_LAMBDA__OUTPUT_ARN"] = f"arn:aws:kinesis:{account}:stream/enriched"
-        environ["WEBLOG_LAMBDA__DEAD_LETTER_ARN"] = f"arn:aws:sqs:{account}:letters"
-    base = Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    command = [str(base), "-S", "-s", "-P", "-B", "-c", _PROCESS]
-    finished = subprocess.run(
-        [*command, str(task_root), packages, what, str(lines)],
-        env=environ,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    if finished.returncode != 0:
-        raise WebLogError(f"a process of the benchmark failed: {finished.stderr.strip()[-300:]}")
-    figures: dict[str, float] = json.loads(finished.stdout)
+def _process(name: str, environment: dict[str, str]) -> Metrics:
+    python = f"{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+    isolated = [python, "-S", "-s", "-P", "-B", "-c", _PROGRAM, name, str(SAMPLE_LOG)]
+    done = subprocess.run(isolated, env=environment, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise WebLogError(f"a Lambda function failed: {done.stderr.strip()[-300:]}")
+    figures: Metrics = json.loads(done.stdout)
     return figures
-
-
-if __name__ == "__main__":
-    sys.exit(main())

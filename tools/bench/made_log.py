@@ -3,49 +3,92 @@
 What a log costs to process depends on how much repeats in it, so this one is made of visits.
 Clients, user agents and addresses of pages are drawn by rank from large populations in which few
 are frequent and most are rare (Zipf-Mandelbrot), and some values never come twice. A client keeps
-its user agent, and a page's address comes again as the referrer of its assets. The first 10,000
-lines are as varied as the bundled log's or more (tests/tools/bench/test_inputs.py), and so is each
-part of a longer log. The same seed gives the same lines, and a shorter log is the start of a
-longer one.
+its user agent, and a page's address comes again as the referrer of its assets. Each part of a log
+is as varied as the bundled one or more. The same seed gives the same lines, and a shorter log is
+the start of a longer one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from heapq import heappop, heappush
 from ipaddress import IPv4Address, IPv6Address
 from itertools import count, islice
+from math import log
 from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.bench.agents import agent, unseen_agent
-from tools.bench.mixing import mix
-from tools.bench.visits import Hit, visit
+SITE = "https://www.example.com"
 
 _START = datetime(2025, 3, 1, tzinfo=UTC)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 # Population, slope and shift of a Zipf-Mandelbrot law.
-_CLIENTS = (1_000_000, 1.25, 300)
-_AGENTS = (6_000, 1.1, 10)
+_CLIENTS, _AGENTS = (1_000_000, 1.25, 300), (6_000, 1.1, 10)
 # A client with several devices, or several clients behind one address.
-_OTHER_AGENT = 0.06
-_UNSEEN_AGENTS = 0.006
-# Only decides how many visits go on at once.
-_LINES_A_VISIT = 3.3
+_OTHER_AGENT, _UNSEEN_AGENTS = 0.06, 0.006
 
 # Servers write a line when the answer is out, so lines come behind their time stamps: most
 # by a moment, a few by up to the watermark's 60 s, and hardly any by more.
-_MEAN_DELAY_S = 1.0
-_LONGEST_DELAY_S = 55.0
-_LATE = 0.0005
-_MALFORMED = 0.0002
+_MEAN_DELAY_S, _LONGEST_DELAY_S, _LATE, _MALFORMED = 1.0, 55.0, 0.0005, 0.0002
 
-type Shares = NDArray[np.float64]
+# As in the bundled log: half of all visits are a single line, and the mean is three.
+_LINES_A_VISIT, _SINGLE_LINE, _MEAN_PAGES, _MEAN_CRAWLED = 3.3, 0.6, 1.4, 1.6
+_ASSETS_OF_ALL_PAGES, _API_CALL = 4, 0.25
+_PROBING, _MEAN_PROBES, _GARBAGE_SHARE = 0.004, 8, 0.001
+_MEAN_READING_S, _LOADING_S = 40.0, 2.0
+
+_PRODUCTS, _ARTICLES, _ASSETS, _PAGES, _WORDS = 500_000, 20_000, 600, 60, 3_000
+_SITES, _USERS = 20_000, 5_000_000
+_ASSET_KINDS = ("css", "js", "png", "jpg", "svg", "woff2", "webp")
+_PROBES = ("/wp-login.php", "/.env", "/xmlrpc.php", "/.git/config", "/phpmyadmin/index.php")
+_GARBAGE = ("-", r"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+_SEARCH_ENGINES = (
+    "https://www.google.com/", "https://www.google.de/", "https://www.bing.com/search?q=shop",
+    "https://duckduckgo.com/",
+)  # fmt: skip
+_SOCIAL_NETWORKS = ("https://t.co/", "https://www.facebook.com/", "https://www.reddit.com/r/shop/")
+# Each status with the share of all requests that it or one before it answers.
+_STATUSES = {
+    0.840: 200, 0.925: 304, 0.945: 301, 0.960: 302, 0.990: 404, 0.993: 403, 0.995: 206, 0.998: 500,
+    1.0: 503,
+}  # fmt: skip
+_SYLLABLES = "bacedifoguhajekilomunaperisotuvawexiyozu"
+
+# User agents in the forms of the browsers and crawlers themselves, whose versions, builds and
+# devices vary; with their weights in hundredths.
+_WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64"
+_ANDROID = "Mozilla/5.0 (Linux; Android {android};"
+_MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)"
+_WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
+_FIREFOX = "rv:{firefox}) Gecko/20100101 Firefox/{firefox}"
+_IOS = "OS {ios} like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+_SAFARI = "Version/{safari} Mobile/15E148 Safari/604.1"
+_MOBILE = "Chrome/{chrome} Mobile Safari/537.36"
+_AGENT_FORMS = (
+    (26, f"{_WINDOWS}) {_WEBKIT} Chrome/{{chrome}} Safari/537.36"),
+    (22, f"{_ANDROID} {{device}}) {_WEBKIT} {_MOBILE}"),
+    (14, f"Mozilla/5.0 (iPhone; CPU iPhone {_IOS} {_SAFARI}"),
+    (9, f"{_MAC} {_WEBKIT} Chrome/{{chrome}}"),
+    (6, f"{_WINDOWS}; {_FIREFOX}"),
+    (5, f"{_WINDOWS}) {_WEBKIT} Chrome/{{chrome}} Safari/537.36 Edg/{{chrome}}"),
+    (3, f"Mozilla/5.0 (X11; Linux x86_64; {_FIREFOX}"),
+    (3, f"Mozilla/5.0 (iPad; CPU {_IOS} {_SAFARI}"),
+    (3, f"{_ANDROID} SAMSUNG {{device}}) {_WEBKIT} SamsungBrowser/{{samsung}} {_MOBILE}"),
+    (4, "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"),
+    (2, "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)"),
+    (1, "Mozilla/5.0 (compatible; AhrefsBot/{patch}.0; +http://ahrefs.com/robot/)"),
+    (1, "python-requests/2.{patch}.{android}"),
+    (1, "-"),
+)
+_BY_WEIGHT = tuple(form for weight, form in _AGENT_FORMS for _ in range(weight))
+_DEVICES = (
+    "SM-G991B", "SM-A525F", "SM-S918B", "Pixel 7", "Pixel 8 Pro", "M2101K6G", "CPH2449", "RMX3085",
+    "moto g(60)", "Redmi Note 11", "VOG-L29", "ONEPLUS A6013", "K",
+)  # fmt: skip
 
 
 class MadeLog:
@@ -58,27 +101,27 @@ class MadeLog:
     """
 
     def __init__(self, records: int, seed: int = 7, rate: float = 500.0) -> None:
-        self._records = records
-        self._seed = seed
-        self._rate = rate
+        self._records, self._seed, self._rate = records, seed, rate
 
     def __iter__(self) -> Iterator[bytes]:
         """All lines in the order of a log, each with its line break."""
         draw = Random(self._seed)  # noqa: S311 - no secret hangs on it
-        for number, (client, user_agent, hit) in enumerate(islice(self._hits(draw), self._records)):
+        hits = islice(self._hits(draw), self._records)
+        for number, (client, user_agent, (_, request, status, referrer)) in enumerate(hits):
             time = _time(int(number / self._rate - _delay(draw)))
-            size = "-" if hit.status == 304 else _size(draw)
+            # From 200 bytes to 1 MB, evenly in powers.
+            size = "-" if status == 304 else int(200 * 5_000 ** draw.random())
             line = (
-                f"{_client(client)} - {'-' if client % 97 else f'user{client}'} [{time}] "
-                f'"{hit.request}" {hit.status} {size} "{hit.referrer}" "{user_agent}"'
+                f"{_address(client)} - {'-' if client % 97 else f'user{client}'} [{time}] "
+                f'"{request}" {status} {size} "{referrer}" "{user_agent}"'
             )
             if draw.random() < _MALFORMED:
                 line = line[: len(line) // 2]
             yield line.encode() + b"\n"
 
-    def _hits(self, draw: Random) -> Iterator[tuple[int, str, Hit]]:
+    def _hits(self, draw: Random) -> Iterator[tuple[int, str, _Hit]]:
         """Requests of all visits in their order, with client and user agent."""
-        waiting: list[tuple[float, int, int, str, Hit]] = []
+        waiting: list[tuple[float, int, int, str, _Hit]] = []
         numbers = count()
         for start in count(step=_LINES_A_VISIT / self._rate):
             while waiting and waiting[0][0] < start:
@@ -86,42 +129,122 @@ class MadeLog:
             client = _rank(draw.random(), _CLIENTS)
             user_agent = _agent(draw, client)
             person = user_agent.startswith("Mozilla") and "compatible" not in user_agent
-            for hit in visit(draw, client, person=person):
-                heappush(waiting, (start + hit.at, next(numbers), client, user_agent, hit))
+            for hit in _visit(draw, client, person=person):
+                heappush(waiting, (start + hit[0], next(numbers), client, user_agent, hit))
 
 
-@lru_cache(maxsize=2)
-def _zipf(population: int, slope: float, shift: float) -> Shares:
-    """Chances that a rank is at most so high; rank k has the weight 1 / (k + shift) ** slope."""
-    sums = np.cumsum(1.0 / (np.arange(population) + shift) ** slope)
-    shares: Shares = sums / sums[-1]
-    return shares
+type _Hit = tuple[float, str, int, str]
+"""Seconds after the visit's start, request line, status, and referrer (`-` for none)."""
 
 
-def _rank(chance: float, law: tuple[int, float, float]) -> int:
-    return int(_zipf(*law).searchsorted(chance))
+def _visit(draw: Random, client: int, *, person: bool) -> Iterator[_Hit]:
+    """The requests of one visit: of a browser, of a crawler, or of one who looks for ways in."""
+    kind = draw.random()
+    if kind < _GARBAGE_SHARE:
+        yield 0.0, _one_of(_GARBAGE, client), 400, "-"
+    elif kind < _GARBAGE_SHARE + _PROBING:
+        for number in _at_least_one(draw, _MEAN_PROBES):
+            yield number * 0.5, f"GET {draw.choice(_PROBES)} HTTP/1.1", 404, "-"
+    elif person:
+        yield from _pages_with_assets(draw, client)
+    else:
+        at = 0.0
+        for _ in _at_least_one(draw, _MEAN_CRAWLED):
+            yield at, f"GET {_page(draw)} HTTP/1.1", _status(draw), "-"
+            at += draw.expovariate(1 / _MEAN_READING_S)
+
+
+def _pages_with_assets(draw: Random, client: int) -> Iterator[_Hit]:
+    at, found_at = 0.0, _elsewhere(draw)
+    if draw.random() < _SINGLE_LINE:
+        yield at, f"GET {_page(draw)} HTTP/1.1", _status(draw), found_at
+        return
+    site_assets = _ASSETS_OF_ALL_PAGES
+    for _ in _at_least_one(draw, _MEAN_PAGES):
+        page = _page(draw)
+        yield at, f"GET {page} HTTP/1.1", _status(draw), found_at
+        found_at = SITE + page
+        # A browser keeps what all pages have in common.
+        for asset in (*range(site_assets), _low_rank(draw, _ASSETS)):
+            loading = at + draw.random() * _LOADING_S
+            path = f"/assets/{_word(asset)}-{mix(asset, 12):08x}.{_one_of(_ASSET_KINDS, asset)}"
+            yield loading, f"GET {path} HTTP/1.1", _status(draw), found_at
+        site_assets = 0
+        if draw.random() < _API_CALL:
+            method = "POST" if draw.random() < 0.2 else "GET"
+            orders = f"/api/v2/users/{mix(client, 13) % _USERS}/orders?page={draw.randint(1, 9)}"
+            yield at + _LOADING_S, f"{method} {orders} HTTP/1.1", _status(draw), found_at
+        at += _LOADING_S + draw.expovariate(1 / _MEAN_READING_S)
+
+
+def _page(draw: Random) -> str:
+    kind = draw.random()
+    if kind < 0.45:
+        return f"/shop/product.php?id={_low_rank(draw, _PRODUCTS) + 1}"
+    if kind < 0.70:
+        article = _low_rank(draw, _ARTICLES)
+        month = f"{2019 + article % 6}/{1 + article % 12:02}"
+        return f"/blog/{month}/{_word(article)}-{_word(article + 1)}-{article}/"
+    if kind < 0.80:
+        words = f"{_word(_low_rank(draw, _WORDS))}+{_word(_low_rank(draw, _WORDS))}"
+        return f"/search?q={words}&lang=en"
+    if kind < 0.81:
+        mail = f"{_word(draw.getrandbits(32))}%40example.org"
+        return f"/account/reset?email={mail}&token={draw.getrandbits(64):016x}"
+    page = _low_rank(draw, _PAGES)
+    return f"/{_word(page)}.html" if page else "/"
+
+
+def _elsewhere(draw: Random) -> str:
+    """Where a visitor comes from."""
+    kind = draw.random()
+    if kind < 0.7:
+        return "-"
+    if kind < 0.84:
+        return draw.choice(_SEARCH_ENGINES)
+    if kind < 0.9:
+        return draw.choice(_SOCIAL_NETWORKS)
+    site = _low_rank(draw, _SITES)
+    return f"https://{_word(site)}.example.org/{_word(site + 7)}?ref={draw.randrange(1000)}"
+
+
+def _status(draw: Random) -> int:
+    chance = draw.random()
+    return next(status for limit, status in _STATUSES.items() if chance < limit)
+
+
+def _word(number: int) -> str:
+    starts = ((mix(number, 11) >> shift) % 20 * 2 for shift in (0, 8, 16))
+    return "".join(_SYLLABLES[start : start + 2] for start in starts)
 
 
 def _agent(draw: Random, client: int) -> str:
     if draw.random() < _UNSEEN_AGENTS:
-        return unseen_agent(draw.getrandbits(48))
+        number = draw.getrandbits(48)
+        return f"{_filled(mix(number, 22))} build/{number:x}"
     other = draw.random() < _OTHER_AGENT
     chance = draw.random() if other else mix(client, 4) / 2**64
-    return agent(_rank(chance, _AGENTS))
+    return _filled(mix(_rank(chance, _AGENTS), 21))
 
 
-def _delay(draw: Random) -> float:
-    delay = min(draw.expovariate(1 / _MEAN_DELAY_S), _LONGEST_DELAY_S)
-    return delay + draw.uniform(180, 3600) if draw.random() < _LATE else delay
-
-
-def _size(draw: Random) -> int:
-    # From 200 bytes to 1 MB, evenly in powers.
-    return int(200 * 5_000 ** draw.random())
+@lru_cache(maxsize=32_768)
+def _filled(number: int) -> str:
+    # Chrome itself hides its build; what embeds it often does not.
+    build = "0.0" if number >> 20 & 7 else f"{5000 + (number >> 24) % 2000}.{(number >> 36) % 200}"
+    return _one_of(_BY_WEIGHT, number).format(
+        chrome=f"{100 + (number >> 8) % 40}.0.{build}",
+        firefox=f"{90 + (number >> 8) % 50}.0",
+        android=8 + (number >> 8) % 8,
+        ios=f"{14 + (number >> 8) % 5}_{(number >> 12) % 8}",
+        safari=f"{14 + (number >> 8) % 5}.{(number >> 12) % 8}",
+        samsung=f"{16 + (number >> 12) % 10}.0",
+        device=_one_of(_DEVICES, number >> 40),
+        patch=(number >> 12) % 30,
+    )
 
 
 @lru_cache(maxsize=_CLIENTS[0])
-def _client(rank: int) -> str:
+def _address(rank: int) -> str:
     """The address of a client: most in IPv4, some in IPv6, a few private or by name."""
     number = mix(rank, 1)
     kind = number % 1000
@@ -131,15 +254,50 @@ def _client(rank: int) -> str:
         return f"10.{number >> 16 & 255}.{number >> 24 & 255}.{number >> 32 & 255}"
     if kind < 65:
         return f"host-{number >> 16 & 0xFFFF}.dyn.example.net"
-    attempt = 0
-    while True:
-        address = IPv4Address(mix(rank, 3 + attempt) & 0xFFFFFFFF)
-        if address.is_global and not address.is_multicast:
-            return str(address)
-        attempt += 1
+    addresses = (IPv4Address(mix(rank, salt) & 0xFFFFFFFF) for salt in count(3))
+    return str(next(one for one in addresses if one.is_global and not one.is_multicast))
 
 
 @lru_cache(maxsize=4096)
 def _time(second: int) -> str:
-    when = _START + timedelta(seconds=second)
-    return f"{when:%d}/{_MONTHS[when.month - 1]}/{when:%Y:%H:%M:%S} +0000"
+    return f"{_START + timedelta(seconds=second):%d/%b/%Y:%H:%M:%S} +0000"
+
+
+def _delay(draw: Random) -> float:
+    delay = min(draw.expovariate(1 / _MEAN_DELAY_S), _LONGEST_DELAY_S)
+    return delay + draw.uniform(180, 3600) if draw.random() < _LATE else delay
+
+
+def _at_least_one(draw: Random, mean: float) -> range:
+    """So many, from 1 with chances that fall off geometrically."""
+    return range(1 + int(draw.expovariate(-log(1 - 1 / mean))))
+
+
+def _low_rank(draw: Random, population: int) -> int:
+    """A rank from 0, from a curve that needs no table: a Zipf law of slope 1."""
+    return int((population + 1) ** draw.random()) - 1
+
+
+def _rank(chance: float, law: tuple[int, float, float]) -> int:
+    return int(_zipf(*law).searchsorted(chance))
+
+
+@lru_cache
+def _zipf(population: int, slope: float, shift: float) -> NDArray[np.float64]:
+    """Chances that a rank is at most so high; rank k has the weight 1 / (k + shift) ** slope."""
+    sums = np.cumsum(1.0 / (np.arange(population) + shift) ** slope)
+    shares: NDArray[np.float64] = sums / sums[-1]
+    return shares
+
+
+def mix(number: int, salt: int) -> int:
+    """64 well mixed bits, always the same for the same number (SplitMix64's finalizer)."""
+    mask = (1 << 64) - 1
+    value = (number + salt * 0x9E3779B97F4A7C15 + 0x9E3779B97F4A7C15) & mask
+    value = ((value ^ value >> 30) * 0xBF58476D1CE4E5B9) & mask
+    value = ((value ^ value >> 27) * 0x94D049BB133111EB) & mask
+    return value ^ value >> 31
+
+
+def _one_of[T](choices: Sequence[T], number: int) -> T:
+    return choices[number % len(choices)]

@@ -1,189 +1,136 @@
-"""Figures as a table for a person and as JSON for a program."""
+"""One run of the benchmark: as a table for a person and as JSON for a program."""
 
 from __future__ import annotations
 
 import json
+import os
+import platform
+import re
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
 
-from tools.bench.figures import FIGURES
-from tools.bench.machine import Machine
-from tools.bench.setup import Setup
-from tools.bench.targets import RATE, Verdict, verdicts, without_verdict
+from tools.bench.core import Metrics
+from tools.bench.figures import FIGURES, RATE, TARGETS, Target
 
 SCHEMA = "weblog.bench/1"
-# What every job has, even if it was too short for a rate.
-_TOTAL = "total_s"
-_WIDTH = 46
+
+# Less than half a core in use by others.
+_BUSY_LOAD = 0.5
+_TITLES = {figure.name: f"{figure.name:32} {figure.title:46}" for figure in FIGURES}
+
+type Machine = dict[str, str | int | float | bool]
+"""What figures depend on, by name; `load`: processes that wanted a core in the last minute."""
+
+
+def describe_machine() -> Machine:
+    """Looks at the machine as it is now."""
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    home = os.environ.get("JAVA_HOME")
+    java = [f"{home}/bin/java" if home else "java", "-version"]
+    # What it says may begin with options that it picked up from the environment.
+    said = subprocess.run(java, capture_output=True, text=True, check=False).stderr
+    java_version = re.search(r'version "(.*)"', said)
+    load = round(os.getloadavg()[0], 2)
+    return {
+        "cpu": cpu[1] if cpu else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gb": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9, 1),
+        "python": platform.python_version(),
+        "java": java_version[1] if java_version else "unknown",
+        "flink": version("apache-flink"),
+        "load": load,
+        "busy": load > _BUSY_LOAD,
+    }
+
+
+def machine_lines(machine: Machine) -> list[str]:
+    """The machine in words, with a warning when others were using it at the start."""
+    lines = [
+        "{cpu}, {cores} cores, {memory_gb} GB".format_map(machine),
+        "Python {python}, Java {java}, Flink {flink}; load {load}".format_map(machine),
+    ]
+    busy = "warning: the machine was busy at the start: trust ratios, not absolute figures"
+    return [*lines, busy] if machine["busy"] else lines
 
 
 @dataclass(slots=True)
 class Run:
-    """One run of the benchmark.
-
-    Attributes:
-        machine: Where.
-        setup: On what.
-        rounds: How often each figure is measured.
-        results: The values of each figure, round by round, by its name.
-        failures: What went wrong, by the figure's name.
-        skipped: What could not be measured here and why, by the figure's name.
-    """
+    """One run, with each figure's values round by round or why it has none, by its name."""
 
     machine: Machine
-    setup: Setup
+    records: int
+    seed: int
     rounds: int
-    results: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    results: dict[str, list[Metrics]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
 
+    def verdicts(self) -> list[tuple[Target, list[float], bool]]:
+        """The targets whose figures are all there, their numbers, and whether they are met."""
+        judged = ((target, target.numbers(self.results)) for target in TARGETS)
+        return [(target, numbers, target.met(numbers)) for target, numbers in judged if numbers]
+
     def to_json(self) -> str:
-        """Everything, with medians and verdicts."""
+        """Everything that was measured, with medians."""
         document = {
             "schema": SCHEMA,
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": asdict(self.machine) | {"busy": self.machine.busy},
-            "rounds": self.rounds,
-            "inputs": {
-                name: {"records": one.records, "bytes": one.bytes, "sha256": one.sha256}
-                for name, one in (("made", self.setup.made), ("sample", self.setup.sample))
-            },
-            "log": self.setup.log,
+            "machine": self.machine,
+            "records": self.records,
+            "seed": self.seed,
             "figures": {
-                name: {
-                    "title": _TITLES.get(name, name),
-                    "rounds": rounds,
-                    "median": {key: _spread(rounds, key).median for key in _keys(rounds)},
-                }
+                name: {"median": _medians(rounds), "rounds": rounds}
                 for name, rounds in self.results.items()
             },
             "failures": self.failures,
             "skipped": self.skipped,
-            "targets": [
-                {
-                    "title": verdict.target.title,
-                    "limit": verdict.target.limit,
-                    "unit": verdict.target.unit,
-                    "median": verdict.median,
-                    "min": verdict.lowest,
-                    "max": verdict.highest,
-                    "met": verdict.met,
-                }
-                for verdict in verdicts(self.results)
-            ],
-            "no_verdict": [target.title for target in without_verdict(self.results)],
         }
         return json.dumps(document, indent=2) + "\n"
 
     def to_text(self) -> str:
         """The table."""
-        return "\n".join(self._lines()) + "\n"
-
-    def _lines(self) -> Iterator[str]:
-        yield from machine_lines(self.machine)
-        read = self.setup.input
-        yield (
-            f"Jobs and loops: {self.setup.log} log, {read.records:,} records, "
-            f"{read.bytes / max(read.records, 1):.0f} bytes each, sha256 {read.sha256[:16]}; "
-            f"rounds: {self.rounds}; median (min..max)"
-        )
-        rates = {
-            name: rounds
-            for name, rounds in self.results.items()
-            if {RATE, _TOTAL}.intersection(_keys(rounds))
-        }
-        if rates:
-            yield ""
-            yield f"{'Records/s, steady state':{_WIDTH}}{'records/s':>30}{'us':>7}  more"
-        for name, rounds in rates.items():
-            yield _rate_line(name, rounds)
-        for name, rounds in self.results.items():
-            if name not in rates:
-                yield from _value_lines(name, rounds)
-        found = verdicts(self.results)
-        if found:
-            yield ""
-            yield f"{'Targets':{_WIDTH + 16}}{'measured':>30}{'target':>14}"
-            yield from map(_verdict_line, found)
-        for target in without_verdict(self.results):
-            yield f"no verdict: {target.title}: a job was too short for a steady state"
-        for name, reason in self.skipped.items():
-            yield f"skipped: {name}: {reason}"
-        for name, reason in self.failures.items():
-            yield f"failed: {name}: {reason}"
+        lines = machine_lines(self.machine)
+        lines += [f"{self.records:,} records, rounds: {self.rounds}; median (min..max)", ""]
+        lines += [f"{_TITLES[name]} {_values(rounds)}" for name, rounds in self.results.items()]
+        lines += ["", "Targets"]
+        for target, numbers, met in self.verdicts():
+            word = "met" if met else "NOT MET"
+            limit = f"{'<=' if target.at_most else '>='} {target.limit:,g}"
+            lines.append(f"{word:8} {_spread(numbers):28} {limit:11} {target}")
+        reasons = self.skipped | self.failures
+        return "\n".join([*lines, *map(": ".join, reasons.items())]) + "\n"
 
 
-def machine_lines(machine: Machine) -> list[str]:
-    """The machine in words, with a warning when it was busy."""
-    lines = [
-        f"{machine.cpu}, {machine.cores} cores, {machine.memory_gb} GB, {machine.system}",
-        f"Python {machine.python}, {machine.java}, Flink {machine.flink}; load {machine.load}",
-    ]
-    if machine.busy:
-        lines.append(
-            "warning: the machine was busy at the start: trust ratios, not absolute figures"
-        )
-    return lines
+def _medians(rounds: Sequence[Metrics]) -> Metrics:
+    # A round may be too short for some of the values.
+    names = dict.fromkeys(name for values in rounds for name in values)
+    return {name: statistics.median(_present(rounds, name)) for name in names}
 
 
-@dataclass(frozen=True, slots=True)
-class _Spread:
-    median: float
-    lowest: float
-    highest: float
-
-    def __format__(self, spec: str) -> str:
-        numbers = [_number(one) for one in (self.median, self.lowest, self.highest)]
-        return format(f"{numbers[0]} ({numbers[1]}..{numbers[2]})", spec)
+def _present(rounds: Sequence[Metrics], name: str) -> list[float]:
+    return [values[name] for values in rounds if name in values]
 
 
-def _spread(rounds: Sequence[Mapping[str, float]], key: str) -> _Spread:
-    values = [one[key] for one in rounds if key in one]
-    return _Spread(statistics.median(values), min(values), max(values))
+def _values(rounds: Sequence[Metrics]) -> str:
+    """The rate with its spread, or that there is none, and the medians of the rest."""
+    medians = _medians(rounds)
+    shown = [f"{_number(value)} {name}" for name, value in medians.items() if name != RATE]
+    if RATE in medians:
+        shown.insert(0, f"{_spread(_present(rounds, RATE))} {RATE}")
+    elif "total_s" in medians:
+        shown.insert(0, "too short for a rate")
+    return ", ".join(shown)
 
 
-def _keys(rounds: Sequence[Mapping[str, float]]) -> list[str]:
-    """The names of the values; a round may be too short for some of them."""
-    return list(dict.fromkeys(key for one in rounds for key in one))
+def _spread(values: Sequence[float]) -> str:
+    low, high = _number(min(values)), _number(max(values))
+    return f"{_number(statistics.median(values))} ({low}..{high})"
 
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"
-
-
-def _readable(key: str) -> str:
-    name, _, unit = key.rpartition("_")
-    return f"{name.replace('_', ' ')} [{unit}]" if name else key
-
-
-def _rate_line(name: str, rounds: Sequence[Mapping[str, float]]) -> str:
-    more = ", ".join(
-        f"{_readable(key)} {_number(_spread(rounds, key).median)}"
-        for key in _keys(rounds)
-        if key != RATE
-    )
-    title = f"{_TITLES.get(name, name):{_WIDTH}}"
-    if RATE not in _keys(rounds):
-        return f"{title}{'too short to tell':>30}{'':7}  {more}"
-    rate = _spread(rounds, RATE)
-    return f"{title}{rate:>30}{1e6 / rate.median:7.1f}  {more}"
-
-
-def _value_lines(name: str, rounds: Sequence[Mapping[str, float]]) -> Iterator[str]:
-    yield ""
-    yield _TITLES.get(name, name)
-    for key in _keys(rounds):
-        yield f"  {_readable(key):{_WIDTH - 2}}{_spread(rounds, key):>30}"
-
-
-def _verdict_line(verdict: Verdict) -> str:
-    target = verdict.target
-    measured = f"{_Spread(verdict.median, verdict.lowest, verdict.highest)}"
-    limit = f"{'<=' if target.at_most else '>='} {_number(target.limit)} {target.unit}"
-    word = "met" if verdict.met else "NOT MET"
-    return f"{target.title:{_WIDTH + 16}}{measured:>30}{limit:>22}  {word}"
-
-
-_TITLES = {figure.name: figure.title for figure in FIGURES}

@@ -1,6 +1,5 @@
-"""Entry point of the jobs that only a benchmark runs; its kind is in an environment variable.
+"""Entry point of the jobs that only a benchmark runs; the kind is in an environment variable.
 
-- `passthrough`: from source to sink in the JVM, no Python.
 - `identity`: one Python function that gives back what it gets: the price of the border.
 - `naive`: one Python function for each field of the straightforward version, as samples do.
 - `latency`: the real topology between a socket and files that also hold the time at the sink.
@@ -9,57 +8,44 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pyflink.datastream.data_stream import DataStream
 from pyflink.table import StatementSet, StreamTableEnvironment
 from pyflink.table.udf import udf
 
-from flink_app.environment import create_table_environment
+from flink_app.environment import create_table_environment, runs_locally
 from flink_app.settings import JobSettings
 from flink_app.sql_files import SQL_DIRECTORY, options, statements, string_literal
 from flink_app.topology import build
-from tools.bench import straightforward
+from tools.bench.straightforward import Record, describe_agent, instant, locate, page, parse
 from udfs.config.file import load_properties, properties_file
 
-KIND_VARIABLE = "WEBLOG_BENCH_JOB"
-PORT_VARIABLE = "WEBLOG_BENCH_PORT"
+KIND_VARIABLE, PORT_VARIABLE = "WEBLOG_BENCH_JOB", "WEBLOG_BENCH_PORT"
 ARRIVALS_VARIABLE = "WEBLOG_BENCH_ARRIVALS"
 
-_DISCARD = "WITH ('connector' = 'blackhole')"
-
-
-def passthrough(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
-    """The source's bytes to nowhere."""
-    return _bytes_job(t_env, settings, "data")
+type Field = Callable[[Record], object]
 
 
 def identity(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
     """The source's bytes through a function that does nothing."""
     t_env.create_temporary_function("same", udf(lambda data: data, result_type="BYTES"))
-    return _bytes_job(t_env, settings, "same(data)")
+    return _discarding(t_env, settings, "data BYTES", "same(data)")
 
 
 def naive(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
     """The straightforward version's record, each field by a function of its own."""
     database = settings.core.geoip.database_path
     assert database is not None, "the benchmark sets a database"  # noqa: S101
-    functions = _field_functions(database)
+    functions = field_functions(database)
     for name, function in functions.items():
         t_env.create_temporary_function(f"get_{name}", udf(function, result_type="STRING"))
     columns = ", ".join(f"`{name}` STRING" for name in functions)
     calls = ", ".join(f"get_{name}(line)" for name in functions)
-    _declare_source(t_env, settings)
-    t_env.execute_sql(f"CREATE TEMPORARY TABLE discarded ({columns}) {_DISCARD}")
-    t_env.execute_sql(
-        "CREATE TEMPORARY VIEW text_log AS SELECT DECODE(data, 'UTF-8') AS line FROM raw_log"
-    )
-    return _insert(t_env, calls, "text_log")
+    return _discarding(t_env, settings, columns, calls)
 
 
 def latency(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
@@ -83,8 +69,7 @@ class _SocketInstead:
     """A table environment whose `raw_log` is a socket, whatever the source's file declares."""
 
     def __init__(self, t_env: StreamTableEnvironment, port: int) -> None:
-        self._t_env = t_env
-        self._port = port
+        self._t_env, self._port = t_env, port
 
     def execute_sql(self, statement: str) -> object:
         if not statement.startswith("CREATE TEMPORARY TABLE raw_log"):
@@ -101,102 +86,70 @@ class _SocketInstead:
         return getattr(self._t_env, name)
 
 
-def _bytes_job(t_env: StreamTableEnvironment, settings: JobSettings, value: str) -> StatementSet:
-    _declare_source(t_env, settings)
-    t_env.execute_sql(f"CREATE TEMPORARY TABLE discarded (data BYTES) {_DISCARD}")
-    return _insert(t_env, value, "raw_log")
-
-
-def _declare_source(t_env: StreamTableEnvironment, settings: JobSettings) -> None:
+def _discarding(
+    t_env: StreamTableEnvironment, settings: JobSettings, columns: str, values: str
+) -> StatementSet:
     source = {"source": options(settings.source.options())}
     for statement in statements(SQL_DIRECTORY / "source.sql", source):
         t_env.execute_sql(statement)
-
-
-def _insert(t_env: StreamTableEnvironment, values: str, table: str) -> StatementSet:
+    t_env.execute_sql(
+        f"CREATE TEMPORARY TABLE discarded ({columns}) WITH ('connector' = 'blackhole')"
+    )
+    t_env.execute_sql(
+        "CREATE TEMPORARY VIEW texts AS SELECT data, DECODE(data, 'UTF-8') AS line FROM raw_log"
+    )
     statement_set = t_env.create_statement_set()
     # All parts are this module's own.
-    statement_set.add_insert_sql(f"INSERT INTO discarded SELECT {values} FROM {table}")  # noqa: S608
+    statement_set.add_insert_sql(f"INSERT INTO discarded SELECT {values} FROM texts")  # noqa: S608
     return statement_set
 
 
-def _field_functions(database: Path) -> dict[str, Callable[[str], str | None]]:
+def field_functions(database: Path) -> dict[str, Callable[[str], str | None]]:
+    """For each field of the straightforward record the function from a line to it, as text."""
+
+    def words(record: Record) -> list[str]:
+        found: list[str] = record["request"].split()
+        return found if len(found) == 3 else [""] * 3
+
+    def located(name: str) -> Field:
+        return lambda record: locate(database, record["host"])[name]
+
+    def of_agent(name: str) -> Field:
+        return lambda record: describe_agent(record["agent"])[name]
+
     logged = ("host", "datetime", "request", "response", "bytes", "referer", "agent")
-    placed = ("city", "country", "location", "country_code")
-    of_agent = ("os", "browser", "device_type", "os_version", "browser_version", "is_bot")
-    requested = ("method", "path", "protocol")
-    return {
-        **{name: partial(_logged, name) for name in logged},
-        **{name: partial(_placed, name, database) for name in placed},
-        **{name: partial(_of_agent, name) for name in of_agent},
-        **{name: partial(_requested, number) for number, name in enumerate(requested)},
-        "webpage": _webpage,
-        "refering_page": _refering_page,
-        "event_time": _event_time,
-        "status_class": _status_class,
+    agents = ("os", "browser", "device_type", "os_version", "browser_version", "is_bot")
+    fields: dict[str, Field] = {
+        **{name: itemgetter(name) for name in logged},
+        **{name: located(name) for name in ("city", "country", "location", "country_code")},
+        **{name: of_agent(name) for name in agents},
+        "method": lambda record: words(record)[0] or None,
+        "path": lambda record: words(record)[1] or None,
+        "protocol": lambda record: words(record)[2] or None,
+        "webpage": lambda record: page(path) if (path := words(record)[1]) else None,
+        "refering_page": lambda record: page(url) if (url := record["referer"]) != "-" else None,
+        "event_time": lambda record: instant(record["datetime"]),
+        "status_class": lambda record: record["response"][0] + "xx",
     }
+    return {name: partial(_of_a_line, field) for name, field in fields.items()}
 
 
-def _logged(name: str, line: str) -> str | None:
-    record = straightforward.parse(line)
-    return record[name] if record else None
-
-
-def _placed(name: str, database: Path, line: str) -> str | None:
-    record = straightforward.parse(line)
-    return _text(straightforward.locate(database, record["host"])[name]) if record else None
-
-
-def _of_agent(name: str, line: str) -> str | None:
-    record = straightforward.parse(line)
-    return _text(straightforward.describe_agent(record["agent"])[name]) if record else None
-
-
-def _requested(number: int, line: str) -> str | None:
-    record = straightforward.parse(line)
-    words = record["request"].split() if record else []
-    return words[number] if len(words) == 3 else None
-
-
-def _webpage(line: str) -> str | None:
-    path = _requested(1, line)
-    return straightforward.page(path) if path else None
-
-
-def _refering_page(line: str) -> str | None:
-    record = straightforward.parse(line)
-    if record is None or record["referer"] == "-":
-        return None
-    return straightforward.page(record["referer"])
-
-
-def _event_time(line: str) -> str | None:
-    record = straightforward.parse(line)
-    return straightforward.instant(record["datetime"]) if record else None
-
-
-def _status_class(line: str) -> str | None:
-    record = straightforward.parse(line)
-    return record["response"][0] + "xx" if record else None
-
-
-def _text(value: object) -> str | None:
+def _of_a_line(field: Field, line: str) -> str | None:
+    record = parse(line)
+    value = field(record) if record else None
     return None if value is None else str(value)
 
 
-_KINDS = {
-    "passthrough": passthrough,
-    "identity": identity,
-    "naive": naive,
-    "latency": latency,
-}
+_KINDS = {"identity": identity, "naive": naive, "latency": latency}
 
 
 def main() -> None:
-    """Builds the job that the environment names, and runs it to its end."""
+    """Builds the job that the environment names, and runs it."""
     settings = JobSettings.load(load_properties(properties_file()))
     t_env = create_table_environment(settings)
-    _KINDS[os.environ[KIND_VARIABLE]](t_env, settings).execute().wait()
+    result = _KINDS[os.environ[KIND_VARIABLE]](t_env, settings).execute()
+    if runs_locally(t_env):
+        result.wait()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from tools.bench import straightforward
-from tools.bench.yardstick_job import _field_functions
+from tools.bench.yardstick_job import field_functions
 from tools.run.command import SAMPLE_LOG
 from udfs.config.core import CoreSettings
 from udfs.enrichment import Enricher
@@ -43,7 +43,7 @@ def test_it_gives_what_the_core_gives() -> None:
 
 def test_the_naive_job_gives_the_same_record_field_by_field() -> None:
     whole = straightforward.enricher(Path(DATABASE))
-    functions = _field_functions(Path(DATABASE))
+    functions = field_functions(Path(DATABASE))
     with gzip.open(SAMPLE_LOG) as stream:
         lines = [line.rstrip(b"\n") for line, _ in zip(stream, range(300), strict=False)]
     for line in lines:
