@@ -7,14 +7,13 @@ state in RocksDB with incremental checkpoints, one a minute, and 3 GB of heap fo
 from __future__ import annotations
 
 import os
-import re
 import signal
 from contextlib import suppress
 from pathlib import Path
 from subprocess import DEVNULL, STDOUT, Popen, TimeoutExpired
 from time import monotonic
 
-from tools.local import cluster
+from tools.local import cluster, ports
 from tools.local.job import JobError, RunningJob
 
 HEAP_MB = 3072
@@ -52,7 +51,6 @@ _STANDALONE = {
     "taskmanager.memory.jvm-overhead.min": "256m",
     "taskmanager.memory.jvm-overhead.max": "256m",
 }
-_RPC_PORT = re.compile(r"Actor system started at pekko\.tcp://flink@localhost:(\d+)")
 _START_S, _STOP_S, _POLL_S = 60.0, 10.0, 0.1
 
 
@@ -103,8 +101,8 @@ class TaskManagers(RunningJob):
         log = self._options.log_file
         deadline = monotonic() + _START_S
         while monotonic() < deadline and job_manager.poll() is None:
-            if log.exists() and (port := _RPC_PORT.search(log.read_text("utf-8", "replace"))):
-                return port[1]
+            if port := ports.rpc_port(log):
+                return str(port)
             with suppress(TimeoutExpired):
                 job_manager.wait(_POLL_S)
         raise JobError(f"the JobManager did not come up (log: {log})")

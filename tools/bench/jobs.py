@@ -105,7 +105,6 @@ class Job:
         options = cluster.ClusterOptions(
             work_directory=folder,
             parallelism=self.slots,
-            rest_port=cluster.free_port(),
             jar=jar,
             java_options=(f"-Xmx{HEAP_MB}m",),
             environment={**(environment or {}), KIND_VARIABLE: self.kind or ""},
