@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from aws.arn import OUTPUT_PLACEHOLDER
+from aws.arn import OUTPUT_PLACEHOLDER, region_of
 from flink_app.sql_files import OutputFile, string_literal
 from udfs.config.properties import Group, Properties
 from udfs.errors import ConfigurationError
@@ -133,6 +133,23 @@ def output_name(output: OutputFile, stream_arn: str) -> dict[str, str]:
     if output.is_record or OUTPUT_PLACEHOLDER in stream_arn:
         return {}
     return {"output_name": string_literal(output.name)}
+
+
+def client_options(arn: str, url: str) -> dict[str, str]:
+    """Returns the options that say where the service of an ARN is.
+
+    Args:
+        arn: ARN of the stream; its region is used.
+        url: Another endpoint than the region's, or empty.
+    """
+    return {"aws.region": region_of(arn), **({"aws.endpoint": url} if url else {})}
+
+
+def sink_client_options(arn: str, url: str) -> dict[str, str]:
+    """Returns the same for a sink, whose client speaks HTTP/2 by default."""
+    # HTTP/2 without TLS: AWS has no such endpoint, and emulators do not speak it.
+    plain = {"sink.http-client.protocol.version": "HTTP1_1"} if url.startswith("http://") else {}
+    return client_options(arn, url) | plain
 
 
 def load_connector[T: Connector](

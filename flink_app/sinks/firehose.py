@@ -8,8 +8,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from aws.arn import arn_for, name_of, region_of, stream_arn
-from flink_app.connector import Layout, Resource, Sink, output_name, unless_active
-from flink_app.connector_options import sink_client_options
+from flink_app.connector import (
+    Layout,
+    Resource,
+    Sink,
+    output_name,
+    sink_client_options,
+    unless_active,
+)
 from flink_app.sql_files import OutputFile, milliseconds
 from udfs.config.properties import boolean, choice, duration, endpoint, integer, setting
 

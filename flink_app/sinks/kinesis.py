@@ -8,8 +8,7 @@ from datetime import timedelta
 from typing import ClassVar, Literal
 
 from aws.arn import arn_for, stream_arn
-from flink_app.connector import Layout, Resource, Sink, output_name
-from flink_app.connector_options import sink_client_options
+from flink_app.connector import Layout, Resource, Sink, output_name, sink_client_options
 from flink_app.sinks.keyed_body import KEYED_BODY
 from flink_app.sources.kinesis import kinesis_stream
 from flink_app.sql_files import OutputFile, milliseconds

@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from aws.arn import region_of, stream_arn
-from flink_app.connector import Resource, Source, unless_active
-from flink_app.connector_options import client_options
+from flink_app.connector import Resource, Source, client_options, unless_active
 from flink_app.sql_files import milliseconds
 from udfs.config.properties import Parser, choice, duration, endpoint, integer, pattern, setting
 
