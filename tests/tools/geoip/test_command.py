@@ -15,10 +15,11 @@ from tests.support.core import DATA
 from tests.support.geoip_files import PARIS, SEOUL, write_city, write_pair
 from tools.cli import run_command
 from tools.geoip import sources as geoip_sources
-from tools.geoip.command import FILE_NAME, KNOWN
+from tools.geoip.command import KNOWN
 from tools.geoip.sources import (
     IPV4_FILE,
     IPV6_FILE,
+    VENDOR_FILE,
     SourceError,
     download_from_npm,
     download_from_vendor,
@@ -98,28 +99,28 @@ def npm_archive(folder: Path) -> Path:
 
 def test_the_vendors_file_of_this_month_comes_first(vendor: Vendor, tmp_path: Path) -> None:
     vendor.files = {"2026-01": gzip.compress(b"january"), "2025-12": gzip.compress(b"december")}
-    download_from_vendor(TODAY, tmp_path / "file")
-    assert (tmp_path / "file").read_bytes() == b"january"
+    download_from_vendor(tmp_path, TODAY)
+    assert (tmp_path / VENDOR_FILE).read_bytes() == b"january"
 
 
 def test_early_in_a_month_the_last_one_serves(vendor: Vendor, tmp_path: Path) -> None:
     vendor.files = {"2025-12": gzip.compress(b"december")}
-    download_from_vendor(TODAY, tmp_path / "file")
-    assert (tmp_path / "file").read_bytes() == b"december"
+    download_from_vendor(tmp_path, TODAY)
+    assert (tmp_path / VENDOR_FILE).read_bytes() == b"december"
 
 
 @pytest.mark.parametrize("status", [404, 403, 500])
 def test_a_vendor_without_the_file_is_an_error(vendor: Vendor, tmp_path: Path, status: int) -> None:
     vendor.status = status
     with pytest.raises(SourceError):
-        download_from_vendor(TODAY, tmp_path / "file")
+        download_from_vendor(tmp_path, TODAY)
 
 
 @pytest.mark.parametrize("content", [b"<html>", gzip.compress(b"x" * 10_000, mtime=0)[:20]])
 def test_a_broken_download_is_an_error(vendor: Vendor, tmp_path: Path, content: bytes) -> None:
     vendor.files = {"2026-01": content}
     with pytest.raises(SourceError):
-        download_from_vendor(TODAY, tmp_path / "file")
+        download_from_vendor(tmp_path, TODAY)
 
 
 def test_npm_brings_both_databases(npm: Path, tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_the_command_puts_the_vendors_database_in_place(
     vendor.any_month = gzip.compress(city_bytes)
     folder = tmp_path / "new" / "folder"
     assert geoip(["--dir", str(folder)]) == 0
-    output = folder / FILE_NAME
+    output = folder / VENDOR_FILE
     assert output.read_bytes() == city_bytes
     assert list(folder.iterdir()) == [output]
     text = capsys.readouterr().out
@@ -193,12 +194,12 @@ def test_without_any_source_the_old_database_stays(
     vendor: Vendor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     vendor.status = 503
-    (tmp_path / FILE_NAME).write_bytes(b"old")
+    (tmp_path / VENDOR_FILE).write_bytes(b"old")
     assert geoip(["--dir", str(tmp_path)]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
     assert "503" in last
     assert "no network" in last
-    assert (tmp_path / FILE_NAME).read_bytes() == b"old"
+    assert (tmp_path / VENDOR_FILE).read_bytes() == b"old"
     assert not list(tmp_path.glob(".fetch-*"))
 
 

@@ -117,96 +117,77 @@ def test_same_size_and_time_are_told_apart_by_the_inode(core: Enricher, file: Pa
     assert core.reload_geo()
 
 
-class TestPair:
-    """Both files of a flat database, of which the setting names one."""
+# --- the flat schema ------------------------------------------------------------------------------
 
-    OLD, NEW = (
-        {"ipv4": {"1.2.3.0/24": place}, "ipv6": {"2a00:1450::/32": place}}
-        for place in (PARIS, SEOUL)
-    )
-    HOSTS = ("1.2.3.4", "2a00:1450::1")
+OLD, NEW = (
+    {"ipv4": {"1.2.3.0/24": place}, "ipv6": {"2a00:1450::/32": place}} for place in (PARIS, SEOUL)
+)
 
-    @pytest.fixture
-    def folder(self, tmp_path: Path) -> Path:
-        folder = tmp_path / "pair"
-        folder.mkdir()
-        return write_pair(folder, **self.OLD)
 
-    @pytest.fixture(params=[IPV4_FILE, IPV6_FILE])
-    def core(self, folder: Path, request: pytest.FixtureRequest) -> Enricher:
-        return enricher({"weblog.geoip": {"database.path": str(folder / request.param)}})
+@pytest.fixture
+def pair(tmp_path: Path) -> Path:
+    return write_pair(tmp_path / "old", **OLD)
 
-    @pytest.fixture
-    def new(self, tmp_path: Path) -> Path:
-        new = tmp_path / "new"
-        new.mkdir()
-        return write_pair(new, **self.NEW)
 
-    def cities(self, core: Enricher) -> list[Any]:
-        return [city(core, host) for host in self.HOSTS]
+@pytest.fixture
+def new(tmp_path: Path) -> Path:
+    return write_pair(tmp_path / "new", **NEW)
 
-    def test_both_new_files_are_taken(self, core: Enricher, folder: Path, new: Path) -> None:
-        assert self.cities(core) == ["Paris", "Paris"]
-        for name in (IPV4_FILE, IPV6_FILE):
-            (new / name).replace(folder / name)
-        assert core.reload_geo()
-        assert self.cities(core) == ["Seoul", "Seoul"]
-        assert not core.reload_geo()
 
-    @pytest.mark.parametrize("bad", [IPV4_FILE, IPV6_FILE])
-    @pytest.mark.parametrize("content", [b"", b"<html>not found</html>" * 100])
-    def test_with_a_bad_file_neither_is_taken(
-        self, core: Enricher, folder: Path, new: Path, bad: str, content: bytes
-    ) -> None:
-        whole = (new / bad).read_bytes()
-        (new / bad).write_bytes(content)
-        for name in (IPV4_FILE, IPV6_FILE):
-            (new / name).replace(folder / name)
-        with pytest.raises(DatabaseError):
-            core.reload_geo()
-        assert not core.reload_geo()
-        assert self.cities(core) == ["Paris", "Paris"]
+@pytest.fixture(params=[IPV4_FILE, IPV6_FILE])
+def flat(pair: Path, request: pytest.FixtureRequest) -> Enricher:
+    """A core whose settings name one of the two files."""
+    return enricher({"weblog.geoip": {"database.path": str(pair / request.param)}})
 
-        replace(folder / bad, whole)
-        assert core.reload_geo()
-        assert self.cities(core) == ["Seoul", "Seoul"]
 
-    @pytest.mark.parametrize("gone", [IPV4_FILE, IPV6_FILE])
-    def test_without_a_file_neither_is_taken(
-        self, core: Enricher, folder: Path, new: Path, gone: str
-    ) -> None:
-        (folder / gone).unlink()
-        with pytest.raises(DatabaseError, match="no such file"):
-            core.reload_geo()
-        (other,) = {IPV4_FILE, IPV6_FILE} - {gone}
-        (new / other).replace(folder / other)
-        with pytest.raises(DatabaseError, match="no such file"):
-            core.reload_geo()
-        assert self.cities(core) == ["Paris", "Paris"]
+def cities(core: Enricher) -> list[Any]:
+    return [city(core, host) for host in ("1.2.3.4", "2a00:1450::1")]
 
-        (new / gone).replace(folder / gone)
-        assert core.reload_geo()
-        assert self.cities(core) == ["Seoul", "Seoul"]
 
-    def test_a_file_that_comes_to_the_other_is_taken(self, folder: Path, new: Path) -> None:
-        (folder / IPV6_FILE).unlink()
-        core = enricher({"weblog.geoip": {"database.path": str(folder / IPV4_FILE)}})
-        assert self.cities(core) == ["Paris", None]
-        (new / IPV6_FILE).replace(folder / IPV6_FILE)
-        assert core.reload_geo()
-        assert self.cities(core) == ["Paris", "Seoul"]
+def put(name: str, source: Path, target: Path) -> None:
+    (source / name).replace(target / name)
 
-    def test_a_link_to_their_folder_swaps_both(
-        self, folder: Path, new: Path, tmp_path: Path
-    ) -> None:
-        link = tmp_path / "current"
-        link.symlink_to(folder)
-        core = enricher({"weblog.geoip": {"database.path": str(link / IPV4_FILE)}})
-        turned = tmp_path / "turned"
-        turned.symlink_to(new)
-        turned.replace(link)
-        assert core.reload_geo()
-        assert self.cities(core) == ["Seoul", "Seoul"]
+
+def test_both_new_files_are_taken(flat: Enricher, pair: Path, new: Path) -> None:
+    assert cities(flat) == ["Paris", "Paris"]
+    put(IPV4_FILE, new, pair)
+    put(IPV6_FILE, new, pair)
+    assert flat.reload_geo()
+    assert cities(flat) == ["Seoul", "Seoul"]
+    assert not flat.reload_geo()
+
+
+@pytest.mark.parametrize("bad", [IPV4_FILE, IPV6_FILE])
+@pytest.mark.parametrize("content", [b"<html>not found</html>" * 100, None], ids=["bad", "gone"])
+def test_with_a_bad_file_neither_is_taken(
+    flat: Enricher, pair: Path, new: Path, bad: str, content: bytes | None
+) -> None:
+    (good,) = {IPV4_FILE, IPV6_FILE} - {bad}
+    whole = (new / bad).read_bytes()
+    if content is None:
+        (pair / bad).unlink()
+    else:
+        replace(pair / bad, content)
+    with pytest.raises(DatabaseError):
+        flat.reload_geo()
+    put(good, new, pair)
+    with pytest.raises(DatabaseError):
+        flat.reload_geo()
+    assert not flat.reload_geo()
+    assert cities(flat) == ["Paris", "Paris"]
+
+    replace(pair / bad, whole)
+    assert flat.reload_geo()
+    assert cities(flat) == ["Seoul", "Seoul"]
+
+
+def test_a_file_that_comes_to_the_other_is_taken(pair: Path, new: Path) -> None:
+    (pair / IPV6_FILE).unlink()
+    core = enricher({"weblog.geoip": {"database.path": str(pair / IPV4_FILE)}})
+    assert cities(core) == ["Paris", None]
+    put(IPV6_FILE, new, pair)
+    assert core.reload_geo()
+    assert cities(core) == ["Paris", "Seoul"]
 
 
 def test_without_a_database_there_is_nothing_to_reload() -> None:
