@@ -87,7 +87,7 @@ def test_every_key_the_code_names_is_allowed() -> None:
 @pytest.mark.slow
 def test_the_job_passes_the_check(tmp_path: Path) -> None:
     results = Results(tmp_path / "results")
-    with checked(tmp_path, results) as job:
+    with checked(tmp_path, results, "enriched", "sessions", "alerts") as job:
         job.finish()
     assert results.rows("enriched")
 

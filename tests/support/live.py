@@ -129,26 +129,18 @@ def live_job(
     settings: Properties | None = None,
     *,
     outputs: Sequence[str] = (),
+    topology: str = "watched_folder",
     restart_attempts: int = 0,
 ) -> Iterator[LiveJob]:
-    """Starts the job over an empty folder.
-
-    Args:
-        cluster: Where it runs.
-        work: The test's folder.
-        settings: More settings.
-        outputs: Outputs beside the records.
-        restart_attempts: How often Flink may restart it.
-    """
+    """Starts the job over an empty folder; `outputs` are those beside the records."""
     (work / "input").mkdir(parents=True)
     properties = between_files(work / "input", work / "results", *RECORDS, *outputs)
-    properties["weblog.sink.files"]["rollover.interval"] = "1 s"
     log_start = len(cluster.log_file.read_text("utf-8", "replace"))
     with cluster.job(
         work,
         properties | {group: dict(values) for group, values in (settings or {}).items()},
-        topology="watched_folder",
-        checkpoint_interval_ms=300,
+        topology=topology,
+        checkpoint_interval_ms=200,
         restart_attempts=restart_attempts,
     ) as job:
         yield LiveJob(cluster, job, log_start)

@@ -7,27 +7,37 @@ from dataclasses import replace
 from pyflink.table import StatementSet, StreamTableEnvironment
 
 from flink_app.settings import JobSettings
+from flink_app.sinks.filesystem import FilesystemSink
 from flink_app.sources.filesystem import FilesystemSource
 from flink_app.topology import build
 
 __all__ = ["build", "unbounded_query", "watched_folder"]
 
 
-def watched_folder(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
-    """The job over a folder that is watched: a source that does not end."""
-    assert isinstance(settings.source, FilesystemSource)
-    watched = _WatchedFolder(path=settings.source.path)
-    return build(t_env, replace(settings, source=watched))
-
-
 class _WatchedFolder(FilesystemSource):
     def options(self) -> dict[str, str]:
-        return super().options() | {"source.monitor-interval": "200 ms"}
+        return super().options() | {"source.monitor-interval": "100 ms"}
+
+
+class _QuickFiles(FilesystemSink):
+    def options(self, output: str) -> dict[str, str]:
+        policy = ("rollover-interval", "check-interval")
+        return super().options(output) | {f"sink.rolling-policy.{one}": "100 ms" for one in policy}
+
+
+def watched_folder(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
+    """The job over a folder that is watched, a source without an end, to files closed at once."""
+    source, sink = settings.source, settings.sinks["files"]
+    assert isinstance(source, FilesystemSource)
+    assert isinstance(sink, FilesystemSink)
+    sinks = {**settings.sinks, "files": _QuickFiles(path=sink.path)}
+    source = _WatchedFolder(path=source.path)
+    return build(t_env, replace(settings, source=source, sinks=sinks))
 
 
 def unbounded_query(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
-    """The job with one more query, whose state has no bound."""
-    statements = build(t_env, settings)
+    """The same with one more query, whose state has no bound."""
+    statements = watched_folder(t_env, settings)
     t_env.execute_sql(
         "CREATE TEMPORARY TABLE ever_seen (host STRING, requests BIGINT)"
         " WITH ('connector' = 'blackhole')"

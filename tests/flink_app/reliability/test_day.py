@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
 MEGABYTE = 1024 * 1024
 RUSH_HOUR, RUSH = 15, 4
-NOON, MIDNIGHT = 3000, 750
-BAD_EVERY = 200
+NOON, MIDNIGHT = 1500, 400
+BAD_EVERY = 100
 
 
 def hours() -> Iterator[list[bytes]]:
