@@ -232,13 +232,14 @@ def _steady(readings: Sequence[Reading]) -> Metrics:
     )
     first, last = readings[0], readings[-1]
     each_us = 1e6 / (last.records - first.records)
-    shares = [reading.worker_pss / 1e6 for reading in readings]
-    quarter = max(1, len(shares) // 4)
-    growth = statistics.median(shares[-quarter:]) - statistics.median(shares[:quarter])
-    return {
+    values = {
         "records_per_s": slope,
         "jvm_cpu_us": (last.jvm_cpu_s - first.jvm_cpu_s) * each_us,
         "python_cpu_us": (last.python_cpu_s - first.python_cpu_s) * each_us,
-        "worker_pss_mb": max(shares),
-        "worker_growth_mb": growth,
     }
+    shares = [reading.worker_pss / 1e6 for reading in readings]
+    if not any(shares):
+        return values  # thread mode has no worker
+    quarter = max(1, len(shares) // 4)
+    growth = statistics.median(shares[-quarter:]) - statistics.median(shares[:quarter])
+    return values | {"worker_pss_mb": max(shares), "worker_growth_mb": growth}

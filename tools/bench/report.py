@@ -21,7 +21,7 @@ SCHEMA = "weblog.bench/1"
 
 # Less than half a core in use by others.
 _BUSY_LOAD = 0.5
-_TITLES = {figure.name: f"{figure.name:32} {figure.title:46}" for figure in FIGURES}
+_TITLES = {figure.name: f"{figure.name:35}{figure.title:47}" for figure in FIGURES}
 
 type Machine = dict[str, str | int | float | bool]
 """What figures depend on, by name; `load`: processes that wanted a core in the last minute."""
@@ -96,7 +96,7 @@ class Run:
         """The table."""
         lines = machine_lines(self.machine)
         lines += [f"{self.records:,} records, rounds: {self.rounds}; median (min..max)", ""]
-        lines += [f"{_TITLES[name]} {_values(rounds)}" for name, rounds in self.results.items()]
+        lines += [f"{_TITLES[name]}{_values(rounds)}" for name, rounds in self.results.items()]
         lines += ["", "Targets"]
         for target, numbers, met in self.verdicts():
             word = "met" if met else "NOT MET"

@@ -113,6 +113,8 @@ def test_the_rate_leaves_out_warm_up_and_end() -> None:
     assert values["worker_pss_mb"] == pytest.approx(1.9)
     assert 0 < values["worker_growth_mb"] < 0.9
     assert values["startup_s"] == 7.0
+    without_worker = [replace(reading, worker_pss=0) for reading in steady]
+    assert "worker_pss_mb" not in metrics(without_worker, 2000, started=3.0)
 
 
 def test_a_reading_that_tells_nothing_new_does_not_bend_the_rate() -> None:
