@@ -112,6 +112,7 @@ def start(
             settings.core,
             salt=resolve_salt(settings.core),
             client_address=settings.reference.file is not None,
+            max_unpacked_bytes=settings.function.gzip_maximum_bytes,
         )
         parse_user_agent("warm-up")
         work = make(settings, enricher)

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from lambda_app.deadline import Deadline
-from lambda_app.payload import decode_base64, decompress
+from lambda_app.payload import decode_base64
 from lambda_app.settings import Settings
 from lambda_app.tally import Tally
 from udfs.enrich.reference import ReferenceFile
@@ -65,7 +65,6 @@ class RecordProcessor:
         self._enricher = enricher
         self._reserve = settings.function.timeout_reserve.total_seconds()
         self._outage_minimum = settings.function.outage_minimum_lines
-        self._gzip_maximum = settings.function.gzip_maximum_bytes
         self._clock = clock
         # A basic record has nothing yet to look up.
         is_basic = settings.core.pipeline.stage == "basic"
@@ -112,12 +111,10 @@ class RecordProcessor:
         return processed
 
     def _outcomes(self, text: str) -> list[Outcome]:
-        raw = text.encode()
         try:
-            raw = decode_base64(text)
-            data = decompress(raw, self._gzip_maximum)
+            data = decode_base64(text)
         except ValidationError as error:
-            return [self._dead_letter(error, raw)]
+            return [self._dead_letter(error, text.encode())]
         outcomes = self._enricher.process(data)
         if self._reference is None:
             return outcomes

@@ -42,7 +42,6 @@ JOB_GROUPS = frozenset(
         "weblog.alerts.rules",
         "weblog.job",
         "weblog.outputs",
-        "weblog.source",
         "weblog.windows",
     }
 )

@@ -1,7 +1,8 @@
 """From the bytes of one input record to the outcomes of its lines.
 
-A line goes through named steps: decode, parse, time, parts, filters, checks, privacy, encode. Each
-step either passes it on or ends it with a dead letter or a filtered outcome. Which steps are taken
+A record is unwrapped into events. An event goes through named steps: decode, parse, client, time,
+parts, filters, checks, privacy, encode. Each step either passes it on or ends it with a dead letter
+or a filtered outcome. Which steps are taken
 is a setting: all of them, or the first half (basic), or the second (advanced).
 """
 
@@ -23,9 +24,23 @@ from udfs.letters.dead_letter import DeadLetter
 from udfs.letters.privacy import LetterPrivacy
 from udfs.letters.replay import PREFIX as REPLAY_PREFIX
 from udfs.letters.replay import read_envelope
-from udfs.outcomes import DeadLettered, Enriched, Filtered, Outcome
-from udfs.parse.access_log import LogLine, parser_for
-from udfs.parse.timestamps import EventTime, iso_utc, read_timestamp
+from udfs.outcomes import DeadLettered, Enriched, Filtered, Origin, Outcome
+from udfs.parse.access_log import LogLine
+from udfs.parse.client import addresses_in, is_shifted
+from udfs.parse.reader import NOT_OF_THE_FORMAT, LineReader
+from udfs.parse.timestamps import EventTime, iso_utc, read_any_timestamp
+from udfs.parse.unwrap import (
+    FIRST_BYTES,
+    MAX_EVENTS,
+    MAX_UNPACKED_BYTES,
+    Content,
+    Event,
+    Failed,
+    Fields,
+    Skipped,
+    too_many_lines,
+    unwrap,
+)
 from udfs.privacy.identities import Identity, mentions, without_identities
 from udfs.privacy.rules import Privacy
 from udfs.record.basic import encode_basic, read_basic
@@ -48,24 +63,11 @@ _BASIC_RECORD_FRAME = 4096
 MAX_RECORD_BYTES = 1_000_000
 """Longer records become dead letters (``record_too_large``)."""
 
-KPL_AGGREGATED = "kpl_aggregated"
-"""Reason of a dead letter that is a whole record, of many lines."""
-
-TOO_MANY_LINES = "too_many_lines"
-"""Reason of another one that is a whole record."""
-
-# An outcome costs some hundred bytes even where its line has none, so a small gzip record of line
-# breaks would fill the memory. No plain record holds a quarter as many log lines; a gzip one that
-# unpacks to 16 MiB (gzip.maximum.bytes) holds fewer, unless they are shorter than 168 bytes.
-MAX_LINES = 100_000
-"""Most lines of a record; one of more is a dead letter (``too_many_lines``)."""
-
-# How records begin that the Kinesis Producer Library aggregates. It is not UTF-8, so no line
-# that is of use begins so.
-_KPL_MAGIC = b"\xf3\x89\x9a\xc2"
-
 # To mask 16 MiB that a small gzip record unpacks to can take 10 s and 0.7 GB.
 _MAX_MASKED_BYTES = 1024 * 1024
+
+# What is in a log and no event: by the problem that its reader has, the reason of the outcome.
+_NO_LINES = {"empty_line": "blank_line", "comment_line": "comment_line"}
 
 EXHAUSTED = "attempts_exhausted"
 """Reason of a dead letter that must not come back."""
@@ -86,6 +88,7 @@ class Enricher:
         salt: bytes | None = None,
         *,
         client_address: bool = False,
+        max_unpacked_bytes: int = MAX_UNPACKED_BYTES,
     ) -> None:
         self.geo = geo
         self._geo_file: GeoDatabaseFile | None = None
@@ -99,9 +102,25 @@ class Enricher:
             self._max_line_bytes = grown + _BASIC_RECORD_FRAME
         self._max_attempts = settings.dead_letters.max_attempts
         self._max_letter_bytes = settings.dead_letters.max_bytes
-        self._parse = parser_for(settings.parser.format)
+        self._unwraps = settings.source.envelope == "auto"
+        self._reader = reader = LineReader(
+            settings.parser.log_format(),
+            # The basic stage has settled who the client is.
+            None if self._reads_basic else settings.client.trust(),
+            takes_prefixes=settings.parser.prefix == "auto",
+            undoes_escapes=self._unwraps,
+        )
+        self._parse, self._read_time = reader.parse, reader.read_time
+        self._resolves = not reader.is_plain
+        if self._reads_basic:
+            self._read_time = read_any_timestamp
+        self._max_unpacked_bytes = max_unpacked_bytes
+        # Basic records are objects themselves.
+        marks = FIRST_BYTES - {b"{"} if self._reads_basic else FIRST_BYTES
+        self._marks = marks if self._unwraps else frozenset[bytes]()
         self._privacy = privacy = Privacy(settings.privacy, settings.dead_letters, salt)
         self._parts = PartMaker(settings, geo, privacy)
+        self._no_line_members = self._parts.no_line_members
         self._letters = LetterPrivacy(privacy, None if self._reads_basic else self._parse)
         self._event_key = privacy.event_key
         self._filters = self._parts.filters.active and not self._reads_basic
@@ -121,6 +140,7 @@ class Enricher:
         salt: bytes | None = None,
         *,
         client_address: bool = False,
+        max_unpacked_bytes: int = MAX_UNPACKED_BYTES,
     ) -> Self:
         """Make an enricher, opening what the settings name.
 
@@ -128,7 +148,8 @@ class Enricher:
             settings: what to do.
             clock: tells the time.
             salt: secret for hashes and event ids; needed if the privacy settings hide anything.
-            client_address: outcomes carry the client's address as the log has it, for look-ups.
+            client_address: outcomes carry the client's address and their line, for look-ups.
+            max_unpacked_bytes: bytes that a wrapped record may unpack to.
 
         Raises:
             ConfigurationError: the GeoIP database cannot be used, or the salt is missing.
@@ -142,7 +163,14 @@ class Enricher:
             except DatabaseError as error:
                 expected = f"a readable MaxMind DB file of City type ({error.problem})"
                 raise GeoIpSettings.error("database.path", str(path), expected) from error
-        enricher = cls(settings, geo, clock, salt, client_address=client_address)
+        enricher = cls(
+            settings,
+            geo,
+            clock,
+            salt,
+            client_address=client_address,
+            max_unpacked_bytes=max_unpacked_bytes,
+        )
         enricher._geo_file = file
         return enricher
 
@@ -167,8 +195,9 @@ class Enricher:
         return True
 
     def process(self, data: bytes) -> list[Outcome]:
-        r"""Return the outcomes of a record's lines, one each and in order.
+        r"""Returns the outcomes of a record's events, one each and in order.
 
+        A record is lines, or what a producer has wrapped around lines (:mod:`udfs.parse.unwrap`).
         One line break at the end is allowed; lines may end with ``\r\n``. A line may be a dead
         letter that comes back in an envelope (:mod:`udfs.letters.replay`).
 
@@ -176,40 +205,72 @@ class Enricher:
             DatabaseError: the GeoIP database is corrupt. No data makes it raise anything else.
         """
         now_ms = self._clock() * 1000
-        if data.startswith(_KPL_MAGIC):
-            # Its frame would be cut at whatever byte is a line break, its lines come out with
-            # stray bytes before and after, and some would still pass.
-            problem = ValidationError(
-                "decode", KPL_AGGREGATED, "the record is aggregated by the Kinesis Producer Library"
-            )
-            return [self._dead_letter(problem, data, None, now_ms, 1)]
+        if data[:1] in self._marks:
+            return self._unwrapped(data, now_ms, 1)
         body = data.removesuffix(b"\n")
         # Usual records are too short to be worth counting.
-        if len(body) >= MAX_LINES and body.count(b"\n") >= MAX_LINES:
-            problem = ValidationError(
-                "decode", TOO_MANY_LINES, f"the record has more than {MAX_LINES} lines"
-            )
-            return [self._dead_letter(problem, data, None, now_ms, 1)]
-        return [self._outcome(line, index, now_ms) for index, line in enumerate(body.split(b"\n"))]
+        if len(body) >= MAX_EVENTS and body.count(b"\n") >= MAX_EVENTS:
+            return [self._dead_letter(too_many_lines(), data, None, now_ms, 1)]
+        try:
+            return [
+                self._outcome(line, index, now_ms) for index, line in enumerate(body.split(b"\n"))
+            ]
+        except _WrappedLineError:
+            return self._unwrapped(data, now_ms, 1)
 
-    def give_up(self, raw: bytes, problem: StageError, event_time_ms: int | None) -> DeadLettered:
-        """The dead letter of a line that failed after :meth:`process`.
+    def _unwrapped(self, data: bytes, now_ms: float, attempt: int) -> list[Outcome]:
+        """The outcomes of a record that is wrapped, or has a wrapped line."""
+        contents: list[Content]
+        if self._unwraps:
+            contents = unwrap(data, self._max_unpacked_bytes, objects=not self._reads_basic)
+        else:
+            contents = [Event(line) for line in lines_of(data)]
+        outcomes: list[Outcome] = []
+        for content in contents:
+            outcomes += self._outcomes_of(content, len(outcomes), now_ms, attempt)
+        return outcomes
+
+    def _outcomes_of(
+        self, content: Content, index: int, now_ms: float, attempt: int
+    ) -> list[Outcome]:
+        match content:
+            case Skipped(raw, reason):
+                return [_filtered(reason, None, event_id(raw, index, self._event_key))]
+            case Failed(raw, problem):
+                # Nobody can mask the inside of data that can't be unpacked.
+                masked = self._letters.form != "raw"
+                letter = self._dead_letter(problem, raw, None, now_ms, attempt, omitted=masked)
+                return [letter]
+            case Event(raw) if attempt == 1 and raw.startswith(REPLAY_PREFIX):
+                return self._replayed(raw, now_ms)
+            case Event(raw, fields):
+                return [self._outcome(raw, index, now_ms, attempt, fields, unwrapped=True)]
+
+    def give_up(self, outcome: Enriched, problem: StageError) -> DeadLettered:
+        """Returns the dead letter of a record that failed after :meth:`process`.
 
         Args:
-            raw: the line, out of :func:`lines_of`.
+            outcome: the record, with its origin.
             problem: what went wrong.
-            event_time_ms: the line's time.
         """
-        attempt = 1
-        if raw.startswith(REPLAY_PREFIX):
-            raw, attempt = read_envelope(raw)
-        return self._dead_letter(problem, raw, event_time_ms, self._clock() * 1000, attempt)
+        assert outcome.origin is not None, "made without client_address"  # noqa: S101
+        _, raw, attempt = outcome.origin
+        return self._dead_letter(problem, raw, outcome.event_time_ms, self._clock() * 1000, attempt)
 
     def cache_use(self) -> dict[str, CacheUse]:
         """How well each cache does, by its name."""
         return self._parts.cache_use()
 
-    def _outcome(self, raw: bytes, index: int, now_ms: float, attempt: int = 1) -> Outcome:
+    def _outcome(
+        self,
+        raw: bytes,
+        index: int,
+        now_ms: float,
+        attempt: int = 1,
+        fields: Fields | None = None,
+        *,
+        unwrapped: bool = False,
+    ) -> Outcome:
         raw = raw.removesuffix(b"\r")
         event_time_ms: int | None = None
         try:
@@ -217,27 +278,48 @@ class Enricher:
             if self._reads_basic:
                 line, issues, identifier = self._read_basic(text)
             else:
-                line, issues = self._parse(text), ()
-                identifier = event_id(raw, index, self._event_key)
-            when = read_timestamp(line.timestamp)
+                line = self._parse(text) if fields is None else self._reader.line_of(fields)
+                issues, identifier = (), event_id(raw, index, self._event_key)
+            if ":" in line[1] or self._resolves:
+                line = self._reader.with_client(line)
+            when = self._read_time(line.timestamp)
             event_time_ms = when.ms
             if event_time_ms > now_ms + self._tolerance_ms:
                 raise _in_future()  # noqa: TRY301 - a call less for every line
-            return self._enrich(line, when, issues, identifier, len(raw))
+            return self._enrich(line, when, issues, identifier, raw, attempt)
         except ValidationError as error:
-            # No good line is blank either.
-            text = raw.decode(errors="replace")
-            if not text or text.isspace():
-                return _filtered("blank_line", None, event_id(raw, index, self._event_key))
-            # Looked for here, because no line that can be parsed is an envelope: good lines
-            # don't pay for it.
-            if attempt == 1 and raw.startswith(REPLAY_PREFIX):
-                return self._replayed(raw, index, now_ms)
+            if not unwrapped and raw.startswith(b"{"):
+                raise _WrappedLineError from None
             problem = error
         except DatabaseError:
             raise
         except Exception as error:  # noqa: BLE001 - a fault of ours costs one line, not the stream
             problem = ValidationError("enrich", "internal_error", type(error).__name__)
+        reason = "blank_line" if not raw or raw.isspace() else _NO_LINES.get(problem.reason)
+        if reason is not None:
+            return _filtered(reason, None, event_id(raw, index, self._event_key))
+        if problem.reason in NOT_OF_THE_FORMAT and fields is None and not self._reads_basic:
+            return self._second_reading(problem, raw, index, now_ms, attempt)
+        return self._dead_letter(problem, raw, event_time_ms, now_ms, attempt)
+
+    def _second_reading(
+        self, problem: ValidationError, raw: bytes, index: int, now_ms: float, attempt: int
+    ) -> Outcome:
+        """What comes of a line when something that a shipper put around it is taken off."""
+        event_time_ms = None
+        identifier = event_id(raw, index, self._event_key)
+        for line in self._reader.lines_inside(raw.decode(errors="replace")):
+            try:
+                when = self._read_time(line.timestamp)
+                event_time_ms = when.ms
+                if event_time_ms > now_ms + self._tolerance_ms:
+                    raise _in_future()
+                return self._enrich(line, when, (), identifier, raw, attempt)
+            except ValidationError as error:
+                if error.reason not in NOT_OF_THE_FORMAT:
+                    # The line inside is of the format: this is what is wrong with it.
+                    problem = error
+                    break
         return self._dead_letter(problem, raw, event_time_ms, now_ms, attempt)
 
     def _decode(self, raw: bytes) -> str:
@@ -256,16 +338,24 @@ class Enricher:
             line = self._parts.masked(line)
         return line, record.issues, record.event_id
 
-    def _enrich(
+    def _enrich(  # noqa: PLR0917 - keywords would add 0.1 us to every record
         self,
         line: LogLine,
         when: EventTime,
         carried: tuple[str, ...],
         identifier: str,
-        length: int,
+        raw: bytes,
+        attempt: int,
     ) -> Enriched | Filtered:
         # At once: asking the line for one field after the other takes 0.3 us more.
-        _, host, _, _, timestamp, request_line, code, size_text, referer, user_agent, _ = line
+        (
+            vhost, host, ident, user, timestamp, request_line, code, size_text, referer, user_agent,
+            _, proxy, request_time_ms, extra,
+        ) = line  # fmt: skip
+        if user != ident and is_shifted(ident, user):
+            # Of most lines both are "-".
+            raise _shifted()
+        length = len(raw)
         makers = self._parts.kept if length <= _MAX_KEPT_LINE else self._parts.fresh
         client = makers.client(host)
         request = makers.request(request_line)
@@ -278,12 +368,21 @@ class Enricher:
                 return _filtered(rule.reason, when, identifier)
         size = None if size_text == "-" else int(size_text)
         issues = client.issues + request.issues + referrer.issues + agent.issues + carried
-        if when.ms < self._earliest_ms or (size is not None and size > status.largest_body):
-            issues += self._parts.checks.late_issues(when.ms, size, status.largest_body)
+        if when.ms < self._earliest_ms or (
+            size is not None and (size > status.largest_body or size > request.largest_answer)
+        ):
+            largest = min(status.largest_body, request.largest_answer)
+            issues += self._parts.checks.late_issues(when.ms, size, largest)
         if issues:
             issues = self._accepted(issues)
+        if vhost or proxy or extra or request_time_ms is not None:
+            more = self._parts.line_members(line)
+        else:
+            more = self._no_line_members
         if self._hides_identities:
-            request, referrer, agent = self._without_identities(line, request, referrer, agent)
+            request, referrer, agent, more = self._without_identities(
+                line, request, referrer, agent, more
+            )
         if self._writes_basic:
             json = encode_basic(
                 client,
@@ -294,6 +393,7 @@ class Enricher:
                 size_text,
                 referrer,
                 agent.json_agent,
+                more,
                 issues,
                 self._privacy.masker is not None,
                 identifier,
@@ -309,16 +409,17 @@ class Enricher:
                 size,
                 referrer,
                 agent,
+                more,
                 issues,
                 identifier,
             )
         if length > _MAX_KEPT_LINE and len(json.encode()) > MAX_RECORD_BYTES:
             raise ValidationError("sink", "record_too_large", "no sink takes such a record")
-        address = host if self._gives_address else None
+        origin = Origin(host, raw, attempt) if self._gives_address else None
         # The fields as a tuple: 0.2 us less than by Enriched's own constructor.
         return _new_tuple(
             Enriched,
-            (when.ms, client, request, status.status, size, referrer, agent, issues, address, json),
+            (when.ms, client, request, status.status, size, referrer, agent, issues, origin, json),
         )
 
     def _accepted(self, issues: tuple[str, ...]) -> tuple[str, ...]:
@@ -329,25 +430,33 @@ class Enricher:
         return tuple(dict.fromkeys(issues))
 
     def _without_identities(
-        self, line: LogLine, request: RequestPart, referrer: ReferrerPart, agent: AgentPart
-    ) -> tuple[RequestPart, ReferrerPart, AgentPart]:
-        """The parts without repetitions of the user and of the client's address."""
+        self,
+        line: LogLine,
+        request: RequestPart,
+        referrer: ReferrerPart,
+        agent: AgentPart,
+        more: str,
+    ) -> tuple[RequestPart, ReferrerPart, AgentPart, str]:
+        """The parts without repetitions of the user and of the client's addresses."""
         identities = self._identities(line)
         if not identities:
-            return request, referrer, agent
+            return request, referrer, agent, more
+        parts = self._parts
+        if line.vhost is not None or line.extra is not None:
+            more = parts.line_members(line, identities)
         texts = (request.searchable, referrer.searchable, agent.searchable)
         if not any(mentions(texts, identity) for identity in identities):
-            return request, referrer, agent
+            return request, referrer, agent, more
 
         def hidden(text: str | None) -> str | None:
             return None if text is None else without_identities(text, identities)
 
-        parts = self._parts
         request_line = self._privacy.request_without_identities(request.field, identities)
         return (
             parts.shown_request(request_line, request.rule, request.issues),
             parts.shown_referrer(hidden(referrer.field), referrer.issues),
             parts.shown_agent(hidden(agent.field), agent.rule, agent.issues),
+            more,
         )
 
     def _identities(self, line: LogLine) -> list[Identity]:
@@ -360,17 +469,22 @@ class Enricher:
         ]
         if self._hides_client:
             found.append(privacy.client_identity(line.host))
+            # A header may name the client where the log's address is a proxy's, or the other way.
+            if line.proxy is not None:
+                found.append(privacy.client_identity(line.proxy))
+            if line.forwarded_for is not None:
+                found += map(privacy.client_identity, addresses_in(line.forwarded_for))
         return [identity for identity in found if identity is not None]
 
-    def _replayed(self, raw: bytes, index: int, now_ms: float) -> Outcome:
+    def _replayed(self, raw: bytes, now_ms: float) -> list[Outcome]:
         try:
-            line, attempt = read_envelope(raw)
+            data, attempt = read_envelope(raw)
         except ValidationError as error:
-            return self._dead_letter(error, raw, None, now_ms, 1)
+            return [self._dead_letter(error, raw, None, now_ms, 1)]
         if attempt > self._max_attempts:
             problem = ValidationError("decode", EXHAUSTED, "more attempts than max.attempts allows")
-            return self._dead_letter(problem, line, None, now_ms, attempt)
-        return self._outcome(line, index, now_ms, attempt)
+            return [self._dead_letter(problem, data, None, now_ms, attempt)]
+        return self._unwrapped(data, now_ms, attempt)
 
     def _dead_letter(
         self,
@@ -379,12 +493,14 @@ class Enricher:
         event_time_ms: int | None,
         now_ms: float,
         attempt: int,
+        *,
+        omitted: bool = False,
     ) -> DeadLettered:
         stage, reason, message = problem.stage, problem.reason, problem.message
         if attempt >= self._max_attempts and reason != EXHAUSTED:
             reason, message = EXHAUSTED, f"attempt {attempt} was the last one: {reason}"
         form = self._letters.form
-        if form == "masked" and len(raw) > _MAX_MASKED_BYTES:
+        if omitted or (form == "masked" and len(raw) > _MAX_MASKED_BYTES):
             form = "omitted"
         letter = DeadLetter(
             stage,
@@ -421,6 +537,16 @@ def event_id(raw: bytes, index: int, key: bytes = b"") -> str:
 
 _new_tuple = tuple.__new__
 _FIRST_LINE = blake2b(digest_size=16, person=bytes(16))
+
+
+class _WrappedLineError(Exception):
+    """A line among others begins like a JSON object: the record is read anew, as a wrapped one."""
+
+
+def _shifted() -> ValidationError:
+    return ValidationError(
+        "parse", "shifted_fields", "the line begins with something in front of its client"
+    )
 
 
 def _in_future() -> ValidationError:

@@ -13,6 +13,17 @@ from udfs.record.encode import AgentPart, ClientPart, ReferrerPart, RequestPart
 _NO_EVIDENCE = frozenset({"blank_line"})
 
 
+class Origin(NamedTuple):
+    """Where an enriched record came from, for look-ups that may yet fail."""
+
+    client_address: str
+    """As the log has it, be it hidden in the record."""
+    raw: bytes
+    """The event's bytes."""
+    attempt: int
+    """How often it has come in, with this time."""
+
+
 class Enriched(NamedTuple):
     """A good record: the parts it is made of, and the whole as JSON.
 
@@ -27,9 +38,14 @@ class Enriched(NamedTuple):
     referrer: ReferrerPart
     agent: AgentPart
     issues: tuple[str, ...]
-    client_address: str | None
-    """As the log has it, for look-ups; None unless they are wanted."""
+    origin: Origin | None
+    """For look-ups; None unless they are wanted."""
     json: str
+
+    @property
+    def client_address(self) -> str | None:
+        """The client's address as the log has it, for look-ups; None unless they are wanted."""
+        return None if self.origin is None else self.origin.client_address
 
     @property
     def host(self) -> str | None:

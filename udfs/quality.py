@@ -10,6 +10,7 @@ import orjson
 type Status = Literal["ok", "suspect", "invalid"]
 
 PRIVATE_ADDRESS = "private_address"
+ODD_CLIENT = "odd_client"
 TIMESTAMP_ANCIENT = "timestamp_ancient"
 SIZE_IMPOSSIBLE = "size_impossible"
 UNEXPECTED_BODY = "unexpected_body"
@@ -23,6 +24,7 @@ LOOKUP_FAILED = "lookup_failed"
 
 STATUSES: dict[str, Status] = {
     PRIVATE_ADDRESS: "ok",
+    ODD_CLIENT: "suspect",
     TIMESTAMP_ANCIENT: "invalid",
     SIZE_IMPOSSIBLE: "invalid",
     UNEXPECTED_BODY: "suspect",

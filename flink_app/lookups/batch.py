@@ -12,7 +12,7 @@ from flink_app.lookups.dns import ReverseDns
 from flink_app.lookups.dynamodb import DynamoDbTable
 from flink_app.lookups.service import Answers, LookupService, LoopThread
 from udfs.enrich.reference import ReferenceFile
-from udfs.enrichment import Enricher, lines_of
+from udfs.enrichment import Enricher
 from udfs.errors import TransientError
 from udfs.lookups.additions import KeyOf, key_of, with_additions
 from udfs.lookups.settings import LookupSettings
@@ -96,11 +96,10 @@ class BatchEnricher:
         answers = [one.result() for one in pending]
         return [
             [
-                self._complete(outcome, answers, line) if isinstance(outcome, Enriched) else outcome
-                # A record that is a dead letter as a whole has one outcome and more lines.
-                for line, outcome in zip(lines_of(data), outcomes, strict=False)
+                self._complete(outcome, answers) if isinstance(outcome, Enriched) else outcome
+                for outcome in outcomes
             ]
-            for data, outcomes in zip(batch, found, strict=True)
+            for outcomes in found
         ]
 
     def close(self) -> None:
@@ -110,7 +109,7 @@ class BatchEnricher:
         for lookup in self._lookups:
             lookup.service.close()
 
-    def _complete(self, outcome: Enriched, answers: list[Answers], line: bytes) -> Outcome:
+    def _complete(self, outcome: Enriched, answers: list[Answers]) -> Outcome:
         members, failed = [], False
         for lookup, known in zip(self._lookups, answers, strict=True):
             key = lookup.key_of(outcome)
@@ -119,7 +118,7 @@ class BatchEnricher:
                 failed = True
                 if lookup.required:
                     problem = TransientError("enrich", LOOKUP_FAILED, f"no {lookup.member}")
-                    return self.enricher.give_up(line, problem, outcome.event_time_ms)
+                    return self.enricher.give_up(outcome, problem)
             members.append(f'"{lookup.member}":{answer or "null"}')
         if self._file is not None:
             members.append(f'"reference":{self._file.get(self._file_key(outcome))}')

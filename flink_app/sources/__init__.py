@@ -5,6 +5,7 @@ from __future__ import annotations
 from flink_app.connector import SOURCE_GROUP, Source, load_connector
 from flink_app.sources.filesystem import FilesystemSource
 from flink_app.sources.kinesis import KinesisSource
+from udfs.config.input import ENVELOPE_KEY
 from udfs.config.properties import Properties
 
 SOURCE_TYPES: dict[str, type[Source]] = {
@@ -19,4 +20,7 @@ def load_source(properties: Properties) -> Source:
     Raises:
         ConfigurationError: An unknown type, or settings that it does not accept or lacks.
     """
-    return load_connector(SOURCE_GROUP, properties, SOURCE_TYPES, "filesystem")
+    # What may be wrapped around lines is the core's setting, whatever the kind of source.
+    given = properties.get(SOURCE_GROUP, {})
+    own = {key: value for key, value in given.items() if key != ENVELOPE_KEY}
+    return load_connector(SOURCE_GROUP, {SOURCE_GROUP: own}, SOURCE_TYPES, "filesystem")

@@ -135,7 +135,7 @@ def test_the_file_of_the_job_serves_too() -> None:
     settings = settings_from({FILE_VARIABLE: str(path)})
 
     assert settings.core.site.internal_hosts == ("semicomplete.com",)
-    assert {"weblog.source", "weblog.sink.files", "weblog.outputs"} <= set(settings.ignored)
+    assert {"weblog.sink.files", "weblog.outputs"} <= set(settings.ignored)
     assert not set(settings.ignored) & set(core_groups())
 
 

@@ -166,7 +166,13 @@ def processor(
     }
     settings = Settings.load({"weblog.lambda": function, **(properties or {})})
     looks_up = settings.reference.file is not None
-    core = Enricher.create(settings.core, clock=lambda: NOW, salt=salt, client_address=looks_up)
+    core = Enricher.create(
+        settings.core,
+        clock=lambda: NOW,
+        salt=salt,
+        client_address=looks_up,
+        max_unpacked_bytes=settings.function.gzip_maximum_bytes,
+    )
     return RecordProcessor(core, settings, lambda: NOW)
 
 

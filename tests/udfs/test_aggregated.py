@@ -1,4 +1,4 @@
-"""Records that the Kinesis Producer Library aggregates: one dead letter each, nothing garbled."""
+"""Records that the Kinesis Producer Library aggregates."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import json
 import pytest
 
 from tests.support.core import KPL_MAGIC, combined, dead, enriched, enricher
+from udfs.outcomes import Enriched
 
 
 def varint(number: int) -> bytes:
@@ -36,25 +37,33 @@ def aggregated(*lines: str) -> bytes:
 LINES = (combined(), combined(host="81.2.69.160"), f"\n{combined(host='81.2.69.161')}\n")
 
 
-def test_it_is_one_dead_letter_that_keeps_every_byte() -> None:
-    record = aggregated(*LINES)
-    outcome = dead(enricher(), record)
-    assert (outcome.letter.stage, outcome.letter.reason) == ("decode", "kpl_aggregated")
+def test_its_lines_come_out() -> None:
+    outcomes = enricher().process(aggregated(*LINES))
+    assert [type(outcome).__name__ for outcome in outcomes] == [
+        "Enriched", "Enriched", "Filtered", "Enriched",
+    ]  # fmt: skip
+    hosts = [outcome.host for outcome in outcomes if isinstance(outcome, Enriched)]
+    assert hosts == ["81.2.69.142", "81.2.69.160", "81.2.69.161"]
+    # Each has an id of its own, by its place in the record.
+    assert len({json.loads(outcome.json)["event_id"] for outcome in outcomes}) == 4
+
+
+def damaged() -> bytes:
+    return aggregated(*LINES)[:-1] + b"?"
+
+
+def test_a_damaged_one_is_one_dead_letter_that_keeps_every_byte() -> None:
+    outcome = dead(enricher(), damaged())
+    assert (outcome.letter.stage, outcome.letter.reason) == ("decode", "corrupt_kpl")
     shown = json.loads(outcome.json)
     assert shown["raw_encoding"] == "base64"
-    assert base64.b64decode(shown["raw"]) == record
-
-
-def test_a_line_in_it_would_have_passed() -> None:
-    # So that the test above is about something: without the first bytes the record is cut.
-    outcomes = enricher().process(aggregated(*LINES)[4:])
-    assert "Enriched" in {type(one).__name__ for one in outcomes}
+    assert base64.b64decode(shown["raw"]) == damaged()
 
 
 @pytest.mark.parametrize("profile", ["standard", "strict"])
 def test_nothing_personal_is_shown_of_it(profile: str) -> None:
     using = enricher({"weblog.privacy": {"profile": profile}}, salt=b"0123456789abcdef")
-    shown = json.loads(dead(using, aggregated(*LINES)).json)
+    shown = json.loads(dead(using, damaged()).json)
     raw = shown["raw"] or ""
     if shown["raw_encoding"] == "base64":
         raw = base64.b64decode(raw).decode("utf-8", "replace")

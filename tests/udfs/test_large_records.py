@@ -8,13 +8,13 @@ import tracemalloc
 import pytest
 
 from tests.support.core import dead, enricher
-from udfs.enrichment import MAX_LINES
+from udfs.parse.unwrap import MAX_EVENTS
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"])
 def test_the_most_lines_of_a_record(end: bytes) -> None:
-    record = b"\n" * (MAX_LINES - 1) + b"x" + end
-    assert len(enricher().process(record)) == MAX_LINES
+    record = b"\n" * (MAX_EVENTS - 1) + b"x" + end
+    assert len(enricher().process(record)) == MAX_EVENTS
     letter = dead(enricher(), b"\n" + record).letter
     assert (letter.stage, letter.reason) == ("decode", "too_many_lines")
 

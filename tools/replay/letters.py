@@ -15,20 +15,18 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lambda_app.payload import decompress
 from tools.shell import CommandError
-from udfs.enrichment import EXHAUSTED, KPL_AGGREGATED, TOO_MANY_LINES, lines_of
+from udfs.enrichment import EXHAUSTED, lines_of
 from udfs.errors import ValidationError
 from udfs.letters import dead_letter, replay
+from udfs.parse.unwrap import GZIP_MAGIC, gunzip
 
 FIREHOSE = "firehose"
 """Stage of a line that Firehose kept: it was never taken apart, so it failed at none."""
 
 _WHOLE_RECORDS = {
-    KPL_AGGREGATED: "aggregated by the KPL (its lines have to be sent one by one)",
-    TOO_MANY_LINES: "a record of too many lines (they have to be sent in smaller ones)",
+    "too_many_lines": "a record of too many lines (they have to be sent in smaller ones)",
 }
-_GZIP_MAGIC = b"\x1f\x8b"
 # As much as the function can be set to unpack (weblog.lambda: gzip.maximum.bytes).
 _MOST_UNPACKED = 128 * 1024 * 1024
 
@@ -65,9 +63,6 @@ class Letter:
             return "without the line (omitted for privacy)"
         if self.reason in _WHOLE_RECORDS:
             return _WHOLE_RECORDS[self.reason]
-        if self.raw.startswith(_GZIP_MAGIC):
-            # What an envelope holds is taken for one line, and not unpacked.
-            return "a compressed record (its lines have to be sent unpacked)"
         if self.whole_bytes is not None:
             return "without the end of the line (cut by weblog.deadletters: max.bytes)"
         return None
@@ -121,7 +116,9 @@ def read_kept_record(text: str | bytes) -> list[Letter] | None:
         # function returned or a conversion refused.
         case {"rawData": str(raw), "errorCode": code} if body.keys() & {"lambdaARN", "lambdaArn"}:
             try:
-                data = decompress(_bytes_of(raw, "base64"), _MOST_UNPACKED)
+                data = _bytes_of(raw, "base64")
+                if data.startswith(GZIP_MAGIC):
+                    data = gunzip(data, _MOST_UNPACKED)
             except (ValueError, ValidationError):
                 return None
             return [_kept_line(line, str(code)) for line in lines_of(data)]
@@ -185,7 +182,7 @@ def read_files(files: Iterable[Path]) -> Iterator[Letter | None]:
                 path.open("rb") as file,
                 # Not by its name: Firehose's names tell nothing certain.
                 gzip.open(file)
-                if file.peek(2).startswith(_GZIP_MAGIC)
+                if file.peek(2).startswith(GZIP_MAGIC)
                 else nullcontext(file) as lines,
             ):
                 for line in filter(bytes.strip, lines):

@@ -11,10 +11,12 @@ from collections.abc import Iterator
 
 from udfs.config.core import ValidationSettings
 from udfs.parse.access_log import unescape
+from udfs.parse.client import is_odd_client
 from udfs.parse.encodings import decoded
 from udfs.quality import (
     CONTROL_CHARACTERS,
     FIELD_TOO_LONG,
+    ODD_CLIENT,
     PROBE_PATH_TRAVERSAL,
     PROBE_SHELL,
     PROBE_SQL_INJECTION,
@@ -29,6 +31,9 @@ type Issues = tuple[str, ...]
 
 _PRINTABLE = bytes(byte for byte in range(256) if (byte >= 0x20 and byte != 0x7F) or byte == 0x09)
 _WITHOUT_BODY = frozenset({"204", "304"})
+
+MAX_HEADER_BYTES = 2048
+"""Bytes that an answer without a body may have: Debian's Apache counts its headers too (%O)."""
 
 
 class Checks:
@@ -47,7 +52,7 @@ class Checks:
 
     def client(self, host: str) -> Issues:
         """Issues of a client's address or name."""
-        return () if host.isprintable() else self._reported(_control(host.encode()))
+        return self._reported((ODD_CLIENT,)) if is_odd_client(host) else ()
 
     def request(self, field: str, target: str | None) -> Issues:
         """Issues of a request line.
@@ -75,15 +80,27 @@ class Checks:
 
     def largest_body(self, status: str) -> int:
         """Bytes that a response of this status may have at most."""
-        return 0 if status[0] == "1" or status in _WITHOUT_BODY else self._max_bytes
+        if status[0] == "1" or status in _WITHOUT_BODY:
+            return min(MAX_HEADER_BYTES, self._max_bytes)
+        return self._max_bytes
+
+    def largest_answer(self, method: str | None) -> int:
+        """Bytes that the answer to a request of this method may have at most."""
+        return min(MAX_HEADER_BYTES, self._max_bytes) if method == "HEAD" else self._max_bytes
 
     def late_issues(self, event_time_ms: int, size: int | None, largest: int) -> Issues:
-        """Issues of what differs from line to line."""
+        """Issues of what differs from line to line.
+
+        Args:
+            event_time_ms: when it happened, in milliseconds since 1970-01-01 UTC.
+            size: bytes of the response.
+            largest: bytes that it may have at most.
+        """
         found: Issues = ()
         if event_time_ms < self.earliest_ms:
             found = (TIMESTAMP_ANCIENT,)
         if size is not None and size > largest:
-            found += (UNEXPECTED_BODY if largest == 0 else SIZE_IMPOSSIBLE,)
+            found += (SIZE_IMPOSSIBLE if size > self._max_bytes else UNEXPECTED_BODY,)
         return self._reported(found)
 
     def _length(self, field: str) -> Issues:

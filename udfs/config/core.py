@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
+from udfs.config.input import ClientSettings, EnvelopeSettings, ParserSettings
 from udfs.config.properties import (
     Group,
     Properties,
@@ -23,7 +24,6 @@ from udfs.config.properties import (
     text_list,
     word_list,
 )
-from udfs.parse.access_log import LogFormat
 from udfs.quality import ISSUES, REJECTABLE
 
 type PipelineStage = Literal["all", "basic", "advanced", "records", "aggregates", "alerts"]
@@ -46,18 +46,6 @@ _HOSTS = pattern_list(
     "a comma-separated list of host names such as example.com",
     lower=True,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ParserSettings(Group, name="weblog.parser"):
-    """How lines are read."""
-
-    format: LogFormat = choice("combined", "Log format in force.")
-    max_line_bytes: int = setting(
-        integer(256, 10_485_760),
-        "65536",
-        "Longer lines become dead letters (reason line_too_long).",
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +258,9 @@ class CoreSettings:
     """All groups the core reads."""
 
     pipeline: PipelineSettings = field(default_factory=PipelineSettings)
+    source: EnvelopeSettings = field(default_factory=EnvelopeSettings)
     parser: ParserSettings = field(default_factory=ParserSettings)
+    client: ClientSettings = field(default_factory=ClientSettings)
     time: TimeSettings = field(default_factory=TimeSettings)
     geoip: GeoIpSettings = field(default_factory=GeoIpSettings)
     useragent: UserAgentSettings = field(default_factory=UserAgentSettings)
@@ -288,7 +278,10 @@ class CoreSettings:
             ConfigurationError: an unknown key or an unacceptable value.
         """
         loaded: dict[str, Any] = {name: group.load(properties) for name, group in _groups().items()}
-        return cls(**loaded)
+        settings = cls(**loaded)
+        # At the start, not from a worker.
+        settings.parser.log_format()
+        return settings
 
 
 def _groups() -> dict[str, type[Group]]:

@@ -17,18 +17,18 @@ PREFIX = b'{"schema":"weblog.replay/1"'
 
 
 class Replayed(NamedTuple):
-    """A line that is tried again."""
+    """A line, or a record that could not be unwrapped, that is tried again."""
 
     raw: bytes
     attempts: int
-    """Which attempt this is; the first one was the line itself."""
+    """Which attempt this is; the first one was the line or record itself."""
 
 
 def envelope(raw: bytes, attempts: int) -> bytes:
     """Put a line into an envelope, as one line of JSON.
 
     Args:
-        raw: the line, without its line break.
+        raw: the line without its line break, or the record.
         attempts: which attempt it will be, at least 2.
     """
     text, encoding = text_of(raw)
@@ -54,9 +54,8 @@ def read_envelope(data: bytes) -> Replayed:
             "raw_encoding": "utf-8" | "base64" as encoding,
             "attempts": int(attempts),
         } if attempts >= 2:
-            line = raw.encode() if encoding == "utf-8" else _bytes_of(raw)
-            if b"\n" not in line:
-                return Replayed(line, attempts)
+            data = raw.encode() if encoding == "utf-8" else _bytes_of(raw)
+            return Replayed(data, attempts)
     raise _bad_replay()
 
 

@@ -33,7 +33,7 @@ def with_additions(outcome: Enriched, members: str, *, failed: bool = False) -> 
         issues = (*issues, LOOKUP_FAILED)
         rest += quality_member(issues)
     # The address was for the look-up alone: it must not travel on beside a masked host.
-    return outcome._replace(issues=issues, client_address=None, json=f"{rest}{members},{event_id}")
+    return outcome._replace(issues=issues, origin=None, json=f"{rest}{members},{event_id}")
 
 
 def key_of(field: KeyField) -> KeyOf:

@@ -80,6 +80,73 @@ def _read_minute(text: str) -> tuple[int, str]:
     return (instant - _EPOCH) // _MILLISECOND, instant.isoformat(timespec="minutes")[:-6]
 
 
+_ISO = re.compile(
+    "([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})"
+    "(?:[.,]([0-9]{1,9}))?(?:Z|([+-])([0-9]{2}):?([0-5][0-9]))?"
+)
+_EPOCH_SECONDS = re.compile(r"([0-9]{9,11})(?:\.([0-9]{1,9}))?")
+_EPOCH_MILLISECONDS = re.compile("[0-9]{12,14}")
+
+
+@lru_cache(maxsize=8192)
+def read_any_timestamp(text: str) -> EventTime:
+    """Reads a time stamp of any form that servers and load balancers write.
+
+    These are Apache's (:func:`read_timestamp`), ISO 8601 with a `T` or a blank, seconds since 1970
+    with or without a fraction, and milliseconds since 1970. A time without an offset is UTC.
+    Fractions below a millisecond are cut off.
+
+    Raises:
+        ValidationError: Stage `parse`, reason `bad_timestamp`.
+    """
+    if len(text) == _LENGTH and text[2] == "/":
+        return read_timestamp(text)
+    if match := _ISO.fullmatch(text):
+        ms = _ms_of_iso(*match.groups())
+    elif match := _EPOCH_SECONDS.fullmatch(text):
+        ms = int(match[1]) * 1000 + _ms_of_fraction(match[2])
+    elif _EPOCH_MILLISECONDS.fullmatch(text):
+        ms = int(text)
+    else:
+        raise _bad_timestamp()
+    try:
+        return EventTime(ms, iso_utc(ms))
+    except OverflowError:
+        raise _bad_timestamp() from None
+
+
+def _ms_of_iso(  # noqa: PLR0917 - the groups of the pattern
+    year: str,
+    month: str,
+    day: str,
+    hour: str,
+    minute: str,
+    second: str,
+    fraction: str | None,
+    sign: str | None,
+    offset_hours: str | None,
+    offset_minutes: str | None,
+) -> int:
+    offset = timedelta(hours=int(offset_hours or 0), minutes=int(offset_minutes or 0))
+    if offset > _MAX_OFFSET:
+        raise _bad_timestamp()
+    is_leap = second == _LEAP_SECOND and (hour, minute) == ("23", "59") and not offset
+    try:
+        local = datetime(
+            int(year), int(month), int(day), int(hour), int(minute), 59 if is_leap else int(second),
+            tzinfo=UTC,
+        )  # fmt: skip
+        instant = local + offset if sign == "-" else local - offset
+    except (ValueError, OverflowError):
+        raise _bad_timestamp() from None
+    ms = (instant - _EPOCH) // _MILLISECOND + _ms_of_fraction(fraction)
+    return ms + 1000 if is_leap else ms
+
+
+def _ms_of_fraction(digits: str | None) -> int:
+    return int(f"{digits:0<3}"[:3]) if digits else 0
+
+
 def iso_utc(ms: int) -> str:
     """Milliseconds since 1970-01-01 UTC as ``2015-05-17T10:05:03.000Z``."""
     return (_EPOCH + ms * _MILLISECOND).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -43,6 +43,7 @@ def encode_basic(  # noqa: PLR0917 - as for the enriched record
     size_text: str,
     referer: ReferrerPart,
     json_agent: str,
+    more: str,
     issues: tuple[str, ...],
     masked: bool,
     event_id: str,
@@ -51,7 +52,7 @@ def encode_basic(  # noqa: PLR0917 - as for the enriched record
     return (
         f'{{{client.json_host}"datetime":"{timestamp}",{request.json_line}{status.json_response}'
         f'"bytes":"{size_text}",{referer.json_referer}{json_agent}{request.json_request}'
-        f'"event_time":"{event_time}",{status.json_class}{quality_member(issues)}'
+        f'"event_time":"{event_time}",{status.json_class}{more}{quality_member(issues)}'
         f'"masked":{"true" if masked else "false"},"schema":"{SCHEMA}","event_id":"{event_id}"}}'
     )
 
@@ -94,7 +95,20 @@ def read_basic(text: str) -> BasicRecord:
             and _are_known(issues)
         ):
             line = LogLine(
-                None, host, "-", "-", timestamp, request, status, size, referer, agent, None
+                vhost=_optional_text(record, "vhost"),
+                host=host,
+                ident="-",
+                user="-",
+                timestamp=timestamp,
+                request=request,
+                status=status,
+                size=size,
+                referer=referer,
+                agent=agent,
+                forwarded_for=None,
+                proxy=_optional_text(record, "proxy"),
+                request_time_ms=_optional_time(record),
+                extra=_optional_extra(record),
             )
             carried = tuple(code for code in issues if code != PRIVATE_ADDRESS)
             return BasicRecord(line, carried or _NO_ISSUES, event_id, masked)
@@ -113,6 +127,10 @@ def rewrite_basic(record: BasicRecord) -> str:
             "bytes": line.size,
             "referer": line.referer,
             "agent": line.agent,
+            "request_time_ms": line.request_time_ms,
+            "vhost": line.vhost,
+            "proxy": line.proxy,
+            "extra": line.extra,
             "quality": {"status": status_of(record.issues), "issues": record.issues},
             "masked": record.masked,
             "schema": SCHEMA,
@@ -123,3 +141,20 @@ def rewrite_basic(record: BasicRecord) -> str:
 
 def _are_known(issues: list[Any]) -> bool:
     return all(isinstance(code, str) and code in STATUSES for code in issues)
+
+
+def _optional_text(record: dict[str, Any], name: str) -> str | None:
+    value = record.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _optional_time(record: dict[str, Any]) -> int | None:
+    value = record.get("request_time_ms")
+    return value if isinstance(value, int) and 0 <= value < 2**63 else None
+
+
+def _optional_extra(record: dict[str, Any]) -> dict[str, str | None] | None:
+    extra = record.get("extra")
+    if not isinstance(extra, dict):
+        return None
+    return {name: value if isinstance(value, str) else None for name, value in extra.items()}

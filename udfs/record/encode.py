@@ -11,6 +11,7 @@ freezing would add 0.7 us to each new part, and URLs with ids make new parts all
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -54,6 +55,8 @@ class RequestPart:
     webpage: str | None
     keys: str
     """``webpage`` and ``is_static`` (1 or 0) as keys."""
+    largest_answer: int
+    """More bytes of an answer than this are odd."""
     json_line: str
     json_webpage: str
     json_request: str
@@ -130,6 +133,7 @@ def request_part(
     rule: Rule,
     issues: tuple[str, ...],
     *,
+    largest_answer: int,
     searchable: Searchable,
 ) -> RequestPart:
     """Part of a request line, given as the record shows it."""
@@ -142,6 +146,7 @@ def request_part(
         issues,
         name,
         keys(name, "1" if is_static else "0"),
+        largest_answer,
         f'"request":{_value(field)},',
         f'"webpage":{_value(name)},',
         _members({"method": method, "path": path, "protocol": protocol}),
@@ -222,6 +227,7 @@ def encode(  # noqa: PLR0917 - keywords would add 0.1 us to every record
     size: int | None,
     referrer: ReferrerPart,
     agent: AgentPart,
+    more: str,
     issues: tuple[str, ...],
     event_id: str,
 ) -> str:
@@ -240,6 +246,7 @@ def encode(  # noqa: PLR0917 - keywords would add 0.1 us to every record
         size: the same as a number of bytes, None when absent.
         referrer: the referrer's part.
         agent: the user agent's part.
+        more: members of the line that are no part's; see :func:`line_members`.
         issues: quality codes of the record.
         event_id: hexadecimal id.
     """
@@ -249,8 +256,32 @@ def encode(  # noqa: PLR0917 - keywords would add 0.1 us to every record
         f"{agent.json_families}{request.json_webpage}{referrer.json_page}{agent.json_device}"
         f'{client.json_country_code}{request.json_request}"event_time":"{event_time}",'
         f'{status.json_class}{referrer.json_type}"bytes_sent":{"null" if size is None else size},'
-        f"{request.json_depth}{status.json_error}{request.json_static}{quality_member(issues)}"
+        f"{request.json_depth}{status.json_error}{request.json_static}{more}{quality_member(issues)}"
         f'"event_id":"{event_id}"}}'
+    )
+
+
+def line_members(
+    request_time_ms: int | None,
+    vhost: str | None,
+    proxy: str | None,
+    extra: Mapping[str, str | None] | None,
+    *,
+    has_extra: bool,
+) -> str:
+    """Returns what most formats do not have, as members of the record's JSON.
+
+    Args:
+        request_time_ms: time that the request took.
+        vhost: the site asked for.
+        proxy: the address in the log where it is not the client's.
+        extra: further fields by name.
+        has_extra: the record has `extra`, be it null.
+    """
+    return (
+        f'"request_time_ms":{"null" if request_time_ms is None else request_time_ms},'
+        f"{_kept_member('vhost', vhost)}{_kept_member('proxy', proxy)}"
+        f"{_members({'extra': extra}) if has_extra else ''}"
     )
 
 

@@ -6,7 +6,7 @@ its filter rule, its issues and what privacy leaves of it are kept with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -24,9 +24,17 @@ from udfs.enrich.user_agent import (
     parse_user_agent,
     without_minor_versions,
 )
+from udfs.errors import ValidationError
 from udfs.parse.access_log import LogLine, unescape
-from udfs.parse.request import NO_PAGE, describe_page, split_request
-from udfs.privacy.identities import NOTHING_SEARCHABLE, Searchable, searchable
+from udfs.parse.client import client_of
+from udfs.parse.request import NO_PAGE, Page, Request, describe_page, split_request
+from udfs.privacy.identities import (
+    NOTHING_SEARCHABLE,
+    Identity,
+    Searchable,
+    searchable,
+    without_identities,
+)
 from udfs.privacy.rules import Privacy
 from udfs.quality import PRIVATE_ADDRESS
 from udfs.record.encode import (
@@ -37,6 +45,7 @@ from udfs.record.encode import (
     StatusPart,
     agent_part,
     client_part,
+    line_members,
     referrer_part,
     request_part,
     status_part,
@@ -73,6 +82,7 @@ class PartMaker:
         fresh: makes every part anew.
         kept: makes a part once and keeps it, within bounds.
         status: the part of a status.
+        no_line_members: what :meth:`line_members` gives for a line that has none.
     """
 
     def __init__(self, settings: CoreSettings, geo: GeoDatabase | None, privacy: Privacy) -> None:
@@ -103,6 +113,8 @@ class PartMaker:
             self._client_cache, self._request_cache, self._referrer_cache, self._agent_cache
         )
         self.status = lru_cache(512)(self._status_part)
+        self._has_extra = bool(settings.parser.extra_fields)
+        self.no_line_members = line_members(None, None, None, None, has_extra=self._has_extra)
 
     def take_geo(self, geo: GeoDatabase) -> None:
         """Use another GeoIP database; what the one before said of clients is forgotten."""
@@ -123,6 +135,8 @@ class PartMaker:
     # --- parts of fields as the log has them ---------------------------------------------------
 
     def _client_part(self, host: str) -> ClientPart:
+        if client_of(host) is None:
+            raise _bad_client()
         place = None if self._geo is None else self._geo.lookup(host)
         check_place(place)
         issues = self.checks.client(host) if self._is_first else ()
@@ -141,7 +155,7 @@ class PartMaker:
         masked = self._privacy.request(field)
         if masked is not field:
             return self.shown_request(masked, rule, issues)
-        return request_part(field, request, page, rule, issues, searchable=self._searchable(field))
+        return self._made_request(field, request, page, rule, issues)
 
     def _referrer_part(self, field: str | None) -> ReferrerPart:
         if field is None or not self._is_first:
@@ -163,6 +177,29 @@ class PartMaker:
         largest = self.checks.largest_body(status) if self._is_first else _ANY_SIZE
         return status_part(status, rule, largest)
 
+    def line_members(self, line: LogLine, identities: Sequence[Identity] = ()) -> str:
+        """Members of what most formats do not have: request time, site, proxy, extra fields.
+
+        Args:
+            line: the line.
+            identities: what is hidden wherever a text repeats it.
+        """
+
+        def shown(text: str | None) -> str | None:
+            if text is None or not self._is_last:
+                return text
+            return without_identities(self._privacy.text(text), identities)
+
+        proxy = line.proxy
+        if proxy is not None and self._is_last:
+            proxy = self._privacy.shown_client(proxy)
+        extra = line.extra
+        if extra is not None:
+            extra = {name: shown(value) for name, value in extra.items()}
+        return line_members(
+            line.request_time_ms, shown(line.vhost), proxy, extra, has_extra=self._has_extra
+        )
+
     def masked(self, line: LogLine) -> LogLine:
         """The line with personal values inside its texts masked."""
         privacy, referer, agent = self._privacy, line.referer, line.agent
@@ -181,7 +218,21 @@ class PartMaker:
         """Part of a request line in which nothing more is to be masked."""
         request = split_request(unescape(field))
         page = NO_PAGE if request.path is None else describe_page(request.path)
-        return request_part(field, request, page, rule, issues, searchable=self._searchable(field))
+        return self._made_request(field, request, page, rule, issues)
+
+    def _made_request(
+        self, field: str, request: Request, page: Page, rule: Rule, issues: tuple[str, ...]
+    ) -> RequestPart:
+        checks = self.checks
+        return request_part(
+            field,
+            request,
+            page,
+            rule,
+            issues,
+            largest_answer=checks.largest_answer(request.method) if self._is_first else _ANY_SIZE,
+            searchable=self._searchable(field),
+        )
 
     def shown_referrer(self, field: str | None, issues: tuple[str, ...] = ()) -> ReferrerPart:
         """Part of a referrer in which nothing more is to be masked."""
@@ -216,3 +267,7 @@ class PartMaker:
         if field is None or not self._hides_identities:
             return NOTHING_SEARCHABLE
         return searchable(field)
+
+
+def _bad_client() -> ValidationError:
+    return ValidationError("parse", "bad_client", "the client is no address and no host name")

@@ -18,12 +18,13 @@ from tests.support.metrics import MetricGroup
 from tests.support.name_server import FAILURE, SILENCE, UNKNOWN, name_server, usual_name
 from udfs.config.core import CoreSettings
 from udfs.config.properties import Properties
-from udfs.enrichment import MAX_LINES, TOO_MANY_LINES, Enricher
+from udfs.enrichment import Enricher
 from udfs.errors import ConfigurationError
 from udfs.letters.replay import envelope
 from udfs.lookups.additions import with_additions
 from udfs.lookups.settings import LookupSettings
 from udfs.outcomes import DeadLettered, Enriched
+from udfs.parse.unwrap import MAX_EVENTS
 
 
 @contextmanager
@@ -134,9 +135,9 @@ def test_a_record_that_is_a_dead_letter_as_a_whole_passes() -> None:
         name_server(answer) as server,
         batch_enricher({"weblog.lookups.dns": dns_properties(server.port)}) as it,
     ):
-        ((letter,),) = it.process([b"\n" * (MAX_LINES + 1)])
+        ((letter,),) = it.process([b"\n" * (MAX_EVENTS + 1)])
     assert isinstance(letter, DeadLettered)
-    assert letter.letter.reason == TOO_MANY_LINES
+    assert letter.letter.reason == "too_many_lines"
 
 
 def test_other_outcomes_pass(tmp_path: Path) -> None:

@@ -40,7 +40,9 @@ def client(host: str | None = "81.2.69.142", country: str | None = "United Kingd
 
 def request(webpage: str | None = "product") -> RequestPart:
     page = Page(webpage, 1, is_static=False)
-    return request_part("-", NO_REQUEST, page, Rule.KEEP, (), searchable=NOTHING_SEARCHABLE)
+    return request_part(
+        "-", NO_REQUEST, page, Rule.KEEP, (), largest_answer=1, searchable=NOTHING_SEARCHABLE
+    )
 
 
 def referrer(site: str | None = "www.google.com") -> ReferrerPart:
@@ -64,7 +66,7 @@ RECORD = Enriched(
     referrer=referrer(),
     agent=agent(),
     issues=("private_address", "another"),
-    client_address="81.2.69.143",
+    origin=None,
     json='{"a":1}',
 )
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from tests.support.core import combined, grows_linearly
 from udfs.errors import ValidationError
-from udfs.parse.access_log import LogFormat, LogLine, parser_for, unescape
+from udfs.parse.access_log import ApacheFormat, LogLine, parser_for, unescape
 
-FORMATS: tuple[LogFormat, ...] = ("combined", "common", "vhost_combined", "combined_xff")
+FORMATS: tuple[ApacheFormat, ...] = ("combined", "common", "vhost_combined", "combined_xff")
 PLAIN = LogLine(
     vhost=None,
     host="203.0.113.42",
@@ -45,13 +45,15 @@ FULL = f'{START} "http://example.com/search.php" "Mozilla/5.0"'
         ("combined_xff", f'{FULL} "-"', PLAIN._replace(forwarded_for="-")),
     ],
 )
-def test_formats(log_format: LogFormat, line: str, expected: LogLine) -> None:
+def test_formats(log_format: ApacheFormat, line: str, expected: LogLine) -> None:
     assert parser_for(log_format)(line) == expected
 
 
 @pytest.mark.parametrize("log_format", FORMATS)
 @pytest.mark.parametrize("other", FORMATS)
-def test_a_line_of_another_format_is_malformed(log_format: LogFormat, other: LogFormat) -> None:
+def test_a_line_of_another_format_is_malformed(
+    log_format: ApacheFormat, other: ApacheFormat
+) -> None:
     lines = {
         "combined": FULL,
         "common": START,
@@ -145,7 +147,6 @@ def test_dashes_everywhere() -> None:
         (FULL.replace(" 1234 ", " -1 "), "bad_size"),
         (FULL.replace(" 1234 ", f" {'9' * 19} "), "bad_size"),
         (FULL.replace(" 1234 ", f" {'9' * 5000} "), "bad_size"),
-        (FULL + " ", "malformed_line"),
         (" " + FULL, "malformed_line"),
         (FULL + "\n", "malformed_line"),
         (FULL.replace("[", ""), "malformed_line"),
@@ -236,7 +237,7 @@ def test_generated_lines_come_back_as_they_were(
     status: str,
     size: str,
     texts: tuple[str, str, str, str],
-    log_format: LogFormat,
+    log_format: ApacheFormat,
 ) -> None:
     request, referer, agent, forwarded = map(apache_escape, texts)
     timestamp = "28/Oct/2025:10:15:30 +0000"
@@ -255,7 +256,7 @@ def test_generated_lines_come_back_as_they_were(
 
 
 @given(st.text() | st.text('" \\[]-x0', max_size=80), st.sampled_from(FORMATS))
-def test_any_text_is_parsed_or_refused(text: str, log_format: LogFormat) -> None:
+def test_any_text_is_parsed_or_refused(text: str, log_format: ApacheFormat) -> None:
     with contextlib.suppress(ValidationError):
         assert 100 <= int(parser_for(log_format)(text).status) <= 599
 

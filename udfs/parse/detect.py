@@ -1,0 +1,100 @@
+"""Which format the lines of a log are in, by trying the first ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from udfs.errors import ValidationError
+from udfs.parse.access_log import LogLine
+from udfs.parse.client import UNIX_SOCKET, client_of, is_shifted
+from udfs.parse.formats import Preset, preset
+from udfs.parse.reader import LineReader
+from udfs.parse.unwrap import Event, unwrap
+
+CANDIDATES: tuple[Preset, ...] = (
+    "combined", "combined_xff", "vhost_combined", "common", "alb", "cloudfront", "json",
+)  # fmt: skip
+"""Formats that are told from their lines. Real-time logs of CloudFront do not name their fields."""
+
+_SURE = 0.8
+"""Share of the lines that must be of the format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What the first lines say.
+
+    Attributes:
+        format: The format that most lines are in; None when no line is in any.
+        lines: Number of lines that were tried, without blank ones and comments.
+        matching: How many of them are in the format.
+        is_wrapped: Lines are inside something that a producer has put around them.
+        first: The first line that was tried, as bytes.
+    """
+
+    format: Preset | None
+    lines: int
+    matching: int
+    is_wrapped: bool
+    first: bytes
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether enough lines are in the format."""
+        return self.format is not None and self.matching >= _SURE * self.lines
+
+
+def detect(lines: Sequence[bytes]) -> Detection:
+    """Returns the format of lines, which may be wrapped.
+
+    Args:
+        lines: The first lines of a log, without their line breaks; a hundred are enough.
+    """
+    events: list[Event] = []
+    is_wrapped = False
+    for line in lines:
+        contents = [content for content in unwrap(line) if isinstance(content, Event)]
+        is_wrapped = is_wrapped or any(event.raw != line.rstrip(b"\r") for event in contents)
+        events += contents
+    events = [event for event in events if event.raw.strip() and not event.raw.startswith(b"#")]
+    counts = {name: _matching(name, events) for name in CANDIDATES}
+    best = max(CANDIDATES, key=lambda name: counts[name])
+    return Detection(
+        best if counts[best] else None,
+        len(events),
+        counts[best],
+        is_wrapped,
+        events[0].raw if events else b"",
+    )
+
+
+def _matching(name: Preset, events: Sequence[Event]) -> int:
+    log_format = preset(name)
+    reader = LineReader(log_format)
+    return sum(_is_of(reader, event) for event in events)
+
+
+def _is_of(reader: LineReader, event: Event) -> bool:
+    try:
+        if event.fields is not None:
+            return _is_good(reader, reader.line_of(event.fields))
+        text = event.raw.decode()
+    except (ValidationError, UnicodeDecodeError):
+        return False
+    try:
+        if _is_good(reader, reader.parse(text)):
+            return True
+    except ValidationError:
+        pass
+    return any(_is_good(reader, line) for line in reader.lines_inside(text))
+
+
+def _is_good(reader: LineReader, line: LogLine) -> bool:
+    if client_of(line.host) is None and line.host != UNIX_SOCKET:
+        return False
+    try:
+        reader.read_time(line.timestamp)
+    except ValidationError:
+        return False
+    return not is_shifted(line.ident, line.user)
