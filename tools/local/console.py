@@ -14,6 +14,7 @@ from tools.local.staging import StagedInput
 from tools.local.summary import RunSummary
 from tools.shell import printable
 from udfs.enrich.geo import GeoDatabase
+from udfs.parse.detect import Detection
 
 _NAME_WIDTH = 40
 # Of a terminal that does not say how wide it is.
@@ -56,6 +57,15 @@ class Console:
         files = f"{len(staged.sources)} files" if len(staged.sources) > 1 else staged.sources[0]
         size = staged.uncompressed_bytes / 1e6
         self._line(f"Input     {staged.lines:,} lines, {size:,.1f} MB from {printable(files)}")
+
+    def format(self, detection: Detection) -> None:
+        """Says which format the first lines are in."""
+        wrapped = ", inside JSON or another wrapping" if detection.is_wrapped else ""
+        counted = f"{detection.matching} of the first {detection.lines} lines"
+        self._line(f"Format    {detection.format}, by {counted}{wrapped}")
+
+    def starting(self) -> None:
+        """Says that Flink starts."""
         self._line("Flink     starting a mini-cluster")
 
     def progress(self, progress: JobProgress | None, total: int) -> None:

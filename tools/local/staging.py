@@ -8,25 +8,40 @@ which the run is checked, and finds an unreadable file before anything has start
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any
 
 from tools.local.results import writing
 from tools.shell import CommandError
-from udfs.errors import ValidationError
-from udfs.parse.timestamps import read_timestamp
+from udfs.parse.detect import Detection, detect, first_time
+from udfs.parse.unwrap import BYTE_ORDER_MARK
 
 STANDARD_INPUT = "-"
 _CHUNK_BYTES = 1 << 20
-_GZIP_MAGIC = b"\x1f\x8b"
+# What is read by its first bytes, not by its name: rotated logs carry all sorts of names.
+_COMPRESSED: dict[bytes, Callable[[Any], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+_UNREADABLE = {
+    b"\x28\xb5\x2f\xfd": "compressed with zstd: unpack it first (zstd -d)",
+    b"PK\x03\x04": "a zip archive: unpack it first (unzip)",
+    b"\xff\xfe": "UTF-16 text: make it UTF-8 first (iconv -f UTF-16 -t UTF-8)",
+    b"\xfe\xff": "UTF-16 text: make it UTF-8 first (iconv -f UTF-16 -t UTF-8)",
+}
 # How far into a file to look for a line with a readable time.
 _LINES_LOOKED_AT = 100
+_SHOWN_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +88,27 @@ def stage(inputs: Sequence[str], directory: Path) -> StagedInput:
     return StagedInput(target, lines, size, tuple(sources))
 
 
+def detected_format(staged: StagedInput) -> Detection:
+    """Returns the format that the first lines of the input are in.
+
+    Raises:
+        CommandError: They are in none for sure.
+    """
+    with gzip.open(staged.path) as stream:
+        lines = [line.rstrip(b"\n") for line in islice(stream, _LINES_LOOKED_AT)]
+    detection = detect(lines)
+    if detection.lines and not detection.is_sure:
+        nearest = "no known format"
+        if detection.format is not None:
+            nearest = f"{detection.matching} of {detection.lines} lines are {detection.format}"
+        first = detection.first[:_SHOWN_BYTES].decode("utf-8", "replace")
+        raise CommandError(
+            f"the format is unclear ({nearest}): name it with --format or weblog.parser: pattern. "
+            f"The first line is {first!r}"
+        )
+    return detection
+
+
 def _files(inputs: Sequence[str]) -> list[str]:
     files: list[str] = []
     for item in inputs:
@@ -106,16 +142,7 @@ def _in_order_of_time(files: list[str]) -> list[str]:
 
 def _first_time(file: str) -> int | None:
     with _opened(file) as stream:
-        for _ in range(_LINES_LOOKED_AT):
-            line = stream.readline(_CHUNK_BYTES)
-            if not line:
-                return None
-            start, end = line.find(b"["), line.find(b"]")
-            try:
-                return read_timestamp(line[start + 1 : end].decode("ascii", "replace")).ms
-            except ValidationError:
-                continue
-    return None
+        return first_time([stream.readline(_CHUNK_BYTES) for _ in range(_LINES_LOOKED_AT)])
 
 
 def _chunks(file: str) -> Iterator[bytes]:
@@ -133,24 +160,36 @@ def _chunks(file: str) -> Iterator[bytes]:
 def _opened(file: str) -> Iterator[IO[bytes]]:
     with _reading(file):
         if file == STANDARD_INPUT:
-            yield _decompressed(sys.stdin.buffer)
+            yield _readable(sys.stdin.buffer, file)
         else:
             with Path(file).open("rb") as stream:
-                yield _decompressed(stream)
+                yield _readable(stream, file)
 
 
 @contextmanager
 def _reading(file: str) -> Iterator[None]:
     try:
         yield
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise CommandError(f"broken gzip file {file}: {error}") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
+        raise CommandError(f"broken compressed file {file}: {error}") from error
     except OSError as error:
         raise CommandError(f"cannot read {file}: {error.strerror or error}") from error
 
 
-def _decompressed(stream: IO[bytes]) -> IO[bytes]:
-    # By content, not by name: rotated logs carry all sorts of names.
-    peekable = stream if hasattr(stream, "peek") else None
-    magic = peekable.peek(2)[:2] if peekable is not None else b""
-    return cast("IO[bytes]", gzip.open(stream)) if magic == _GZIP_MAGIC else stream
+def _readable(stream: Any, file: str) -> IO[bytes]:
+    """A stream of plain lines, without a byte-order mark."""
+    plain: IO[bytes] = _decompressed(stream, file)
+    if hasattr(plain, "peek") and plain.peek(3)[:3] == BYTE_ORDER_MARK:
+        plain.read(3)
+    return plain
+
+
+def _decompressed(stream: Any, file: str) -> Any:
+    start = stream.peek(6)[:6] if hasattr(stream, "peek") else b""
+    for magic, problem in _UNREADABLE.items():
+        if start.startswith(magic):
+            raise CommandError(f"cannot read {file}: {problem}")
+    for magic, opened in _COMPRESSED.items():
+        if start.startswith(magic):
+            return opened(stream)
+    return stream

@@ -34,17 +34,21 @@ from udfs.config.file import (
     dump_properties,
     load_properties,
 )
+from udfs.config.input import ParserSettings
 from udfs.config.root import ROOT
 from udfs.enrich.geo import GeoDatabase
 from udfs.enrich.reference import ReferenceFile
 from udfs.enrichment import Enricher
 from udfs.errors import ConfigurationError
+from udfs.parse.detect import CANDIDATES
 
 SAMPLE_LOG = ROOT / "examples" / "access_log.gz"
 
 # Outputs that the accounts of a run are made from; a local run always writes them.
 _ACCOUNTED_OUTPUTS = ("enriched", "filtered", "dead_letters", "late")
 _LOCAL_SINK = "local"
+PARSER_GROUP = ParserSettings.group
+AUTO = "auto"
 _POLL_SECONDS = 0.25
 
 
@@ -79,6 +83,12 @@ def _run_on_files(options: argparse.Namespace, screen: Console) -> int:
     with results.reserved(output) as work, RunJournal(work, names, geoip) as journal:
         staged = staging.stage(options.path or [str(SAMPLE_LOG)], work / "input")
         screen.input(staged)
+        if options.format == AUTO and not _names_a_format(properties):
+            detection = staging.detected_format(staged)
+            if detection.format is not None:
+                screen.format(detection)
+                properties.setdefault(PARSER_GROUP, {})["format"] = detection.format
+        screen.starting()
         journal.input(staged)
         properties[SOURCE_GROUP] = {"type": "filesystem", "path": str(staged.path.resolve())}
         properties[SINK_GROUP_PREFIX + _LOCAL_SINK]["path"] = str((work / "results").resolve())
@@ -135,6 +145,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="GROUP:KEY=VALUE",
         help="one setting, such as weblog.windows:size='30 s'; may be repeated",
     )
+    parser.add_argument(
+        "--format",
+        choices=(AUTO, *CANDIDATES),
+        default=AUTO,
+        help="log format; auto: by the first lines, where no setting names one (default: auto)",
+    )
     parser.add_argument("--open", action="store_true", help="show the run in the browser, live")
     parser.add_argument("--parallelism", type=int, help="subtasks (default: 1, or one a shard)")
     parser.add_argument(
@@ -164,6 +180,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _local_properties(options: argparse.Namespace) -> PropertyGroups:
     """The properties in force: source and sinks are this command's own."""
     properties = apply_assignments(load_properties(options.config), options.set)
+    if options.format != AUTO:
+        properties.setdefault(PARSER_GROUP, {})["format"] = options.format
     properties[SOURCE_GROUP] = {"type": "filesystem", "path": str(SAMPLE_LOG)}
     # The sinks given are not written to, but a mistake in them or in their names is one.
     load_sinks(properties)
@@ -196,6 +214,10 @@ def apply_assignments(properties: PropertyGroups, assignments: Sequence[str]) ->
             raise ConfigurationError("--set", None, assignment, "GROUP:KEY=VALUE")
         changed.setdefault(group, {})[key] = value
     return changed
+
+
+def _names_a_format(properties: PropertyGroups) -> bool:
+    return not properties.get(PARSER_GROUP, {}).keys().isdisjoint({"format", "pattern"})
 
 
 def _check_options(options: argparse.Namespace) -> None:

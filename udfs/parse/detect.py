@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from udfs.errors import ValidationError
@@ -69,6 +70,26 @@ def detect(lines: Sequence[bytes]) -> Detection:
     )
 
 
+def first_time(lines: Sequence[bytes]) -> int | None:
+    """Returns the time of the first line that has one, in milliseconds since 1970; None: no line.
+
+    Args:
+        lines: The first lines of a log, of any format that can be told.
+    """
+    readers = [LineReader(preset(name)) for name in CANDIDATES]
+    for line in lines:
+        for content in unwrap(line):
+            if not isinstance(content, Event):
+                continue
+            for reader in readers:
+                for read in _lines_of(reader, content):
+                    try:
+                        return reader.read_time(read.timestamp).ms
+                    except ValidationError:
+                        continue
+    return None
+
+
 def _matching(name: Preset, events: Sequence[Event]) -> int:
     log_format = preset(name)
     reader = LineReader(log_format)
@@ -76,18 +97,21 @@ def _matching(name: Preset, events: Sequence[Event]) -> int:
 
 
 def _is_of(reader: LineReader, event: Event) -> bool:
+    return any(_is_good(reader, line) for line in _lines_of(reader, event))
+
+
+def _lines_of(reader: LineReader, event: Event) -> Iterator[LogLine]:
+    """Lines of the reader's format that an event may be or hold."""
     try:
         if event.fields is not None:
-            return _is_good(reader, reader.line_of(event.fields))
+            yield reader.line_of(event.fields)
+            return
         text = event.raw.decode()
     except (ValidationError, UnicodeDecodeError):
-        return False
-    try:
-        if _is_good(reader, reader.parse(text)):
-            return True
-    except ValidationError:
-        pass
-    return any(_is_good(reader, line) for line in reader.lines_inside(text))
+        return
+    with suppress(ValidationError):
+        yield reader.parse(text)
+    yield from reader.lines_inside(text)
 
 
 def _is_good(reader: LineReader, line: LogLine) -> bool:

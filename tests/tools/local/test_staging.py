@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.lines import log_line
-from tools.local.staging import StagedInput, stage
+from tests.udfs.parse.test_formats import ALB
+from tools.local.staging import StagedInput, detected_format, stage
 from tools.shell import CommandError
 
 
@@ -114,3 +117,47 @@ def test_a_full_disk_is_not_the_inputs_fault(tmp_path: Path) -> None:
     (work / "access_log.gz").symlink_to("/dev/full")
     with pytest.raises(CommandError, match=f"^cannot write to {work}: No space left on device$"):
         stage([str(log)], work)
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_compressed_files_by_their_first_bytes(
+    compress: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    log = tmp_path / "access_log.txt"
+    log.write_bytes(compress(b"\xef\xbb\xbfone\ntwo\n"))
+    staged = stage([str(log)], tmp_path / "staged")
+    # A byte-order mark is no part of the first line.
+    assert (staged.lines, text_of(staged)) == (2, "one\ntwo\n")
+
+
+@pytest.mark.parametrize(
+    ("start", "problem"),
+    [
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+        (b"PK\x03\x04", "zip archive"),
+        ("\ufeffa line\n".encode("utf-16-le"), "UTF-16"),
+        ("\ufeffa line\n".encode("utf-16-be"), "UTF-16"),
+    ],
+)
+def test_what_cannot_be_read_says_what_it_is(start: bytes, problem: str, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_bytes(start)
+    with pytest.raises(CommandError, match=f"cannot read .*{problem}"):
+        stage([str(log)], tmp_path / "staged")
+
+
+def test_a_format_that_is_not_clear_is_an_error(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_text("level=info msg=started\n" * 3 + log_line("28/Oct/2025:10:15:30 +0000"))
+    staged = stage([str(log)], tmp_path / "staged")
+    with pytest.raises(CommandError, match="1 of 4 lines are combined.*'level=info msg=started'"):
+        detected_format(staged)
+
+
+def test_files_of_load_balancers_are_put_in_order_of_time(tmp_path: Path) -> None:
+    for name, time in (("a", "2018-07-02T22:23:00Z"), ("b", "2018-07-02T21:23:00Z")):
+        line = ALB.replace("2018-07-02T22:23:00.186641Z", time)
+        (tmp_path / name).write_bytes(gzip.compress(f"{line}\n".encode()))
+    staged = stage([str(tmp_path / "a"), str(tmp_path / "b")], tmp_path / "staged")
+    assert [Path(source).name for source in staged.sources] == ["b", "a"]
+    assert detected_format(staged).format == "alb"
