@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.core import SAMPLE, enricher
+from udfs.config.root import ROOT
 from udfs.outcomes import DeadLettered, Enriched
 
 
@@ -102,3 +103,25 @@ def test_every_request_is_split_and_has_a_page(records: list[dict[str, Any]]) ->
     for record in records:
         assert record["request"] == f"{record['method']} {record['path']} {record['protocol']}"
         assert record["webpage"]
+
+
+def test_the_log_behind_a_load_balancer_gives_its_countries_back() -> None:
+    nodes = ("10.0.1.17", "10.0.2.23")
+    using = enricher(
+        {
+            "weblog.geoip": {"database.path": str(ROOT / "examples" / "demo-city.mmdb")},
+            "weblog.parser": {"format": "combined_xff"},
+            "weblog.client": {"source": "forwarded"},
+        }
+    )
+    records = []
+    with gzip.open(SAMPLE) as file:
+        for number, line in enumerate(file.read().splitlines()):
+            client, _, rest = line.decode().partition(" ")
+            behind = f'{nodes[number % 2]} {rest} "{client}, {nodes[1 - number % 2]}"'
+            records += using.process(behind.encode())
+    enriched = [json.loads(outcome.json) for outcome in records if isinstance(outcome, Enriched)]
+    assert len(enriched) == 9_999
+    assert sum(record["country"] is not None for record in enriched) >= 9_990
+    assert len({record["host"] for record in enriched}) == 1_753
+    assert {record["proxy"] for record in enriched} == set(nodes)

@@ -150,7 +150,7 @@ def test_a_format_that_is_not_clear_is_an_error(tmp_path: Path) -> None:
     log = tmp_path / "app.log"
     log.write_text("level=info msg=started\n" * 3 + log_line("28/Oct/2025:10:15:30 +0000"))
     staged = stage([str(log)], tmp_path / "staged")
-    with pytest.raises(CommandError, match="1 of 4 lines are combined.*'level=info msg=started'"):
+    with pytest.raises(CommandError, match=r"1 of 4 lines are combined.*'level=info msg=started'"):
         detected_format(staged)
 
 
