@@ -15,6 +15,7 @@ from flink_app.sinks import SINK_TYPES
 from flink_app.sources import SOURCE_TYPES
 from flink_app.sql_files import output_files
 from tools.shell import EXIT_BAD_INPUT, print_error
+from udfs.config.input import EnvelopeSettings
 from udfs.config.properties import Setting
 
 _HEADER = "| key | default | accepted | meaning |\n|---|---|---|---|"
@@ -23,7 +24,8 @@ _HEADER = "| key | default | accepted | meaning |\n|---|---|---|---|"
 def tables() -> list[str]:
     """A Markdown table for each property group, in the order in which they are declared."""
     fixed = [one for one in job_settings() if not one.group.startswith("weblog.source")]
-    parts = [table(f"`{name}`", group) for name, group in groupby(fixed, lambda one: one.group)]
+    parts = [table("`weblog.source`, whatever its `type`", EnvelopeSettings.settings())]
+    parts += [table(f"`{name}`", group) for name, group in groupby(fixed, lambda one: one.group)]
     parts += [
         table(f"`weblog.source` with `type` = `{name}`", kind.settings())
         for name, kind in SOURCE_TYPES.items()
