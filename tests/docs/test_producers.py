@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from aws_kinesis_agg.aggregator import RecordAggregator
 
 from tests.support.core import NOW, combined
 from udfs.config.core import CoreSettings
@@ -123,7 +124,7 @@ def cloudfront_realtime() -> bytes:
 
 
 def kpl() -> bytes:
-    aggregator = pytest.importorskip("aws_kinesis_agg.aggregator").RecordAggregator()
+    aggregator = RecordAggregator()
     for number in range(3):
         assert aggregator.add_user_record(f"key-{number}", f"{LINE}\n".encode()) is None
     _, _, record = aggregator.clear_and_get().get_contents()
