@@ -42,6 +42,10 @@ _STATIC = frozenset(_STATIC_EXTENSIONS.split())
 _MAX_EXTENSION = 8
 _SLASHES = re.compile("/{2,}")
 _PARAMETERS = re.compile(";[^/]*+")
+# Behind a page's extension a session id ends the path, and may hold slashes.
+_SESSION = re.compile(
+    r"(\.[a-z0-9]{1,8});(?:jsessionid|phpsessid|sid)=.*", re.IGNORECASE | re.DOTALL
+)
 
 
 def split_request(request: str) -> Request:
@@ -50,7 +54,8 @@ def split_request(request: str) -> Request:
     The path may hold blanks, as servers log what clients send. ``GET /path`` without a protocol is
     HTTP/0.9. For ``-``, nothing and garbage (a TLS hello, say) every part is None.
     """
-    method, _, rest = request.partition(" ")
+    method, _, rest = request.strip(" ").partition(" ")
+    rest = rest.lstrip(" ")
     path, _, protocol = rest.rpartition(" ")
     if path and protocol.startswith("HTTP/") and (method in _METHODS or _METHOD.fullmatch(method)):
         return Request(method, path, protocol)
@@ -71,7 +76,7 @@ def describe_page(target: str) -> Page:
     if not path:
         return NO_PAGE
     if ";" in path:
-        path = _PARAMETERS.sub("", path)
+        path = _PARAMETERS.sub("", _SESSION.sub(r"\1", path))
     if "//" in path:
         path = _SLASHES.sub("/", path)
     trimmed = path.strip("/")
@@ -81,12 +86,25 @@ def describe_page(target: str) -> Page:
     name = trimmed.rpartition("/")[2]
     if "%" in name:
         name = unquote(name)
+    if name in {".", ".."}:
+        return describe_page(f"/{_without_dots(trimmed)}")
     if "." not in name or path.endswith("/"):
         return Page(name, depth, is_static=False)
     stem, _, extension = name.rpartition(".")
     if not stem or not _is_extension(extension):
         return Page(name, depth, is_static=False)
     return Page(stem, depth, extension.lower() in _STATIC)
+
+
+def _without_dots(path: str) -> str:
+    """A path with its segments `.` and `..` carried out, as a server does."""
+    segments: list[str] = []
+    for segment in map(unquote, path.split("/")):
+        if segment == "..":
+            del segments[-1:]
+        elif segment != ".":
+            segments.append(segment)
+    return "/".join(segments).replace("?", "%3F").replace("#", "%23").replace(";", "%3B")
 
 
 def path_of(target: str) -> str:
