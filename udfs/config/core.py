@@ -182,10 +182,12 @@ class PrivacySettings(Group, name="weblog.privacy"):
     )
     query_parameters: tuple[str, ...] = setting(
         text_list(lower=True),
-        "access_token, api_key, auth, authorization, email, first_name, id_token, "
-        "jsessionid, jwt, key, last_name, login, mail, pass, passwd, password, phone, phpsessid, "
-        "pwd, refresh_token, secret, session, session_id, sid, signature, ssn, tel, token, user, "
-        "user_name",
+        "access_token, api_key, auth, auth_token, authorization, client_secret, code, "
+        "confirm_password, csrf_token, dob, email, first_name, iban, id_token, jsessionid, jwt, "
+        "key, last_name, login, mail, new_password, oauth_token, old_password, otp, pass, passwd, "
+        "password, password2, phone, phpsessid, pin, pwd, refresh_token, secret, session, "
+        "session_id, sid, sig, signature, ssn, tel, token, uid, user, user_name, userid, "
+        "x-amz-credential, x-amz-security-token, x-amz-signature",
         "Parameters whose values are personal; case, - and _ do not matter.",
     )
     emails: EmailChoice = choice(

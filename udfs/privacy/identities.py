@@ -60,7 +60,9 @@ def client_identity(host: str) -> Identity | None:
         if plain.ipv4_mapped is not None:
             forms |= set(_ipv4_forms(str(plain.ipv4_mapped).encode()))
         return Identity(tuple(sorted(forms)), plain, is_name=False)
-    return Identity(_ipv4_forms(text), None, is_name=False)
+    # A dual-stack server writes ::ffff:192.0.2.1, in one of many spellings.
+    mapped = ipaddress.IPv6Address(b"\0" * 10 + b"\xff\xff" + address.packed)
+    return Identity(_ipv4_forms(text), mapped, is_name=False)
 
 
 def trimmed(word: str) -> str:
@@ -90,7 +92,9 @@ def name_identity(name: str) -> Identity | None:
 
 
 def _words(text: bytes) -> set[bytes]:
-    return {text, text.replace(b" ", b"+"), *text.split()[-MAX_NAME_WORDS:]}
+    words = {text, text.replace(b" ", b"+"), *text.split()[-MAX_NAME_WORDS:]}
+    # DOMAIN\\bob and bob@realm are bob elsewhere.
+    return words | {word.rpartition(b"\\")[2].partition(b"@")[0] for word in words}
 
 
 def _spellings(name: str) -> set[bytes]:

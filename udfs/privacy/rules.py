@@ -160,7 +160,7 @@ class Privacy:
         if self.masker is None:
             return field
         method, target, protocol = split_request(field)
-        if target is None:
+        if target is None or protocol not in _PROTOCOLS:
             return self.masker.mask(field)
         masked = self.masker.mask(target)
         if masked is target:

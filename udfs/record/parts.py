@@ -240,6 +240,9 @@ class PartMaker:
             return referrer_part(None, None, NO_REFERRER, issues, searchable=NOTHING_SEARCHABLE)
         shown = self._privacy.shown_referer(field) if self._is_last else field
         referrer = describe_referrer(unescape(field), self._internal_hosts)
+        if shown is None:
+            # What is left out of a record must not be told by its page and site.
+            referrer = referrer._replace(site=None, page=None)
         return referrer_part(field, shown, referrer, issues, searchable=self._searchable(field))
 
     def shown_agent(

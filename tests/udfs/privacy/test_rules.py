@@ -233,8 +233,9 @@ def test_whole_fields(action: str, referer: str | None, agent: str | None) -> No
     given = {"referer": "http://a.example/b?c=1#d", "agent": "Firefox/128.0.1 (X11; rv:1.9)"}
     body = record(using, **given)
     assert (body["referer"], body["agent"]) == (referer, agent)
-    # What is derived stays.
-    assert (body["refering_page"], body["browser"]) == ("b", "Firefox")
+    # What is derived stays, but for the page of a referrer that is left out.
+    page = None if action == "drop" else "b"
+    assert (body["refering_page"], body["browser"]) == (page, "Firefox")
     assert body["browser_version"] == ("128.0.1" if action == "keep" else "128")
     absent = record(using, referer="-", agent="-")
     assert (absent["referer"], absent["agent"]) == ("-", "-")
@@ -708,3 +709,28 @@ def test_profiles_only_get_stricter() -> None:
     standard, strict = PROFILES["standard"], PROFILES["strict"]
     for field in ("client", "user", "referer", "agent", "query_values", "emails"):
         assert order.index(getattr(standard, field)) <= order.index(getattr(strict, field))
+
+
+@pytest.mark.parametrize(
+    ("line", "hidden"),
+    [
+        ({"request": "GET /a HTTP/1.1&password=hunter2"}, "hunter2"),
+        ({"request": "GET /a?X-Amz-Signature=abc123def HTTP/1.1"}, "abc123def"),
+        ({"request": "GET /cb?code=4%2F0Adeu5B&state=x HTTP/1.1"}, "0Adeu5B"),
+        ({"request": "GET /?from=::ffff:81.2.69.142 HTTP/1.1"}, "81.2.69.142"),
+        ({"request": "GET /?from=[::ffff:5102:458e] HTTP/1.1"}, "5102:458e"),
+        ({"request": "GET /?from=81.2.69.142:8080 HTTP/1.1"}, "81.2.69.142"),
+        ({"user": r"CORP\\robert", "request": "GET /home/robert HTTP/1.1"}, "robert"),
+        ({"user": "robert@REALM", "request": "GET /home/robert HTTP/1.1"}, "robert"),
+    ],
+)
+def test_what_is_personal_in_other_dress(line: dict[str, str], hidden: str) -> None:
+    assert hidden not in enriched(private(profile="standard"), combined(**line)).json
+
+
+@pytest.mark.parametrize(
+    "line", ["GET /a.php HTTP/1.1 ", "GET  /a.php HTTP/1.1", " GET /a.php HTTP/1.1"]
+)
+def test_blanks_around_a_request_are_no_part_of_its_page(line: str) -> None:
+    body = record(enricher(), request=line)
+    assert (body["webpage"], body["path"], body["protocol"]) == ("a", "/a.php", "HTTP/1.1")
