@@ -44,7 +44,7 @@ def log_events(*messages: object, kind: str = "DATA_MESSAGE") -> dict[str, Any]:
 
 
 def packed(document: object) -> bytes:
-    return gzip.compress(json.dumps(document).encode())
+    return gzip.compress(json.dumps(document).encode(), mtime=0)
 
 
 FIRELENS = {
@@ -78,8 +78,8 @@ FILEBEAT = {
     [
         LINE.encode(),
         b"\xef\xbb\xbf" + LINE.encode(),
-        gzip.compress(LINE.encode()),
-        gzip.compress(gzip.compress(LINE.encode())),
+        gzip.compress(LINE.encode(), mtime=0),
+        gzip.compress(gzip.compress(LINE.encode(), mtime=0)),
         *(json.dumps(shape).encode() for shape in (FIRELENS, DOCKER, VECTOR, FILEBEAT)),
         *(packed(shape) for shape in (FIRELENS, DOCKER, VECTOR, FILEBEAT)),
         json.dumps(FIRELENS).encode() + b"\r\n",
@@ -160,7 +160,7 @@ def test_control_messages_are_filtered() -> None:
     assert filtered(enricher(), record).reason == "control_message"
 
 
-@pytest.mark.parametrize("record", [packed(log_events()), gzip.compress(b"")])
+@pytest.mark.parametrize("record", [packed(log_events()), gzip.compress(b"", mtime=0)])
 def test_nothing_inside_is_said(record: bytes) -> None:
     outcome = filtered(enricher(), record)
     assert outcome.reason in {"no_events", "blank_line"}
@@ -171,7 +171,7 @@ def test_nothing_inside_is_said(record: bytes) -> None:
     [
         (b"\x28\xb5\x2f\xfd\x04\x00", "zstd"),
         (b"\x1f\x8b\x08\x00garbage", "corrupt_gzip"),
-        (gzip.compress(LINE.encode())[:-3], "corrupt_gzip"),
+        (gzip.compress(LINE.encode(), mtime=0)[:-3], "corrupt_gzip"),
         (b"\xf3\x89\x9a\xc2", "corrupt_kpl"),
         (b"\xf3\x89\x9a\xc2" + LINE.encode(), "corrupt_kpl"),
         (packed(log_events(7)), "bad_log_event"),
@@ -231,7 +231,7 @@ def test_a_small_record_cannot_fill_the_memory() -> None:
 def test_nothing_is_unwrapped_when_the_settings_say_so() -> None:
     plain = enricher({"weblog.source": {"envelope": "none"}})
     assert dead(plain, json.dumps(DOCKER)).letter.reason == "malformed_line"
-    assert dead(plain, gzip.compress(LINE.encode())).letter.stage == "decode"
+    assert dead(plain, gzip.compress(LINE.encode(), mtime=0)).letter.stage == "decode"
     assert enriched(plain, LINE).host == "81.2.69.142"
 
 
