@@ -18,7 +18,7 @@ from udfs.errors import DatabaseError
 
 WITHOUT_DATABASE = "WITHOUT a GeoIP database: city, country and location are null (see --geoip)"
 
-_CODE_SUFFIXES = (".json", ".py", ".sql")
+_CODE_SUFFIXES = (".json", ".py", ".sql", ".txt")
 _NOTICES = ("LICENSE", "NOTICE")
 
 

@@ -9,9 +9,13 @@ import re
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from udfs.enrich.sites import kind_of_app, kind_of_site
 from udfs.parse.request import after_authority, authority_of, page_name
 
-type RefererType = Literal["internal", "search", "social", "other", "none"]
+type RefererType = Literal["internal", "search", "social", "email", "ai", "other", "none"]
+
+_APP_SCHEME = "android-app"
+"""A link in an app for Android; in place of a host is the app's package."""
 
 
 class Referrer(NamedTuple):
@@ -60,6 +64,8 @@ def _site(
         host = host.partition(":")[0].rstrip(".")
     if _HOST.fullmatch(host) is None or _SCHEME.fullmatch(scheme) is None:
         return None
+    if scheme.lower() == _APP_SCHEME:
+        return kind_of_app(host) or "other", host
     return referer_type(host, internal_hosts), host
 
 
@@ -69,33 +75,13 @@ _kept_site = lru_cache(maxsize=4096)(_site)
 _MAX_KEPT_SITE = 300
 
 
-_SEARCH_ENGINES = """
-    aol.com ask.com baidu.com bing.com brave.com daum.net dogpile.com duckduckgo.com ecosia.org
-    kagi.com mojeek.com naver.com qwant.com seznam.cz so.com sogou.com startpage.com swisscows.com
-    ya.ru yahoo.com yandex.com yandex.ru
-"""
-_SOCIAL_NETWORKS = """
-    bsky.app delicious.com digg.com facebook.com fb.com instagram.com linkedin.com lnkd.in
-    mastodon.social news.ycombinator.com ok.ru pinterest.com plus.google.com plus.url.google.com
-    quora.com reddit.com stumbleupon.com t.co threads.net tiktok.com tumblr.com twitter.com vk.com
-    weibo.com x.com xing.com youtube.com
-"""
-_SEARCH = frozenset(_SEARCH_ENGINES.split())
-_SOCIAL = frozenset(_SOCIAL_NETWORKS.split())
-# Google has a domain in every country, and many services that are no search.
-_GOOGLE_SEARCH = re.compile(r"(?:(?:www|images|encrypted|m|cse)\.)?google\.(?:com?\.)?[a-z]{2,3}")
 _MAX_LABELS = 6
 
 
 def referer_type(site: str, internal_hosts: frozenset[str]) -> RefererType:
     """Tell what kind of site a lower-case host name is."""
-    # The name and the domains above it. Listed names are short: long ones need no more labels.
     labels = site.split(".")[-_MAX_LABELS:]
     names = [site, *(".".join(labels[start:]) for start in range(len(labels)))]
     if not internal_hosts.isdisjoint(names):
         return "internal"
-    if not _SOCIAL.isdisjoint(names):
-        return "social"
-    if _GOOGLE_SEARCH.fullmatch(site) or not _SEARCH.isdisjoint(names):
-        return "search"
-    return "other"
+    return kind_of_site(site) or "other"

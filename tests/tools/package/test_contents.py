@@ -67,6 +67,7 @@ def test_the_job_is_whole(names: frozenset[str]) -> None:
             "flink_app/**/*.py",
             "udfs/**/*.py",
             "udfs/**/*.json",
+            "udfs/**/*.txt",
             "sql/**/*.sql",
         )
         for path in ROOT.glob(pattern)

@@ -145,7 +145,7 @@ INTERNAL = frozenset({"example.com"})
         ("https://www.google.com/", Referrer("search", "www.google.com", "index")),
         ("https://www.google.co.uk/url?q=x", Referrer("search", "www.google.co.uk", "url")),
         ("http://google.de/search", Referrer("search", "google.de", "search")),
-        ("https://mail.google.com/", Referrer("other", "mail.google.com", "index")),
+        ("https://mail.google.com/", Referrer("email", "mail.google.com", "index")),
         ("https://www.google.evil.com/", Referrer("other", "www.google.evil.com", "index")),
         ("https://plus.google.com/1", Referrer("social", "plus.google.com", "1")),
         ("https://www.bing.com/search?q=a", Referrer("search", "www.bing.com", "search")),
