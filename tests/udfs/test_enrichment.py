@@ -29,9 +29,10 @@ CONTRACT = [
     "location", "os", "browser", "webpage", "refering_page",
 ]  # fmt: skip
 ADDITIONS = [
-    "device_type", "os_version", "browser_version", "is_bot", "country_code", "method", "path",
-    "protocol", "event_time", "status_class", "referer_type", "bytes_sent", "path_depth",
-    "is_error", "is_static", "request_time_ms", "vhost", "proxy", "quality", "event_id",
+    "device_type", "os_version", "browser_version", "is_bot", "bot_kind", "country_code",
+    "method", "path", "protocol", "event_time", "status_class", "referer_type", "bytes_sent",
+    "path_depth", "is_error", "is_static", "request_time_ms", "vhost", "proxy", "quality",
+    "event_id",
 ]  # fmt: skip
 
 GEO = geo_enricher()
@@ -52,7 +53,7 @@ def test_a_record_as_the_contract_has_it() -> None:
         f'"referer":"http://example.com/search.php","agent":"{FIREFOX}",'
         '"city":"London","country":"United Kingdom","location":{"lat":51.5142,"lon":-0.0931},'
         '"os":"Linux","browser":"Firefox","webpage":"product","refering_page":"search",'
-        '"device_type":"desktop","os_version":null,"browser_version":"128.0","is_bot":false,'
+        '"device_type":"desktop","os_version":null,"browser_version":"128.0","is_bot":false,"bot_kind":null,'
         '"country_code":"GB","method":"GET","path":"/product.php","protocol":"HTTP/1.1",'
         '"event_time":"2025-10-28T10:15:30.000Z","status_class":"2xx","referer_type":"other",'
         '"bytes_sent":1234,"path_depth":1,"is_error":false,"is_static":false,'
@@ -81,8 +82,8 @@ def test_absent_values_are_null_and_log_fields_keep_their_dash() -> None:
     nulls = {name for name, value in record.items() if value is None}
     assert nulls == {
         "city", "country", "location", "os", "browser", "webpage", "refering_page", "os_version",
-        "browser_version", "country_code", "method", "path", "protocol", "bytes_sent", "path_depth",
-        "request_time_ms", "vhost", "proxy",
+        "browser_version", "bot_kind", "country_code", "method", "path", "protocol", "bytes_sent",
+        "path_depth", "request_time_ms", "vhost", "proxy",
     }  # fmt: skip
     dashes = {name for name, value in record.items() if value == "-"}
     assert dashes == {"request", "bytes", "referer", "agent"}

@@ -66,8 +66,9 @@ def test_statuses(records: list[dict[str, Any]]) -> None:
 
 def test_user_agents(records: list[dict[str, Any]]) -> None:
     assert len({record["agent"] for record in records}) == 558
-    assert 1_440 <= sum(record["is_bot"] for record in records) <= 1_480
+    assert 2_660 <= sum(record["is_bot"] for record in records) <= 2_720
     assert all((record["device_type"] == "bot") == record["is_bot"] for record in records)
+    assert all((record["bot_kind"] is None) != record["is_bot"] for record in records)
     # A crawler's contact address in its user agent is not personal data: nothing is dropped.
     address = re.compile(r"[\w.-]+@[\w-]+\.\w+")
     assert sum(address.search(record["agent"]) is not None for record in records) == 198

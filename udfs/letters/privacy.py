@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from udfs.enrich.user_agent import is_person, parse_user_agent
+from udfs.enrich.user_agent import parse_user_agent
 from udfs.errors import ValidationError
 from udfs.parse.access_log import LineParser, LogLine, unescape
 from udfs.privacy.identities import (
@@ -102,7 +102,7 @@ class LetterPrivacy:
         if referer is not None:
             referer = logged(privacy.shown_referer(hidden(privacy.text(referer))))
         if agent is not None:
-            masked = privacy.agent(agent, is_person=is_person(parse_user_agent(unescape(agent))))
+            masked = privacy.agent(agent, is_bot=parse_user_agent(unescape(agent)).is_bot)
             agent = logged(privacy.shown_agent(hidden(masked)))
         if forwarded is not None and privacy.hides_client and forwarded != "-":
             forwarded = MASK

@@ -179,9 +179,9 @@ class Privacy:
         hidden = without_identities(target, identities)
         return f"{method} {hidden}" if protocol is None else f"{method} {hidden} {protocol}"
 
-    def agent(self, field: str, *, is_person: bool) -> str:
-        """The same for a user agent; the contact address of a crawler stays."""
-        masker = self.masker if is_person else self._contact_masker
+    def agent(self, field: str, *, is_bot: bool) -> str:
+        """The same for a user agent; the contact address of a bot stays."""
+        masker = self._contact_masker if is_bot else self.masker
         return field if masker is None else masker.mask(field)
 
     def user_identity(self, user: str) -> Identity | None:

@@ -18,6 +18,7 @@ from functools import lru_cache
 import orjson
 
 from udfs.check.filters import Rule
+from udfs.enrich.bots import BotKind
 from udfs.enrich.geo_file import GeoLocation
 from udfs.enrich.referrer import Referrer
 from udfs.enrich.user_agent import UserAgent
@@ -89,11 +90,12 @@ class AgentPart:
     issues: tuple[str, ...]
     keys: str
     """``device_type``, ``browser``, ``os`` and ``is_bot`` (1 or 0) as keys."""
+    bot_kind: BotKind | None
     json_agent: str
     json_families: str
     """``os`` and ``browser``."""
     json_device: str
-    """``device_type`` to ``is_bot``."""
+    """``device_type`` to ``bot_kind``."""
 
 
 @dataclass(slots=True)
@@ -192,6 +194,7 @@ def agent_part(
         rule,
         issues,
         keys(agent.device_type, agent.browser, agent.os, "1" if agent.is_bot else "0"),
+        agent.bot_kind,
         f'"agent":{_value(shown)},',
         _members({"os": agent.os, "browser": agent.browser}),
         _members(
@@ -200,6 +203,7 @@ def agent_part(
                 "os_version": agent.os_version,
                 "browser_version": agent.browser_version,
                 "is_bot": agent.is_bot,
+                "bot_kind": agent.bot_kind,
             }
         ),
     )

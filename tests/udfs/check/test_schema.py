@@ -215,7 +215,6 @@ def test_the_check_of_places_is_the_schemas(place: GeoLocation) -> None:
         os=anything,
         os_version=anything,
         device_type=st.just("desktop"),
-        is_bot=st.just(False),
     )
 )
 def test_the_check_of_user_agents_is_the_schemas(agent: UserAgent) -> None:

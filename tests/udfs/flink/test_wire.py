@@ -53,7 +53,7 @@ def referrer(site: str | None = "www.google.com") -> ReferrerPart:
 def agent(
     browser: str | None = "Firefox", os: str | None = "Linux", *, is_bot: bool = False
 ) -> AgentPart:
-    found = UserAgent(browser, None, os, None, "desktop", is_bot=is_bot)
+    found = UserAgent(browser, None, os, None, "desktop", "other" if is_bot else None)
     return agent_part("-", "-", found, Rule.KEEP, (), searchable=NOTHING_SEARCHABLE)
 
 

@@ -263,6 +263,22 @@ def test_a_crawlers_contact_stays_and_a_persons_address_does_not() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("agent", "shown"),
+    [
+        # Whatever is no bot may hold a person's address, be it no browser either.
+        ("Exemplar/1.0 (bob@example.com)", "Exemplar/1.0 (***)"),
+        ("bob@example.com", "***"),
+        # An address does not make a bot of its owner.
+        ("Exemplar/1.0 (crawler.bot@example.com)", "Exemplar/1.0 (***)"),
+        ("ExampleBot/1.0 (bob@example.com)", "ExampleBot/1.0 (bob@example.com)"),
+        ("curl/8.5.0 (bob@example.com)", "curl/8.5.0 (bob@example.com)"),
+    ],
+)
+def test_addresses_are_hidden_in_all_that_is_no_bot(agent: str, shown: str) -> None:
+    assert record(private(emails="mask"), agent=agent)["agent"] == shown
+
+
 def test_an_address_in_place_of_a_browsers_name_is_hidden_in_both_places() -> None:
     agent = "bob@example.com/1.0 CFNetwork/1240.0.4 Darwin/20.6.0"
     body = record(private(emails="mask"), agent=agent)
