@@ -14,8 +14,8 @@ from udfs.enrichment import Enricher
 from udfs.outcomes import Enriched
 
 DATABASE = SAMPLE_LOG.with_name("demo-city.mmdb")
-# Of the core's fields, those that the straightforward version gives as well. It takes bots and kinds
-# of devices from `user-agents`.
+# Of the core's fields, those that the straightforward version gives as well. It takes bots and
+# kinds of devices from `user-agents`.
 SAME = (
     "host", "datetime", "request", "response", "bytes", "referer", "agent", "city", "country",
     "location", "country_code", "method", "path", "protocol", "status_class",
