@@ -23,7 +23,7 @@ from typing import IO, Any
 from tools.local.results import writing
 from tools.shell import CommandError
 from udfs.parse.detect import Detection, detect, first_time
-from udfs.parse.unwrap import BYTE_ORDER_MARK
+from udfs.parse.unwrap import BYTE_ORDER_MARK, unwrap
 
 STANDARD_INPUT = "-"
 _CHUNK_BYTES = 1 << 20
@@ -107,6 +107,18 @@ def detected_format(staged: StagedInput) -> Detection:
             f"The first line is {first!r}"
         )
     return detection
+
+
+def count_events(staged: StagedInput) -> int:
+    """Returns the number of events in the input, where a line may hold several.
+
+    Only lines that are JSON objects do: one of CloudWatch Logs has many messages.
+    """
+    with gzip.open(staged.path) as stream:
+        if not any(line.startswith(b"{") for line in islice(stream, _LINES_LOOKED_AT)):
+            return staged.lines
+        stream.seek(0)
+        return sum(len(unwrap(line)) if line.startswith(b"{") else 1 for line in stream)
 
 
 def _files(inputs: Sequence[str]) -> list[str]:

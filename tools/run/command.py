@@ -94,11 +94,12 @@ def _run_on_files(options: argparse.Namespace, screen: Console) -> int:
         properties[SINK_GROUP_PREFIX + _LOCAL_SINK]["path"] = str((work / "results").resolve())
         properties_file = work / "application_properties.json"
         dump_properties(properties, properties_file)
+        events = staging.count_events(staged)
         started = time.monotonic()
         _run_job(work, properties_file.resolve(), options, staged.lines, screen, journal=journal)
         seconds = time.monotonic() - started
         journal.finishing(seconds)
-        summary = summarise(work / "results", names, staged.lines, seconds)
+        summary = summarise(work / "results", names, events, seconds)
         if not summary.balanced:
             raise JobError(
                 f"{summary.lines_in} lines in, but {summary.accounted_for} accounted for; "

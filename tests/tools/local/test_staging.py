@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import lzma
 import os
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import pytest
 
 from tests.support.lines import log_line
 from tests.udfs.parse.test_formats import ALB
-from tools.local.staging import StagedInput, detected_format, stage
+from tools.local.staging import StagedInput, count_events, detected_format, stage
 from tools.shell import CommandError
 
 
@@ -161,3 +162,15 @@ def test_files_of_load_balancers_are_put_in_order_of_time(tmp_path: Path) -> Non
     staged = stage([str(tmp_path / "a"), str(tmp_path / "b")], tmp_path / "staged")
     assert [Path(source).name for source in staged.sources] == ["b", "a"]
     assert detected_format(staged).format == "alb"
+
+
+def test_a_line_may_hold_several_events(tmp_path: Path) -> None:
+    messages = [{"message": log_line("28/Oct/2025:10:15:30 +0000")}] * 3
+    wrapped = json.dumps({"messageType": "DATA_MESSAGE", "logEvents": messages})
+    log = tmp_path / "cloudwatch.json"
+    log.write_text(f"{wrapped}\n{wrapped}\nnot JSON\n")
+    staged = stage([str(log)], tmp_path / "staged")
+    assert (staged.lines, count_events(staged)) == (3, 7)
+    log.write_text(lines_of(17, 4))
+    staged = stage([str(log)], tmp_path / "staged")
+    assert count_events(staged) == staged.lines == 4
