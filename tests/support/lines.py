@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from tests.support.core import combined
+from tests.support.core import FIREFOX, combined
 
 START = datetime(2025, 10, 28, 10, tzinfo=UTC)
 BAD = b"not a line of a log"
@@ -34,7 +34,7 @@ def log_line(
 
 
 def line(
-    number: int, seconds: float = 0, *, host: str = "203.0.113.9", agent: str = "curl/8.5.0"
+    number: int, seconds: float = 0, *, host: str = "203.0.113.9", agent: str = FIREFOX
 ) -> bytes:
     """A good line without its end.
 
