@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from flink_app.alerts import DEFAULT_RULES
 from tests.support.cluster import SharedCluster
 from tests.support.jobs import Results, run_job
 from tests.support.lines import log_line
@@ -15,11 +16,8 @@ from tests.support.rows import Row
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
 RULES = {
-    # The defaults would say something about all scenarios together.
-    **dict.fromkeys(
-        ("site_errors", "page_errors", "traffic_spike", "host_spike", "probe_activity", "outage"),
-        "off",
-    ),
+    # They would say something about all scenarios together.
+    **dict.fromkeys(DEFAULT_RULES, "off"),
     "lasting": "error_rate per page > 10 %, at least 10 requests, for 3 min",
     "at_once": "server_errors per page > 5",
     "spike": "requests per page > 3 x baseline, at least 30 requests",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flink_app.alerts import DEFAULT_RULES
 from tests.support.cluster import SharedCluster
 from tests.support.jobs import run_job
 from tests.support.lines import log_line
@@ -25,7 +26,8 @@ def test_clients_that_are_not_shown_are_not_one_visitor(
     )
     settings = {
         "weblog.privacy": {"client.address": choice},
-        "weblog.alerts.rules": {"host_spike": "requests per host > 2"},
+        "weblog.alerts.rules": dict.fromkeys(DEFAULT_RULES, "off")
+        | {"host_spike": "requests per host > 2"},
     }
     outputs = ("sessions", "traffic_overview", "alerts")
     results = run_job(cluster, tmp_path, log, *outputs, settings=settings)

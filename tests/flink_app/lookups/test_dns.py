@@ -77,7 +77,7 @@ def test_silence_is_a_failure_and_harms_no_other() -> None:
     def answer(address: str) -> tuple[float, str]:
         return 0.0, SILENCE if address == "192.0.2.1" else usual_name(address)
 
-    with service(answer, timeout="300 ms") as (dns, _):
+    with service(answer, timeout="1 s") as (dns, _):
         answers = dns.start(["192.0.2.1", "192.0.2.2"]).result()
         assert answers == {"192.0.2.1": None, "192.0.2.2": '"host-192-0-2-2.example.net"'}
 
@@ -98,7 +98,7 @@ def test_a_failed_question_is_put_again() -> None:
         return 0.0, SILENCE if len(asked) <= 2 else usual_name(address)
 
     # dnspython itself asks twice within the time limit; the third question is the second attempt.
-    with service(answer, timeout="100 ms", attempts="3") as (dns, _):
+    with service(answer, timeout="500 ms", attempts="3") as (dns, _):
         assert dns.start(["192.0.2.1"]).result() == {"192.0.2.1": '"host-192-0-2-1.example.net"'}
     assert len(asked) == 3
 

@@ -52,12 +52,11 @@ def moved(line: bytes, hour: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What might grow, after two hours' lines."""
+    """What might grow beside the state of queries, after two hours' lines."""
 
     worker_bytes: int
     class_bytes: float
     threads: float
-    state_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +71,10 @@ def measured(job: LiveJob) -> Sizes:
     (worker,) = job.workers()
     pages = int(Path(f"/proc/{worker}/statm").read_text().split()[1])
     metrics = job.metrics()
-    checkpoints = job.job.get("/checkpoints")
     return Sizes(
         pages * os.sysconf("SC_PAGE_SIZE"),
         metrics.total("taskmanager_Status_JVM_Memory_Metaspace_Used"),
         metrics.total("taskmanager_Status_JVM_Threads_Count"),
-        checkpoints["latest"]["completed"]["state_size"],
     )
 
 
@@ -121,6 +118,5 @@ def test_nothing_grows(day: Day) -> None:
     noon, evening = day.sizes[4:7], day.sizes[9:]
     assert max(one.threads for one in evening) <= max(one.threads for one in noon) + 10
     assert max(one.class_bytes for one in evening) <= 1.1 * max(one.class_bytes for one in noon)
-    assert max(one.state_bytes for one in evening) <= 1.5 * max(one.state_bytes for one in noon)
     # The caches fill until they hold what they are allowed to.
     assert evening[-1].worker_bytes - noon[-1].worker_bytes < 60 * MEGABYTE
