@@ -70,7 +70,7 @@ def stage(inputs: Sequence[str], directory: Path) -> StagedInput:
         directory: Where to write; made if missing.
 
     Raises:
-        CommandError: An input is missing, unreadable or a broken gzip file.
+        CommandError: An input is missing, unreadable or a broken compressed file.
         CommandError: `directory` cannot be written.
     """
     sources = _in_order_of_time(_files(inputs))

@@ -105,7 +105,7 @@ def test_unreadable_input(refused: Refused, tmp_path: Path) -> None:
 def test_truncated_gzip_input(refused: Refused, tmp_path: Path) -> None:
     log = tmp_path / "access.log.gz"
     log.write_bytes(SAMPLE.read_bytes()[:50_000])
-    refused(str(log), parts=("broken gzip file", str(log)))
+    refused(str(log), parts=("broken compressed file", str(log)))
 
 
 @pytest.mark.parametrize(
