@@ -95,13 +95,20 @@ def sizes(cluster: SharedCluster, tmp_path_factory: pytest.TempPathFactory) -> S
         for some in batched(lines(), LINES // LOOKS):
             job.give(some)
             job.wait_until_accounted()
-            latest = job.job.get("/checkpoints")["latest"]["completed"]["id"]
-            for vertex, task in job.job.get(f"/checkpoints/details/{latest}")["tasks"].items():
+            # Files show a moment before Flink counts the checkpoint that closed them.
+            job.wait_until(lambda: completed(job), "a checkpoint")
+            details = job.job.get(f"/checkpoints/details/{completed(job)['id']}")
+            for vertex, task in details["tasks"].items():
                 sizes[names[vertex]].append(task["state_size"])
         # Months later: three lines that agree on it close all windows.
         job.give([line(number) for number in range(3)])
         job.wait_until(lambda: len(crawled(job)) == DAYS, "all visits of the crawler")
         return Sizes(sizes, crawled(job))
+
+
+def completed(job: LiveJob) -> Row:
+    latest: Row = job.job.get("/checkpoints")["latest"]["completed"]
+    return latest
 
 
 def crawled(job: LiveJob) -> list[Row]:
