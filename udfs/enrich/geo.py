@@ -7,7 +7,6 @@ read (`DatabaseError`).
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -18,6 +17,7 @@ from typing import Self
 from udfs.enrich.file_version import FileVersion, file_version
 from udfs.enrich.geo_file import GeoFile, GeoLocation
 from udfs.errors import DatabaseError
+from udfs.parse.client import IPV4, parse_address
 
 _FAMILY = re.compile("ipv[46]")
 _OTHER_FAMILY = {"ipv4": "ipv6", "ipv6": "ipv4"}
@@ -84,7 +84,7 @@ class GeoDatabase:
         """
         # The reader parses text itself. A plain IPv4 address needs no look of ours first, which
         # would take as long as the look-up (hot path).
-        if _IPV4.fullmatch(host):
+        if IPV4.fullmatch(host):
             return self._ipv4(host)
         address = parse_address(host)
         if address is None:
@@ -176,27 +176,7 @@ def _nowhere(_: object) -> None:
     """Returns what a database without a file of a family knows of its addresses."""
 
 
-# Without leading zeros, which some take for octal numbers.
-_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IPV4 = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
-
-
 def is_reserved(host: str) -> bool:
     """True for private, loopback, link-local, multicast and otherwise reserved addresses."""
     address = parse_address(host)
     return address is not None and (not address.is_global or address.is_multicast)
-
-
-def parse_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address that a host is: an IPv4 one inside IPv6 as IPv4, without a zone; else None."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return address.ipv4_mapped
-        if address.scope_id is not None:
-            # The zone has meaning on the server alone and databases do not take it.
-            return ipaddress.IPv6Address(int(address))
-    return address

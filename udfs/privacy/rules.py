@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Literal, cast
 
 from udfs.config.core import DeadLetterSettings, PrivacySettings
-from udfs.enrich.geo import parse_address
+from udfs.parse.client import parse_address
 from udfs.parse.request import split_request
 from udfs.privacy.identities import Identity, client_identity, name_identity, without_identities
 from udfs.privacy.text import MASK, Replacer, TextMasker
