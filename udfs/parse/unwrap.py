@@ -125,9 +125,7 @@ class _Unpacker:
         self._objects = objects
 
     def contents(self, data: bytes, depth: int) -> Iterator[Content]:
-        if data[:1] not in FIRST_BYTES:
-            yield from self._lines(data, depth)
-        elif depth > MAX_DEPTH:
+        if data[:1] in FIRST_BYTES and depth > MAX_DEPTH:
             yield Failed(data, _problem("nested_too_deep", "the record is wrapped too often"))
         elif data.startswith(KPL_MAGIC):
             yield from self._inside(data, kpl_records, depth)
@@ -186,10 +184,8 @@ class _Unpacker:
         line = line_in(document)
         if line is None:
             yield Event(raw, document)
-        elif depth >= MAX_DEPTH:
-            yield Failed(raw, _problem("nested_too_deep", "the line is wrapped too often"))
         else:
-            yield from self._lines(line.encode("utf-8", "surrogatepass"), depth + 1)
+            yield from self._text(raw, line, depth)
 
     def _log_events(self, raw: bytes, events: list[Any], depth: int) -> Iterator[Content]:
         for event in events:
@@ -197,10 +193,15 @@ class _Unpacker:
             if not isinstance(message, str):
                 problem = _problem("bad_log_event", "an event of CloudWatch Logs has no message")
                 yield Failed(raw if event is None else orjson.dumps(event), problem)
-            elif depth >= MAX_DEPTH:
-                yield Failed(raw, _problem("nested_too_deep", "the line is wrapped too often"))
             else:
-                yield from self._lines(message.encode("utf-8", "surrogatepass"), depth + 1)
+                yield from self._text(raw, message, depth)
+
+    def _text(self, raw: bytes, text: str, depth: int) -> Iterator[Content]:
+        """What a text inside a JSON object holds."""
+        if depth >= MAX_DEPTH:
+            yield Failed(raw, _problem("nested_too_deep", "the line is wrapped too often"))
+        else:
+            yield from self._lines(text.encode("utf-8", "surrogatepass"), depth + 1)
 
 
 def line_in(document: Fields) -> str | None:
@@ -268,23 +269,11 @@ def kpl_records(data: bytes) -> list[bytes]:
     message, digest = data[len(KPL_MAGIC) : -_DIGEST_BYTES], data[-_DIGEST_BYTES:]
     if hashlib.md5(message, usedforsecurity=False).digest() != digest:
         raise _corrupt_kpl()
-    records: list[bytes] = []
-    for number, wire_type, value in _protobuf(message):
-        if number == _RECORDS and wire_type == _LENGTH_DELIMITED:
-            records += _data_of(value)
-    return records
+    return [data for record in _delimited(message, _RECORDS) for data in _delimited(record, _DATA)]
 
 
-def _data_of(record: bytes) -> list[bytes]:
-    return [
-        value
-        for number, wire_type, value in _protobuf(record)
-        if number == _DATA and wire_type == _LENGTH_DELIMITED
-    ]
-
-
-def _protobuf(message: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Gives the fields of a protobuf message: number, wire type, and the bytes of a delimited one.
+def _delimited(message: bytes, wanted: int) -> Iterator[bytes]:
+    """Gives the bytes of a protobuf message's length-delimited fields of a number.
 
     Raises:
         ValidationError: Reason `corrupt_kpl`.
@@ -295,14 +284,14 @@ def _protobuf(message: bytes) -> Iterator[tuple[int, int, bytes]]:
         number, wire_type = tag >> 3, tag & 7
         if wire_type == 0:
             _, at = _varint(message, at)
-            yield number, wire_type, b""
             continue
         if wire_type != _LENGTH_DELIMITED:
             raise _corrupt_kpl()
         length, at = _varint(message, at)
         if at + length > len(message):
             raise _corrupt_kpl()
-        yield number, wire_type, message[at : at + length]
+        if number == wanted:
+            yield message[at : at + length]
         at += length
 
 
