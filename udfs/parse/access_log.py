@@ -107,16 +107,31 @@ def line_problem(line: str, any_result: re.Pattern[str], status_group: int = 7) 
         status_group: Number of the status's group in it.
     """
     if not line or line.isspace():
-        return ValidationError("parse", "empty_line", "the line is empty")
+        return empty_line()
     match = any_result.fullmatch(line)
     if match is not None:
         if re.fullmatch(STATUS, match[status_group]) is None:
-            return ValidationError("parse", "bad_status", "the status is not a number 100 to 599")
+            return bad_status()
         expected = "neither '-' nor a number of at most 18 digits"
         return ValidationError("parse", "bad_size", f"the size is {expected}")
     if _ESCAPED.sub("", line).count('"') % 2:
         return ValidationError("parse", "unterminated_quote", "a quoted field is not closed")
     return ValidationError("parse", "malformed_line", "the line is not of the configured format")
+
+
+def empty_line() -> ValidationError:
+    """Returns the problem of a line without anything in it, of whatever format."""
+    return ValidationError("parse", "empty_line", "the line is empty")
+
+
+def bad_status() -> ValidationError:
+    """Returns the problem of a line that fits its format but for its status."""
+    return ValidationError("parse", "bad_status", "the status is not a number 100 to 599")
+
+
+def present(text: str | None) -> str | None:
+    """Returns a field's text; None for `-`, and for nothing."""
+    return None if text in {None, "", "-"} else text
 
 
 _ESCAPES = re.compile(r'(?:\\x[0-9A-Fa-f]{2})++|\\["\\bfnrtv]')

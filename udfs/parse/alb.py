@@ -9,7 +9,17 @@ import re
 from collections.abc import Callable
 
 from udfs.errors import ValidationError
-from udfs.parse.access_log import ANYTHING, QUOTED, SIZE, STATUS, LineParser, LogLine
+from udfs.parse.access_log import (
+    ANYTHING,
+    QUOTED,
+    SIZE,
+    STATUS,
+    LineParser,
+    LogLine,
+    bad_status,
+    empty_line,
+    present,
+)
 
 FIELDS = (
     "type", "time", "elb", "client:port", "target:port", "request_processing_time",
@@ -52,7 +62,7 @@ def parser(extra: tuple[str, ...] = ()) -> LineParser:
             raise _problem(line, any_result.fullmatch)
         fields = match.groups()
         return LogLine(
-            vhost=_present(fields[18]),
+            vhost=present(fields[18]),
             host=_without_port(fields[3]),
             ident="-",
             user="-",
@@ -64,7 +74,7 @@ def parser(extra: tuple[str, ...] = ()) -> LineParser:
             agent=fields[13],
             forwarded_for=None,
             request_time_ms=_milliseconds(fields[5], fields[6], fields[7]),
-            extra={name: _present(fields[place]) for name, place in places.items()}
+            extra={name: present(fields[place]) for name, place in places.items()}
             if places
             else None,
         )
@@ -96,16 +106,12 @@ def _milliseconds(*seconds: str) -> int | None:
     return round(sum(known) * 1000) if known else None
 
 
-def _present(text: str | None) -> str | None:
-    return None if text in {None, "", "-"} else text
-
-
 def _problem(line: str, any_result: Callable[[str], re.Match[str] | None]) -> ValidationError:
     if not line or line.isspace():
-        return ValidationError("parse", "empty_line", "the line is empty")
+        return empty_line()
     match = any_result(line)
     if match is None:
         return ValidationError("parse", "malformed_line", "the line is not of the format alb")
     if re.fullmatch(STATUS, match[9]) is None:
-        return ValidationError("parse", "bad_status", "the status is not a number 100 to 599")
+        return bad_status()
     return ValidationError("parse", "bad_size", "the size is not a number of at most 18 digits")

@@ -15,7 +15,16 @@ from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import unquote
 
 from udfs.errors import ValidationError
-from udfs.parse.access_log import SIZE, STATUS, LineParser, LogLine, escape
+from udfs.parse.access_log import (
+    SIZE,
+    STATUS,
+    LineParser,
+    LogLine,
+    bad_status,
+    empty_line,
+    escape,
+    present,
+)
 
 STANDARD_FIELDS = (
     "date", "time", "x-edge-location", "sc-bytes", "c-ip", "cs-method", "cs(Host)", "cs-uri-stem",
@@ -75,12 +84,12 @@ def parser(fields: Sequence[str], extra: tuple[str, ...] = ()) -> LineParser:
             for name in names:
                 place = places.get(name)
                 if place is not None and place < len(values):
-                    return None if values[place] in {"-", ""} else values[place]
+                    return present(values[place])
             return None
 
         status, size = value("sc-status") or "", value("sc-bytes") or "-"
         if _STATUS.fullmatch(status) is None:
-            raise ValidationError("parse", "bad_status", "the status is not a number 100 to 599")
+            raise bad_status()
         if _SIZE.fullmatch(size) is None:
             raise ValidationError("parse", "bad_size", "the size is not a number")
         return LogLine(
@@ -132,7 +141,7 @@ def _milliseconds(seconds: str | None) -> int | None:
 
 def _problem(line: str) -> ValidationError:
     if not line or line.isspace():
-        return ValidationError("parse", "empty_line", "the line is empty")
+        return empty_line()
     if line.startswith("#"):
         return ValidationError("parse", "comment_line", "the line is a comment")
     return ValidationError("parse", "malformed_line", "the line has too few fields for CloudFront")

@@ -10,7 +10,7 @@ import orjson
 
 from udfs.errors import ValidationError
 from udfs.parse import alb, cloudfront, json_lines
-from udfs.parse.access_log import LineParser, LogLine, parser_for
+from udfs.parse.access_log import LineParser, LogLine, empty_line, parser_for
 from udfs.parse.json_lines import ObjectReader
 from udfs.parse.log_format import compile_format
 from udfs.parse.timestamps import EventTime, read_any_timestamp, read_timestamp
@@ -89,7 +89,7 @@ def _json_parser(objects: ObjectReader) -> LineParser:
             document = None
         if not isinstance(document, dict):
             if not line or line.isspace():
-                raise ValidationError("parse", "empty_line", "the line is empty")
+                raise empty_line()
             raise ValidationError("parse", "malformed_line", "the line is no JSON object")
         fields = objects.line(document)
         if fields is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from udfs.errors import ValidationError
-from udfs.parse.access_log import SIZE, STATUS, LogLine, escape
+from udfs.parse.access_log import SIZE, STATUS, LogLine, bad_status, escape
 
 type Fields = Mapping[str, Any]
 
@@ -190,7 +190,7 @@ def _line(fields: Fields, names: Names) -> LogLine | None:
     if client is None or time is None or status is None:
         return None
     if _STATUS.fullmatch(status) is None:
-        raise ValidationError("parse", "bad_status", "the status is not a number 100 to 599")
+        raise bad_status()
     logged = str if names.is_logged else escape
 
     def field(name: str) -> str | None:

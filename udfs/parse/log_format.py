@@ -14,8 +14,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from udfs.errors import ValidationError
-from udfs.parse.access_log import ANYTHING, SIZE, STATUS, USER, LineParser, LogLine, line_problem
+from udfs.parse.access_log import (
+    ANYTHING,
+    SIZE,
+    STATUS,
+    USER,
+    LineParser,
+    LogLine,
+    line_problem,
+    present,
+)
 from udfs.parse.format_times import CLF, EPOCHS, time_format_of, time_pattern, time_reader
 from udfs.parse.timestamps import EventTime
 
@@ -67,12 +75,10 @@ class LogFormat:
     Attributes:
         parse: Reads a line.
         read_time: Reads the line's time stamp.
-        names: Names of headers and variables that `extra.fields` may ask for.
     """
 
     parse: LineParser
     read_time: Callable[[str], EventTime]
-    names: frozenset[str]
 
 
 def compile_format(text: str, extra: tuple[str, ...] = ()) -> LogFormat:
@@ -105,12 +111,11 @@ def compile_format(text: str, extra: tuple[str, ...] = ()) -> LogFormat:
     def parse(line: str) -> LogLine:
         match = fullmatch(line)
         if match is None:
-            raise _problem(line, any_result, places)
+            raise line_problem(line, any_result, 1 + places["status"])
         return make(match.groups())
 
     (time,) = (directive for directive in groups if directive.role == "time")
-    names = frozenset(piece.name for piece in pieces if isinstance(piece, Directive) and piece.name)
-    return LogFormat(parse, time_reader(time.time_format), names)
+    return LogFormat(parse, time_reader(time.time_format))
 
 
 # --- reading a format ---------------------------------------------------------------------------
@@ -363,7 +368,7 @@ def _maker(
         if client is None:
             client = (forwarded or "").rpartition(",")[2].strip()
         return LogLine(
-            vhost=_present(get(groups, "vhost")),
+            vhost=present(get(groups, "vhost")),
             host=client,
             ident="-",
             user=get(groups, "user") or "-",
@@ -375,7 +380,7 @@ def _maker(
             agent=get(groups, "agent"),
             forwarded_for=forwarded,
             request_time_ms=_duration(groups, places),
-            extra={name: _present(groups[place]) for name, place in named.items()}
+            extra={name: present(groups[place]) for name, place in named.items()}
             if named
             else None,
         )
@@ -398,11 +403,3 @@ def _duration(groups: tuple[str | None, ...], places: Mapping[Role, int]) -> int
         if text and re.fullmatch(r"[0-9]{1,15}(?:\.[0-9]{1,9})?", text):
             return round(float(text) * scale)
     return None
-
-
-def _present(text: str | None) -> str | None:
-    return None if text in {None, "", "-"} else text
-
-
-def _problem(line: str, any_result: re.Pattern[str], places: Mapping[Role, int]) -> ValidationError:
-    return line_problem(line, any_result, 1 + places["status"])
