@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -20,11 +18,11 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
+from aws.targets import make_client
 from flink_app.connector import SOURCE_GROUP, Resource
 from flink_app.settings import JobSettings
 from udfs.errors import ConfigurationError
 
-_CONFIG = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
 _DENIED = frozenset(
     {
         "AccessDenied",
@@ -88,10 +86,11 @@ def _check(group: str, resource: Resource) -> None:
 
 
 def _client(resource: Resource) -> Any:
-    make: Any = boto3.client
-    return make(
+    return make_client(
         resource.action.partition(":")[0],
-        region_name=resource.region or None,
-        endpoint_url=resource.endpoint or None,
-        config=_CONFIG,
+        resource.region or None,
+        endpoint=resource.endpoint or None,
+        connect_seconds=3,
+        read_seconds=5,
+        attempts=2,
     )
