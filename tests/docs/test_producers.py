@@ -5,12 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import time
 from typing import Any
 
+import boto3
 import pytest
 import yaml
 from aws_kinesis_agg.aggregator import RecordAggregator
+from moto import mock_aws
 
+from tests.support.aws import REGION
 from tests.support.core import NOW, combined
 from udfs.config.core import CoreSettings
 from udfs.config.file import load_properties
@@ -97,10 +101,28 @@ def vector_json() -> bytes:
     return json.dumps({"file": "/var/log/nginx/access.log", "message": LINE}).encode()
 
 
+@mock_aws
 def cloudwatch_logs() -> bytes:
-    events = [{"id": "1", "timestamp": 1, "message": LINE}]
-    document = {"messageType": "DATA_MESSAGE", "logGroup": "/ecs/nginx", "logEvents": events}
-    return gzip.compress(json.dumps(document).encode())
+    logs, kinesis = boto3.client("logs", REGION), boto3.client("kinesis", REGION)
+    kinesis.create_stream(StreamName="weblog-input", ShardCount=1)
+    arn = kinesis.describe_stream(StreamName="weblog-input")["StreamDescription"]["StreamARN"]
+    logs.create_log_group(logGroupName="/ecs/nginx")
+    logs.create_log_stream(logGroupName="/ecs/nginx", logStreamName="web-1")
+    logs.put_subscription_filter(
+        logGroupName="/ecs/nginx", filterName="stream", filterPattern="", destinationArn=arn
+    )
+    logs.put_log_events(
+        logGroupName="/ecs/nginx",
+        logStreamName="web-1",
+        logEvents=[{"timestamp": round(time.time() * 1000), "message": LINE}],
+    )
+    start = kinesis.get_shard_iterator(
+        StreamName="weblog-input",
+        ShardId="shardId-000000000000",
+        ShardIteratorType="TRIM_HORIZON",
+    )
+    (record,) = kinesis.get_records(ShardIterator=start["ShardIterator"])["Records"]
+    return record["Data"]
 
 
 def cloudfront_realtime() -> bytes:
