@@ -14,6 +14,7 @@ from tools.bench.inputs import Setup
 from tools.bench.jobs import ALL, MISSION, Job, between_streams, measure
 from tools.bench.lambda_functions import functions
 from tools.bench.latency import latency
+from tools.bench.shapes import shapes
 from udfs.errors import ConfigurationError
 
 
@@ -55,6 +56,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure("core.whole.sample", "core, bundled log", partial(core, log="sample")),
     Figure("core.straightforward.sample", "straightforward version, bundled log",
            partial(straight, log="sample")),
+    Figure("core.shapes", "core, bundled log as producers wrap it", shapes),
     Figure("loop.core2", "two loops at once over the core", two_at_once),
     *_jobs("yardstick.identity.*", "job, identity function", *ON_TWO_CORES,
            kind="identity", poll_s=0.2),

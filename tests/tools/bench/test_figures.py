@@ -28,6 +28,7 @@ from tools.bench.jobs import (
     metrics,
 )
 from tools.bench.latency import send_paced
+from tools.bench.shapes import SHAPES
 from udfs.errors import WebLogError
 
 
@@ -36,10 +37,19 @@ def measured(name: str, setup: Setup) -> Metrics:
     return figure.measure(setup)
 
 
-@pytest.mark.parametrize("name", [figure.name for figure in chosen(["core", "loop"])])
+@pytest.mark.parametrize(
+    "name",
+    [figure.name for figure in chosen(["core.whole", "core.straightforward", "loop"])],
+)
 def test_a_figure_without_a_cluster(name: str, setup: Setup) -> None:
     values = measured(name, setup)
     assert values["records_per_s"] > 0
+
+
+def test_every_shape_is_read(setup: Setup) -> None:
+    values = measured("core.shapes", setup)
+    assert set(values) == {f"{name}_us" for name in SHAPES}
+    assert all(value > 0 for value in values.values()), values
 
 
 def test_the_lambda_functions(setup: Setup) -> None:
