@@ -114,14 +114,16 @@ def unpack(packed: list[bytes]) -> list[dict[str, str | None]]:
     ]
 
 
-def grows_linearly(work: Callable[[str], object], make: Callable[[int], str], size: int) -> bool:
+def grows_linearly[Input](
+    work: Callable[[Input], object], make: Callable[[int], Input], size: int
+) -> bool:
     """Whether four times the input takes far less than the 16 times of quadratic work."""
 
-    def cost(text: str) -> float:
+    def cost(data: Input) -> float:
         best = float("inf")
         for _ in range(5):
             start = time.process_time()
-            work(text)
+            work(data)
             best = min(best, time.process_time() - start)
         return best
 
