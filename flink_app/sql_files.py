@@ -60,7 +60,8 @@ def statements(path: Path, parameters: Mapping[str, str]) -> list[str]:
     """Splits a file into its statements with the parameters filled in.
 
     A statement ends with a semicolon at the end of a line. Comments are removed first:
-    text in them is neither a parameter nor a statement.
+    text in them is neither a parameter nor a statement. The file is split before it is
+    filled in: a value may hold a semicolon and a line break.
 
     Raises:
         KeyError: The file names a parameter that is not given.
@@ -70,8 +71,8 @@ def statements(path: Path, parameters: Mapping[str, str]) -> list[str]:
         for line in path.read_text(encoding="utf-8").splitlines()
         if not line.lstrip().startswith("--")
     )
-    filled = _PARAMETER.sub(lambda found: parameters[found[1]], text)
-    return [part.strip() for part in filled.split(";\n") if part.strip().rstrip(";")]
+    parts = (part.strip().removesuffix(";") for part in f"{text}\n".split(";\n"))
+    return [_PARAMETER.sub(lambda found: parameters[found[1]], part) for part in parts if part]
 
 
 def string_literal(value: str) -> str:
