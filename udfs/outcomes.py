@@ -35,6 +35,7 @@ class Enriched(NamedTuple):
     request: RequestPart
     status: int
     size: int | None
+    """Bytes that enter sums; None where there are none, and where the size is impossible."""
     referrer: ReferrerPart
     agent: AgentPart
     issues: tuple[str, ...]

@@ -41,11 +41,12 @@ class Checks:
 
     Attributes:
         earliest_ms: times before it are odd, in milliseconds since 1970-01-01 UTC.
+        max_bytes: larger sizes are impossible.
     """
 
     def __init__(self, settings: ValidationSettings) -> None:
         self.earliest_ms = int(settings.earliest_time.timestamp() * 1000)
-        self._max_bytes = settings.max_bytes
+        self.max_bytes = settings.max_bytes
         self._max_length = settings.max_field_length
         self._ignored = frozenset(settings.ignore)
         self._looks_for_probes = not self._ignored.issuperset(PROBES)
@@ -81,12 +82,12 @@ class Checks:
     def largest_body(self, status: str) -> int:
         """Bytes that a response of this status may have at most."""
         if status[0] == "1" or status in _WITHOUT_BODY:
-            return min(MAX_HEADER_BYTES, self._max_bytes)
-        return self._max_bytes
+            return min(MAX_HEADER_BYTES, self.max_bytes)
+        return self.max_bytes
 
     def largest_answer(self, method: str | None) -> int:
         """Bytes that the answer to a request of this method may have at most."""
-        return min(MAX_HEADER_BYTES, self._max_bytes) if method == "HEAD" else self._max_bytes
+        return min(MAX_HEADER_BYTES, self.max_bytes) if method == "HEAD" else self.max_bytes
 
     def late_issues(self, event_time_ms: int, size: int | None, largest: int) -> Issues:
         """Issues of what differs from line to line.
@@ -100,8 +101,12 @@ class Checks:
         if event_time_ms < self.earliest_ms:
             found = (TIMESTAMP_ANCIENT,)
         if size is not None and size > largest:
-            found += (SIZE_IMPOSSIBLE if size > self._max_bytes else UNEXPECTED_BODY,)
+            found += (SIZE_IMPOSSIBLE if size > self.max_bytes else UNEXPECTED_BODY,)
         return self._reported(found)
+
+    def counted(self, size: int | None) -> int | None:
+        """Bytes that enter sums: a few impossible sizes would take a window's past 63 bits."""
+        return None if size is None or size > self.max_bytes else size
 
     def _length(self, field: str) -> Issues:
         return (FIELD_TOO_LONG,) if len(field) > self._max_length else ()

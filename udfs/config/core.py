@@ -238,9 +238,10 @@ class ValidationSettings(Group, name="weblog.validation"):
         date(), "1995-01-01", "Earlier lines are odd (timestamp_ancient)."
     )
     max_bytes: int = setting(
-        integer(1, 10**18 - 1),
+        # Of the largest value a window's sum still holds 92,000.
+        integer(1, 10**14),
         "1099511627776",
-        "Larger responses are impossible (size_impossible).",
+        "Larger responses are impossible (size_impossible) and enter no sum.",
     )
     max_field_length: int = setting(
         integer(64, 10_485_760),

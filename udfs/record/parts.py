@@ -52,7 +52,6 @@ from udfs.record.encode import (
 
 _REQUEST_CACHE_SIZE = 8192
 _REFERRER_CACHE_SIZE = 8192
-_ANY_SIZE = 10**18
 
 
 class CacheUse(NamedTuple):
@@ -173,7 +172,7 @@ class PartMaker:
 
     def _status_part(self, status: str) -> StatusPart:
         rule = self.filters.status_rule(status)
-        largest = self.checks.largest_body(status) if self._is_first else _ANY_SIZE
+        largest = self.checks.largest_body(status) if self._is_first else self.checks.max_bytes
         return status_part(status, rule, largest)
 
     def line_members(self, line: LogLine, identities: Sequence[Identity] = ()) -> str:
@@ -229,7 +228,7 @@ class PartMaker:
             page,
             rule,
             issues,
-            largest_answer=checks.largest_answer(request.method) if self._is_first else _ANY_SIZE,
+            largest_answer=checks.largest_answer(request.method if self._is_first else None),
             searchable=self._searchable(field),
         )
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.core import combined, enricher, geo_enricher, unpack
+from tests.support.core import combined, enriched, enricher, geo_enricher, unpack
 from udfs.check.filters import Rule
 from udfs.config.root import ROOT
 from udfs.enrich.geo_file import GeoLocation
@@ -118,6 +118,22 @@ def test_what_is_absent_is_null() -> None:
 def test_a_size_of_zero_is_not_absent() -> None:
     (event,) = unpack(pack([RECORD._replace(size=0)], started()))
     assert event["bytes_sent"] == "0"
+
+
+@pytest.mark.parametrize("stage", ["all", "advanced"])
+@pytest.mark.parametrize("ignored", ["", "size_impossible"])
+def test_impossible_sizes_enter_no_sum(stage: str, ignored: str) -> None:
+    """Ten of 18 digits would take a sum of 64 bits below zero."""
+    validation = {"weblog.validation": {"ignore": ignored}}
+    using = enricher({"weblog.pipeline": {"stage": stage}, **validation})
+    for size, counted in (("9" * 18, None), ("1099511627777", None), ("1099511627776",) * 2):
+        line = combined(size=size)
+        if stage == "advanced":
+            line = enriched(enricher({"weblog.pipeline": {"stage": "basic"}}), line).json
+        outcome = enriched(using, line)
+        (event,) = unpack(pack([outcome], started()))
+        assert event["bytes_sent"] == counted
+        assert json.loads(outcome.json)["bytes_sent"] == int(size)
 
 
 def test_filtered_and_dead_lettered_records() -> None:
