@@ -192,7 +192,8 @@ def _load_outputs(
     for key, sink in given.items():
         if key not in names and key != DEFAULT_SINK_KEY:
             expected = f"a known output: {DEFAULT_SINK_KEY}, {', '.join(names)}"
-            raise ConfigurationError(OUTPUTS_GROUP, key, sink, expected)
+            # A local run has put its own sink in the place of the value that was given.
+            raise ConfigurationError(OUTPUTS_GROUP, key, None, expected)
         if sink not in {*sinks, OFF}:
             known = ", ".join(sorted(sinks)) or "there is none"
             expected = f"{OFF} or the name of a group {SINK_GROUP_PREFIX}<name>: {known}"

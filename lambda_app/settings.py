@@ -12,7 +12,7 @@ from typing import Self
 
 from aws.arn import Arn, arn
 from aws.targets import TOPIC_BYTES
-from udfs.config.core import CoreSettings, core_groups, core_settings
+from udfs.config.core import CoreSettings, PrivacySettings, core_groups, core_settings
 from udfs.config.environment import check_environment, read_environment
 from udfs.config.file import (
     DEFAULT_FILE,
@@ -32,6 +32,7 @@ from udfs.config.properties import (
 )
 from udfs.config.root import ROOT
 from udfs.enrich.reference import ReferenceSettings
+from udfs.errors import ConfigurationError
 from udfs.lookups.settings import LOOKUP_GROUPS, LookupSettings
 
 # The job's own groups mean nothing here, but one file may serve both. The start's log line names
@@ -168,8 +169,11 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
     for group, properties in read_environment(environ, declared).items():
         groups.setdefault(group, {}).update(properties)
     settings = Settings.load(groups)
-    others = (FILE_VARIABLE, settings.core.privacy.salt_variable)
-    check_environment(environ, declared, others)
+    salt, usual = settings.core.privacy.salt_variable, PrivacySettings().salt_variable
+    if usual in environ and salt != usual:
+        expected = "the salt in the variable that weblog.privacy: salt.variable names"
+        raise ConfigurationError("environment", usual, None, expected)
+    check_environment(environ, declared, (FILE_VARIABLE, salt))
     return settings
 
 

@@ -109,6 +109,25 @@ def test_the_variable_of_the_salt_is_no_setting() -> None:
     assert "0123456789abcdef" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        (
+            {"WEBLOG_PRIVACY__SALT": "0123456789abcdef"},
+            "WEBLOG_PRIVACY__SALT: expected the variable of a setting (did you mean WEBLOG_PRIVACY",
+        ),
+        (
+            {"WEBLOG_PRIVACY__SALT_VARIABLE": "MINE", "WEBLOG_PRIVACY_SALT": "0123456789abcdef"},
+            "WEBLOG_PRIVACY_SALT: expected the salt in the variable that weblog.privacy: salt.var",
+        ),
+    ],
+)
+def test_a_salt_in_the_wrong_variable(environ: dict[str, str], expected: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings_from(environ)
+    assert str(caught.value).startswith(f"environment: {expected}")
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     named = property_file(
         tmp_path / "x.json",

@@ -55,7 +55,7 @@ def check_environment(
     known = names | set(others)
     for variable in environ:
         if variable.startswith(_PREFIX) and variable not in known:
-            close = difflib.get_close_matches(variable, names, n=1)
+            close = difflib.get_close_matches(variable, known, n=1)
             expected = f"did you mean {close[0]}?" if close else "such as WEBLOG_PARSER__FORMAT"
             expected = f"the variable of a setting ({expected})"
             raise ConfigurationError("environment", variable, None, expected)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +33,28 @@ def properties_file() -> Path:
     return MANAGED_FLINK_FILE if MANAGED_FLINK_FILE.exists() else DEFAULT_FILE
 
 
+class _Object(dict[str, Any]):
+    """A JSON object that knows the names of which it keeps the last of several values."""
+
+    repeated: tuple[str, ...]
+
+    @classmethod
+    def of(cls, pairs: list[tuple[str, Any]]) -> _Object:
+        made = cls(pairs)
+        counts = Counter(name for name, _ in pairs)
+        made.repeated = tuple(name for name, count in counts.items() if count > 1)
+        return made
+
+
 def load_properties(path: Path) -> PropertyGroups:
     """Reads the groups of a properties file.
 
     Raises:
-        ConfigurationError: The file is missing, not of the expected form, or names a group
-            twice.
+        ConfigurationError: The file is missing, not of the expected form, or names a group or
+            a key of it twice.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_Object.of)
     except OSError as error:
         raise _unusable(path, f"a readable file ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
@@ -64,6 +78,10 @@ def dump_properties(groups: PropertyGroups, path: Path) -> None:
 
 def _group(path: Path, entry: Any) -> tuple[str, dict[str, str]]:
     match entry:
+        case _Object(repeated=(name, *_)):
+            raise ConfigurationError("application properties", name, None, "each key once")
+        case {"PropertyGroupId": str(name), "PropertyMap": _Object(repeated=(key, *_))}:
+            raise ConfigurationError(name, key, None, "each key once")
         case {"PropertyGroupId": str(name), "PropertyMap": dict(properties)} if all(
             isinstance(value, str) for value in properties.values()
         ):

@@ -263,16 +263,16 @@ def _derived(salt: bytes, kind: str, text: bytes = b"") -> bytes:
 
 
 def _salt_error(settings: PrivacySettings) -> Exception:
-    expected = (
-        f"a salt of at least {MINIMUM_SALT_BYTES} bytes, because hashes and event ids of hidden "
-        "data can be guessed without one"
+    salt = (
+        f"with a salt of at least {MINIMUM_SALT_BYTES} bytes, because hashes and event ids of "
+        "hidden data can be guessed without one"
     )
     if settings.salt_secret_arn:
-        return settings.error("salt.secret.arn", settings.salt_secret_arn, expected)
+        return settings.error("salt.secret.arn", settings.salt_secret_arn, f"a secret {salt}")
     name = settings.salt_variable
     # In the place of another name the salt itself may have been put.
     shown = name if name == PrivacySettings().salt_variable else None
-    return settings.error("salt.variable", shown, expected)
+    return settings.error("salt.variable", shown, f"the name of an environment variable {salt}")
 
 
 # --- truncation --------------------------------------------------------------------------------

@@ -378,7 +378,7 @@ def test_privacy_with_a_salt_from_the_environment(place: Place) -> None:
         (
             FIREHOSE,
             {"WEBLOG_PRIVACY__PROFILE": "strict"},
-            "weblog.privacy: salt.variable = 'WEBLOG_PRIVACY_SALT': expected a salt of at least",
+            "weblog.privacy: salt.variable = 'WEBLOG_PRIVACY_SALT': expected the name of an env",
         ),
     ],
 )

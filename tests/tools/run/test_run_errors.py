@@ -53,8 +53,8 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
         ("weblog.windows:top.n=0", ("weblog.windows: top.n = '0'", "from 1 to 1000")),
         ("weblog.parser:format=iis", ("weblog.parser: format = 'iis'", "combined, common")),
         ("weblog.job:execution.mode=fast", ("execution.mode = 'fast'", "process, thread")),
-        ("weblog.outputs:erors_per_page=off", ("weblog.outputs: erors_per_page", "a known output")),
-        ("weblog.outputs:erors_per_page=files", ("weblog.outputs: erors_per_page", "known output")),
+        ("weblog.outputs:erors_per_page=off", ("outputs: erors_per_page: expected a known",)),
+        ("weblog.outputs:erors_per_page=files", ("outputs: erors_per_page: expected a known",)),
         ("weblog.outputs:sessions=none", ("weblog.outputs: sessions = 'none'", "off or the name")),
         ("weblog.sink.files:pth=out", ("weblog.sink.files: pth", "did you mean 'path'")),
         ("weblog.reference:file=no.csv", ("weblog.reference: file = 'no.csv'", "No such file")),
@@ -75,6 +75,14 @@ def test_bad_settings(refused: Refused, assignment: str, parts: tuple[str, ...])
         (
             json.dumps([{"PropertyGroupId": "weblog.job", "PropertyMap": {}}] * 2),
             "each group once",
+        ),
+        (
+            '[{"PropertyGroupId": "weblog.job", "PropertyMap": {"name": "a", "name": "a"}}]',
+            "weblog.job: name: expected each key once",
+        ),
+        (
+            '[{"PropertyGroupId": "a", "PropertyGroupId": "b", "PropertyMap": {}}]',
+            "application properties: PropertyGroupId: expected each key once",
         ),
     ],
 )
