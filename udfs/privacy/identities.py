@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from udfs.parse.access_log import unescape
+from udfs.parse.client import client_of
 from udfs.parse.encodings import decoded
 from udfs.privacy.text import MASK, replace_spans, view_of
 
@@ -43,7 +44,12 @@ class Identity(NamedTuple):
 
 
 def client_identity(host: str) -> Identity | None:
-    """Identity of a client's address or host name; None for ``-`` and for names without a dot."""
+    """Identity of a client's address or host name; None for ``-`` and for names without a dot.
+
+    Args:
+        host: The client as the log has it, with or without a port.
+    """
+    host = client_of(host) or host
     text = host.lower().encode()
     try:
         address = ipaddress.ip_address(host)

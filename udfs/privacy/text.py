@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Self
 
-from udfs.parse.encodings import ENCODED, MAX_PASSES, is_encoded
+from udfs.parse.encodings import ENCODED, MAX_PASSES, is_encoded, plain_bytes
+from udfs.privacy.emails import WORD_ENDS, find_emails, trailing
 
 MASK = "***"
 """What stands for text that is hidden."""
@@ -57,9 +58,11 @@ def _decoded_once(view: View) -> View:
         data += source[position:first]
         starts += view.starts[position:first]
         depths += view.depths[position:first]
-        data.append(int(match[2], 16))
-        starts.append(view.starts[first])
-        depths.append(max(view.depths[first:after]) + 1 + len(match[1] or b"") // 2)
+        plain = plain_bytes(match)
+        data += plain
+        starts += [view.starts[first]] * len(plain)
+        depth = max(view.depths[first:after]) + 1 + len(match[1] or b"") // 2
+        depths += [depth] * len(plain)
         position = after
     data += source[position:]
     starts += view.starts[position:]
@@ -89,19 +92,12 @@ def _merged(spans: list[Span]) -> list[Span]:
     return merged
 
 
-_EVERY_BYTE = bytes(range(256))
-_WORD_ENDS = b'\t\n\r\f\v "<>(){},;\\/?&=#@|'
 # Form frameworks put a form's name in front (form:password, ctl00$password), a plus is a blank.
-_NAME_BYTES = _EVERY_BYTE.translate(None, _WORD_ENDS + b"'+:$\x7f" + bytes(range(32)))
-_LOCAL_BYTES = _EVERY_BYTE.translate(None, _WORD_ENDS + b"[]:" + bytes(range(32)))
+_NAME_BYTES = bytes(range(256)).translate(None, WORD_ENDS + b"'+:$\x7f" + bytes(range(32)))
 # A ";" ends a value only where another name follows it: else it is part of the value. So is a
 # quotation mark that a server has escaped.
 _VALUE_END = re.compile(rb'[&#]|;(?=[^=&;#]*+=)|(?<!\\)"')
 _QUERY_START = re.compile(rb"[?#]")
-_DOMAIN = re.compile(rb"\[?[a-z0-9*_\x80-\xff-]++(?:\.[a-z0-9*_\x80-\xff-]++)++")
-# image@2x.png is an image of double resolution.
-_RETINA = re.compile(rb"[1-9](?:\.[0-9])?x\.(?:avif|gif|jpe?g|png|svg|webp)")
-_USER_INFORMATION = re.compile(rb'://([^/?#\s"]*)@')
 _NAME_PARTS = re.compile(r"[\[\].]")
 
 
@@ -131,11 +127,16 @@ class TextMasker:
         """The same masker, which keeps e-mail addresses."""
         return type(self)(self._names, self._value, None)
 
-    def mask(self, text: str) -> str:
-        """Return the text with what is personal replaced; the very same text if nothing is."""
+    def mask(self, text: str, *, is_cut: bool = False) -> str:
+        """Return the text with what is personal replaced; the very same text if nothing is.
+
+        Args:
+            text: The text.
+            is_cut: It may end in the middle of an address.
+        """
         source = text.encode()
         view = view_of(source)
-        spans = [*self._values(view), *self._emails(view)]
+        spans = [*self._values(view), *self._emails(view, is_cut=is_cut)]
         return replace_spans(source, view, spans) if spans else text
 
     def _values(self, view: View) -> Iterable[Span]:
@@ -146,7 +147,7 @@ class TextMasker:
         path = _QUERY_START.search(data) if at >= 0 else None
         while at >= 0:
             end = at + 1
-            name = _trailing(data[done:at], _NAME_BYTES)
+            name = trailing(data[done:at], _NAME_BYTES)
             if self._is_named(name):
                 end = _value_end(view, at)
                 before = at - len(name) - 1
@@ -170,29 +171,11 @@ class TextMasker:
         parts = _NAME_PARTS.split(name.decode("utf-8", "replace"))
         return any(parameter_name(part) in self._names for part in parts)
 
-    def _emails(self, view: View) -> Iterable[Span]:
-        data = view.data
-        at = data.find(b"@")
-        if at < 0 or self._email is None:
+    def _emails(self, view: View, *, is_cut: bool) -> Iterable[Span]:
+        if self._email is None:
             return
-        users = {match.end(1): match.start(1) for match in _USER_INFORMATION.finditer(data)}
-        floor = 0
-        while at >= 0:
-            local = _trailing(data[floor:at], _LOCAL_BYTES)
-            floor = at + 1
-            domain = _DOMAIN.match(data, floor)
-            if at in users:
-                # What follows is the host of a URL.
-                if users[at] < at:
-                    yield users[at], at, MASK
-            elif local and domain is not None and _is_domain(domain[0]):
-                floor = domain.end()
-                yield at - len(local), floor, self._email(data[at - len(local) : floor])
-            at = data.find(b"@", floor)
-
-
-def _trailing(text: bytes, allowed: bytes) -> bytes:
-    return text[len(text.rstrip(allowed)) :]
+        for start, end, address in find_emails(view.data, is_cut=is_cut):
+            yield start, end, MASK if address is None else self._email(address)
 
 
 def _value_end(view: View, equals: int) -> int:
@@ -206,11 +189,3 @@ def _value_end(view: View, equals: int) -> int:
         if view.depths[match.start()] <= depth:
             return match.start()
     return len(view.data)
-
-
-def _is_domain(text: bytes) -> bool:
-    if _RETINA.fullmatch(text):
-        return False
-    labels = text.lstrip(b"[").split(b".")
-    # package@1.2.3 is a version; name@10.0.0.1 is an address.
-    return not labels[-1].isdigit() or len(labels) == 4
