@@ -26,7 +26,7 @@ from udfs.letters.replay import PREFIX as REPLAY_PREFIX
 from udfs.letters.replay import read_envelope
 from udfs.outcomes import DeadLettered, Enriched, Filtered, Origin, Outcome
 from udfs.parse.access_log import LogLine
-from udfs.parse.client import addresses_in, is_shifted
+from udfs.parse.client import is_shifted
 from udfs.parse.reader import NOT_OF_THE_FORMAT, LineReader
 from udfs.parse.timestamps import EventTime, iso_utc, read_any_timestamp
 from udfs.parse.unwrap import (
@@ -41,7 +41,7 @@ from udfs.parse.unwrap import (
     too_many_lines,
     unwrap,
 )
-from udfs.privacy.identities import Identity, mentions, without_identities
+from udfs.privacy.identities import mentions, without_identities
 from udfs.privacy.rules import Privacy
 from udfs.record.basic import encode_basic, read_basic
 from udfs.record.encode import AgentPart, ReferrerPart, RequestPart, encode
@@ -127,9 +127,10 @@ class Enricher:
         # The advanced stage takes over what the basic one found.
         self._earliest_ms = -(2**63) if self._reads_basic else self._parts.checks.earliest_ms
         self._rejected = frozenset(settings.validation.reject)
-        self._hides_user = privacy.hides_user and not self._reads_basic
+        # The basic stage leaves the client to the advanced one, which never sees a user.
         self._hides_client = privacy.hides_client and not self._writes_basic
-        self._hides_identities = self._hides_user or self._hides_client
+        hides_user = privacy.hides_user and not self._reads_basic
+        self._hides_identities = hides_user or self._hides_client
         self._gives_address = client_address
 
     @classmethod
@@ -237,10 +238,7 @@ class Enricher:
             case Skipped(raw, reason):
                 return [_filtered(reason, None, event_id(raw, index, self._event_key))]
             case Failed(raw, problem):
-                # Nobody can mask the inside of data that can't be unpacked.
-                masked = self._letters.form != "raw"
-                letter = self._dead_letter(problem, raw, None, now_ms, attempt, omitted=masked)
-                return [letter]
+                return [self._sealed_letter(problem, raw, now_ms, attempt)]
             case Event(raw) if attempt == 1 and raw.startswith(REPLAY_PREFIX):
                 return self._replayed(raw, now_ms)
             case Event(raw, fields):
@@ -335,7 +333,7 @@ class Enricher:
         line = record.line
         if not record.masked and self._privacy.masker is not None:
             # The basic stage ran with other privacy settings.
-            line = self._parts.masked(line)
+            line = self._privacy.texts(line)
         return line, record.issues, record.event_id
 
     def _enrich(  # noqa: PLR0917 - keywords would add 0.1 us to every record
@@ -442,7 +440,7 @@ class Enricher:
         more: str,
     ) -> tuple[RequestPart, ReferrerPart, AgentPart, str]:
         """The parts without repetitions of the user and of the client's addresses."""
-        identities = self._identities(line)
+        identities = self._privacy.identities(line, with_client=self._hides_client)
         if not identities:
             return request, referrer, agent, more
         parts = self._parts
@@ -463,32 +461,24 @@ class Enricher:
             more,
         )
 
-    def _identities(self, line: LogLine) -> list[Identity]:
-        """What is hidden wherever the line repeats it, in the order in which it is replaced."""
-        privacy = self._privacy
-        found = [
-            privacy.user_identity(name)
-            for name in (line.user, line.ident)
-            if name != "-" and self._hides_user
-        ]
-        if self._hides_client:
-            found.append(privacy.client_identity(line.host))
-            # A header may name the client where the log's address is a proxy's, or the other way.
-            if line.proxy is not None:
-                found.append(privacy.client_identity(line.proxy))
-            if line.forwarded_for is not None:
-                found += map(privacy.client_identity, addresses_in(line.forwarded_for))
-        return [identity for identity in found if identity is not None]
-
     def _replayed(self, raw: bytes, now_ms: float) -> list[Outcome]:
         try:
             data, attempt = read_envelope(raw)
         except ValidationError as error:
-            return [self._dead_letter(error, raw, None, now_ms, 1)]
+            return [self._sealed_letter(error, raw, now_ms, 1)]
         if attempt > self._max_attempts:
             problem = ValidationError("decode", EXHAUSTED, "more attempts than max.attempts allows")
+            if data[:1] in FIRST_BYTES:
+                return [self._sealed_letter(problem, data, now_ms, attempt)]
             return [self._dead_letter(problem, data, None, now_ms, attempt)]
         return self._unwrapped(data, now_ms, attempt)
+
+    def _sealed_letter(
+        self, problem: StageError, raw: bytes, now_ms: float, attempt: int
+    ) -> DeadLettered:
+        """The dead letter of data whose inside nobody can mask: packed, or in base64."""
+        masked = self._letters.form != "raw"
+        return self._dead_letter(problem, raw, None, now_ms, attempt, omitted=masked)
 
     def _dead_letter(
         self,

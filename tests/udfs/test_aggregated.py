@@ -3,34 +3,13 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 
 import pytest
 
-from tests.support.core import KPL_MAGIC, combined, dead, enriched, enricher
+from tests.support.core import combined, dead, enriched, enricher
+from tests.support.wrapped import aggregated
 from udfs.outcomes import Enriched
-
-
-def varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*out, number])
-
-
-def member(number: int, data: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + varint(len(data)) + data
-
-
-def aggregated(*lines: str) -> bytes:
-    """The library's format: magic, a protocol buffer (keys, records), its MD5."""
-    body = member(1, b"a") + b"".join(
-        member(3, b"\x08\x00" + member(3, line.encode())) for line in lines
-    )
-    return KPL_MAGIC + body + hashlib.md5(body).digest()  # noqa: S324 - the format's
-
 
 # Longer than a hundred bytes and a last one with breaks around it: a piece of the record between
 # two line breaks then is a whole good line.

@@ -194,6 +194,31 @@ def test_the_second_stage_masks_what_the_first_did_not() -> None:
     assert json.loads(second)["path"] == "/***?token=***"
 
 
+@pytest.mark.parametrize("profile", ["standard", "strict"])
+def test_what_only_some_formats_have_is_masked_in_both_stages(profile: str) -> None:
+    pattern = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %v "%{X-Note}i"'
+    stages = Stages(
+        {
+            "weblog.privacy": {"profile": profile},
+            "weblog.parser": {"pattern": pattern, "extra.fields": "X-Note"},
+        }
+    )
+    notes = {
+        "alice at 81.2.69.142": "*** at ***",
+        "bob@example.com?token=s3cret": "***?token=***",
+        "-": None,
+    }
+    for note, shown in notes.items():
+        line = f'{combined(user="alice")} alice.example.com "{note}"'
+        stages.check(line.encode())
+        # The second stage never sees the user.
+        first = json.loads(enriched(stages.basic, line).json)
+        for secret in ("alice", "bob", "s3cret"):
+            assert secret not in json.dumps(first)
+        second = json.loads(enriched(stages.advanced, json.dumps(first)).json)
+        assert (second["vhost"], second["extra"]) == ("***.example.com", {"X-Note": shown})
+
+
 def test_the_first_stage_needs_no_database() -> None:
     first = enricher(
         {
@@ -261,6 +286,20 @@ def test_basic_records_in_dead_letters_are_masked() -> None:
     again = json.dumps(shown | {"datetime": GOOD["datetime"]})
     assert enriched(strict, again).webpage == "product"
     assert dead(strict, "garbage of 81.2.69.142").letter.raw == b"***"
+
+
+def test_what_only_some_formats_have_is_masked_in_dead_letters() -> None:
+    more = {
+        "datetime": "01/Jan/2099:00:00:00 +0000",
+        "proxy": "198.51.100.7",
+        "vhost": "198-51-100-7.example.com",
+        "extra": {"a": "for 81.2.69.142 by 198.51.100.7", "b": "bob@example.com", "c": None},
+    }
+    raw = dead(STAGES["standard"].advanced, json.dumps(GOOD | more)).letter.raw
+    assert raw is not None
+    shown = json.loads(raw)
+    assert shown["extra"] == {"a": "for *** by ***", "b": "***", "c": None}
+    assert (shown["proxy"], shown["vhost"]) == ("198.51.100.0", "***.example.com")
 
 
 def test_blank_lines_and_several_records() -> None:

@@ -192,7 +192,7 @@ class PrivacySettings(Group, name="weblog.privacy"):
     )
     emails: EmailChoice = choice(
         "profile",
-        "E-mail addresses in URLs and in the user agents of persons; a crawler's contact is kept.",
+        "E-mail addresses in URLs, other texts and user agents; a crawler's contact is kept.",
     )
     salt_variable: str = setting(
         pattern("[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable"),

@@ -2,16 +2,15 @@
 
 A line that can be split into its fields is masked field by field, as its record would be. Of any
 other text only what stands after the last timestamp is kept, masked by pattern: nobody can tell
-which of the words before it is the user. A text without a timestamp is replaced as a whole. Where
-referrers or user agents are hidden, the request alone is kept, with the numbers behind it: nobody
-can tell what else is quoted there.
+which of the words before it is the user. A text without a timestamp is replaced as a whole, and so
+is a broken JSON object. Where referrers or user agents are hidden, the request alone is kept, with
+the numbers behind it: nobody can tell what else is quoted there.
 """
 
 from __future__ import annotations
 
 import re
 
-from udfs.enrich.user_agent import parse_user_agent
 from udfs.errors import ValidationError
 from udfs.parse.access_log import LineParser, LogLine, unescape
 from udfs.privacy.identities import (
@@ -32,6 +31,7 @@ _GLUED_LINE = re.compile(
     r"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3} \S++ \S"
     r"|(?<![0-9A-Fa-f:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f:.]*+ \S++ \S"
 )
+_OBJECT = re.compile(r'\{\s*+\\*+"')
 _WORD = re.compile(r'[^\s"\[\]\\\ufffd]+')
 _QUOTE = re.compile(r'(?<!\\)"')
 # Not all servers escape a quotation mark, so the last field of another line may seem to end in
@@ -78,47 +78,45 @@ class LetterPrivacy:
         try:
             if self._parse is None:
                 return self._masked_basic_record(text)
-            return _joined(self._masked_line(self._parse(text)))
+            line = self._parse(text)
+            names = f"{line.ident} {line.user}"
+            if self._privacy.hides_client and without_addresses(names) != names:
+                # Something stands in front of the client, such as a shipper's prefix.
+                return self._masked_by_pattern(text)
+            return _joined(self._masked_line(line))
         except ValidationError:
             return self._masked_by_pattern(text)
 
     def _masked_line(self, line: LogLine) -> LogLine:
-        privacy = self._privacy
-
-        identities = [
-            identity
-            for identity in (
-                privacy.user_identity(line.user),
-                privacy.user_identity(line.ident),
-                privacy.client_identity(line.host),
-            )
-            if identity is not None
-        ]
+        privacy, identities = self._privacy, self._privacy.identities(line)
 
         def hidden(text: str) -> str:
             return without_identities(text, identities)
 
-        referer, agent, forwarded = line.referer, line.agent, line.forwarded_for
-        if referer is not None:
-            referer = logged(privacy.shown_referer(hidden(privacy.text(referer))))
-        if agent is not None:
-            masked = privacy.agent(agent, is_bot=parse_user_agent(unescape(agent)).is_bot)
-            agent = logged(privacy.shown_agent(hidden(masked)))
+        masked = privacy.texts(line)
+        vhost, proxy, extra = masked.vhost, masked.proxy, masked.extra
+        referer, agent, forwarded = masked.referer, masked.agent, masked.forwarded_for
         if forwarded is not None and privacy.hides_client and forwarded != "-":
             forwarded = MASK
         timestamp = line.timestamp
         if _TIMESTAMP.fullmatch(f"[{timestamp}]") is None:
             timestamp = hidden(self._without_patterns(timestamp))
-        return line._replace(
-            vhost=None if line.vhost is None else hidden(line.vhost),
+        if extra is not None:
+            extra = {
+                name: None if value is None else hidden(value) for name, value in extra.items()
+            }
+        return masked._replace(
+            vhost=None if vhost is None else hidden(vhost),
             host=logged(privacy.shown_client(line.host)),
             ident=logged(privacy.shown_user(line.ident)),
             user=logged(privacy.shown_user(line.user)),
             timestamp=timestamp,
-            request=privacy.request_without_identities(privacy.request(line.request), identities),
-            referer=referer,
-            agent=agent,
+            request=privacy.request_without_identities(masked.request, identities),
+            referer=None if referer is None else logged(privacy.shown_referer(hidden(referer))),
+            agent=None if agent is None else logged(privacy.shown_agent(hidden(agent))),
             forwarded_for=forwarded,
+            proxy=None if proxy is None else privacy.shown_client(proxy),
+            extra=extra,
         )
 
     def _masked_basic_record(self, text: str) -> str:
@@ -130,19 +128,21 @@ class LetterPrivacy:
         privacy = self._privacy
         hides_identities = privacy.hides_user or privacy.hides_client
         if not (hides_identities or privacy.hides_quoted):
-            return privacy.text(text)
+            return privacy.text(text, is_cut=True)
         last = None
         for match in _TIMESTAMP.finditer(text):
             last = match
-        if last is None:
+        if last is None or _OBJECT.search(text, 0, last.start()) is not None:
+            # The members of an object come in any order: the user may stand behind the time.
             return MASK
         rest = text[last.end() :]
         if privacy.hides_quoted:
             rest = _without_quoted(rest)
         glued = _GLUED_LINE.search(rest)
-        if glued is not None:
-            rest = rest[: glued.start()] + MASK
-        rest = self._without_patterns(rest)
+        if glued is None:
+            rest = self._without_patterns(rest)
+        else:
+            rest = self._without_patterns(rest[: glued.start()]) + MASK
         # Whatever stood in front of the timestamp may be repeated behind it.
         identity = name_identity(_names(text[: last.start()])) if hides_identities else None
         if identity is not None:
@@ -150,7 +150,7 @@ class LetterPrivacy:
         return f"{MASK} {last[0]}{rest}"
 
     def _without_patterns(self, text: str) -> str:
-        text = self._privacy.text(text)
+        text = self._privacy.text(text, is_cut=True)
         return without_addresses(text) if self._privacy.hides_client else text
 
 

@@ -18,7 +18,9 @@ from functools import lru_cache
 from typing import Literal, cast
 
 from udfs.config.core import DeadLetterSettings, PrivacySettings
-from udfs.parse.client import parse_address
+from udfs.enrich.user_agent import parse_user_agent
+from udfs.parse.access_log import LogLine, unescape
+from udfs.parse.client import addresses_in, parse_address
 from udfs.parse.request import split_request
 from udfs.privacy.identities import Identity, client_identity, name_identity, without_identities
 from udfs.privacy.text import MASK, Replacer, TextMasker
@@ -151,9 +153,14 @@ class Privacy:
 
     # --- inside texts --------------------------------------------------------------------------
 
-    def text(self, field: str) -> str:
-        """A referrer or any other text without personal values and e-mail addresses."""
-        return field if self.masker is None else self.masker.mask(field)
+    def text(self, field: str, *, is_cut: bool = False) -> str:
+        """A referrer or any other text without personal values and e-mail addresses.
+
+        Args:
+            field: The text.
+            is_cut: It may end in the middle of an address.
+        """
+        return field if self.masker is None else self.masker.mask(field, is_cut=is_cut)
 
     def request(self, field: str) -> str:
         """The same for a request line, whose target may hold blanks."""
@@ -183,6 +190,40 @@ class Privacy:
         """The same for a user agent; the contact address of a bot stays."""
         masker = self._contact_masker if is_bot else self.masker
         return field if masker is None else masker.mask(field)
+
+    def texts(self, line: LogLine) -> LogLine:
+        """A line without personal values and e-mail addresses in its texts."""
+        referer, agent, vhost, extra = line.referer, line.agent, line.vhost, line.extra
+        if agent is not None:
+            agent = self.agent(agent, is_bot=parse_user_agent(unescape(agent)).is_bot)
+        if extra is not None:
+            extra = {
+                name: None if value is None else self.text(value) for name, value in extra.items()
+            }
+        return line._replace(
+            vhost=None if vhost is None else self.text(vhost),
+            request=self.request(line.request),
+            referer=None if referer is None else self.text(referer),
+            agent=agent,
+            extra=extra,
+        )
+
+    def identities(self, line: LogLine, *, with_client: bool = True) -> list[Identity]:
+        """What is hidden wherever a line repeats it, in the order in which it is replaced.
+
+        Args:
+            line: The line, with the address of the log or with the client behind it.
+            with_client: The client's addresses as well.
+        """
+        found = [self.user_identity(name) for name in (line.user, line.ident) if name != _NOTHING]
+        if with_client:
+            found.append(self.client_identity(line.host))
+            # A header may name the client where the log's address is a proxy's, or the other way.
+            if line.proxy is not None:
+                found.append(self.client_identity(line.proxy))
+            if line.forwarded_for is not None:
+                found += map(self.client_identity, addresses_in(line.forwarded_for))
+        return [identity for identity in found if identity is not None]
 
     def user_identity(self, user: str) -> Identity | None:
         """What identifies an authenticated user, given as the log has it, if that is hidden."""

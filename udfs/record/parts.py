@@ -184,9 +184,10 @@ class PartMaker:
         """
 
         def shown(text: str | None) -> str | None:
-            if text is None or not self._is_last:
-                return text
-            return without_identities(self._privacy.text(text), identities)
+            if text is None:
+                return None
+            masked = self._privacy.text(text) if self._is_first else text
+            return without_identities(masked, identities)
 
         proxy = line.proxy
         if proxy is not None and self._is_last:
@@ -197,16 +198,6 @@ class PartMaker:
         return line_members(
             line.request_time_ms, shown(line.vhost), proxy, extra, has_extra=self._has_extra
         )
-
-    def masked(self, line: LogLine) -> LogLine:
-        """The line with personal values inside its texts masked."""
-        privacy, referer, agent = self._privacy, line.referer, line.agent
-        if referer is not None:
-            referer = privacy.text(referer)
-        if agent is not None:
-            is_bot = parse_user_agent(unescape(agent)).is_bot
-            agent = privacy.agent(agent, is_bot=is_bot)
-        return line._replace(request=privacy.request(line.request), referer=referer, agent=agent)
 
     # --- parts of fields whose text is masked --------------------------------------------------
 
