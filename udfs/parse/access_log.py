@@ -134,6 +134,18 @@ def present(text: str | None) -> str | None:
     return None if text in {None, "", "-"} else text
 
 
+_LONGEST_REQUEST_MS = 1e15
+
+
+def request_time(milliseconds: float) -> int | None:
+    """Returns a request's time as whole milliseconds; None for what can be none.
+
+    Text may be read as a number that is negative, infinite, or too large for SQL's integers.
+    """
+    # What is not a number is within no bounds.
+    return round(milliseconds) if 0 <= milliseconds < _LONGEST_REQUEST_MS else None
+
+
 _ESCAPES = re.compile(r'(?:\\x[0-9A-Fa-f]{2})++|\\["\\bfnrtv]')
 _CHARACTERS = {
     '"': '"',

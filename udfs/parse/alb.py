@@ -19,6 +19,7 @@ from udfs.parse.access_log import (
     bad_status,
     empty_line,
     present,
+    request_time,
 )
 
 FIELDS = (
@@ -103,7 +104,7 @@ def _milliseconds(*seconds: str) -> int | None:
         known = [value for text in seconds if (value := float(text)) >= 0]
     except ValueError:
         return None
-    return round(sum(known) * 1000) if known else None
+    return request_time(sum(known) * 1000) if known else None
 
 
 def _problem(line: str, any_result: Callable[[str], re.Match[str] | None]) -> ValidationError:

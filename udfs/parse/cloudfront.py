@@ -24,6 +24,7 @@ from udfs.parse.access_log import (
     empty_line,
     escape,
     present,
+    request_time,
 )
 
 STANDARD_FIELDS = (
@@ -54,6 +55,7 @@ _TIME = ("timestamp", "date")
 NEEDED = ("c-ip", "sc-status", "cs-method", "cs-uri-stem")
 """Without these a line is no request; `timestamp` as well."""
 
+REQUEST_TIME = "time-taken"
 _REFERRER = ("cs(Referer)", "cs-referer")
 _AGENT = ("cs(User-Agent)", "cs-user-agent")
 _HOST = ("x-host-header", "cs(Host)", "cs-host")
@@ -104,7 +106,7 @@ def parser(fields: Sequence[str], extra: tuple[str, ...] = ()) -> LineParser:
             referer=_decoded(value(*_REFERRER)),
             agent=_decoded(value(*_AGENT)),
             forwarded_for=_decoded(value("x-forwarded-for")),
-            request_time_ms=_milliseconds(value("time-taken")),
+            request_time_ms=_milliseconds(value(REQUEST_TIME)),
             extra={name: value(name) for name in extra} if extra else None,
         )
 
@@ -134,8 +136,8 @@ def _decoded(value: str | None) -> str:
 
 def _milliseconds(seconds: str | None) -> int | None:
     try:
-        return None if seconds is None else round(float(seconds) * 1000)
-    except (ValueError, OverflowError):
+        return None if seconds is None else request_time(float(seconds) * 1000)
+    except ValueError:
         return None
 
 

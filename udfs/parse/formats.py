@@ -29,11 +29,13 @@ class Format:
         parse: Splits a line into its fields.
         read_time: Reads a line's time stamp.
         objects: Reads the JSON objects that stand for lines.
+        has_request_time: Lines may say how long their requests took.
     """
 
     parse: LineParser
     read_time: Callable[[str], EventTime]
     objects: ObjectReader
+    has_request_time: bool = False
 
 
 _AGENT_OBJECTS = ObjectReader((json_lines.AGENT,))
@@ -56,17 +58,17 @@ def preset(
     """
     match name:
         case "alb":
-            return Format(alb.parser(extra), read_any_timestamp, _AGENT_OBJECTS)
+            parse = alb.parser(extra)
+            return Format(parse, read_any_timestamp, _AGENT_OBJECTS, has_request_time=True)
         case "cloudfront":
-            parse = cloudfront.parser(cloudfront.STANDARD_FIELDS, extra)
-            return Format(parse, read_any_timestamp, _AGENT_OBJECTS)
+            return _cloudfront(cloudfront.STANDARD_FIELDS, extra)
         case "cloudfront_realtime":
-            parse = cloudfront.parser(fields or cloudfront.REALTIME_FIELDS, extra)
-            return Format(parse, read_any_timestamp, _AGENT_OBJECTS)
+            return _cloudfront(fields or cloudfront.REALTIME_FIELDS, extra)
         case "json":
             names = (json_lines.named(members),) if members else ()
             objects = ObjectReader(names, extra)
-            return Format(_json_parser(objects), read_any_timestamp, objects)
+            has_request_time = not members or "duration" in members
+            return Format(_json_parser(objects), read_any_timestamp, objects, has_request_time)
         case _:
             return Format(parser_for(name), read_timestamp, _AGENT_OBJECTS)
 
@@ -78,7 +80,13 @@ def own_format(pattern: str, extra: tuple[str, ...] = ()) -> Format:
         FormatError: The pattern can't be used.
     """
     compiled = compile_format(pattern, extra)
-    return Format(compiled.parse, compiled.read_time, _AGENT_OBJECTS)
+    return Format(compiled.parse, compiled.read_time, _AGENT_OBJECTS, compiled.has_request_time)
+
+
+def _cloudfront(fields: tuple[str, ...], extra: tuple[str, ...]) -> Format:
+    parse = cloudfront.parser(fields, extra)
+    has_request_time = cloudfront.REQUEST_TIME in fields
+    return Format(parse, read_any_timestamp, _AGENT_OBJECTS, has_request_time)
 
 
 def _json_parser(objects: ObjectReader) -> LineParser:

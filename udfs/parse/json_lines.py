@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from udfs.errors import ValidationError
-from udfs.parse.access_log import SIZE, STATUS, LogLine, bad_status, escape
+from udfs.parse.access_log import SIZE, STATUS, LogLine, bad_status, escape, request_time
 
 type Fields = Mapping[str, Any]
 
@@ -251,6 +251,4 @@ def _duration(value: Any, unit_ms: float) -> int | None:
         number = float(value)
     except (TypeError, ValueError):
         return None
-    milliseconds = number * unit_ms
-    # Not a number is within no bounds.
-    return round(milliseconds) if 0 <= milliseconds < 1e15 else None
+    return request_time(number * unit_ms)

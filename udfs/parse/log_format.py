@@ -23,6 +23,7 @@ from udfs.parse.access_log import (
     LogLine,
     line_problem,
     present,
+    request_time,
 )
 from udfs.parse.format_times import CLF, EPOCHS, time_format_of, time_pattern, time_reader
 from udfs.parse.timestamps import EventTime
@@ -75,10 +76,12 @@ class LogFormat:
     Attributes:
         parse: Reads a line.
         read_time: Reads the line's time stamp.
+        has_request_time: A directive says how long the request took.
     """
 
     parse: LineParser
     read_time: Callable[[str], EventTime]
+    has_request_time: bool
 
 
 def compile_format(text: str, extra: tuple[str, ...] = ()) -> LogFormat:
@@ -115,7 +118,8 @@ def compile_format(text: str, extra: tuple[str, ...] = ()) -> LogFormat:
         return make(match.groups())
 
     (time,) = (directive for directive in groups if directive.role == "time")
-    return LogFormat(parse, time_reader(time.time_format))
+    has_request_time = any(role in places for role, _ in _DURATIONS)
+    return LogFormat(parse, time_reader(time.time_format), has_request_time)
 
 
 # --- reading a format ---------------------------------------------------------------------------
@@ -401,5 +405,5 @@ def _duration(groups: tuple[str | None, ...], places: Mapping[Role, int]) -> int
         place = places.get(role)
         text = None if place is None else groups[place]
         if text and re.fullmatch(r"[0-9]{1,15}(?:\.[0-9]{1,9})?", text):
-            return round(float(text) * scale)
+            return request_time(float(text) * scale)
     return None

@@ -65,6 +65,43 @@ def test_alb_without_a_target() -> None:
     assert (body["response"], body["request_time_ms"]) == ("504", None)
 
 
+@pytest.mark.parametrize("time", ["-0.5", "inf", "nan", "1e300", "9" * 400])
+def test_what_can_be_no_time_is_none(time: str) -> None:
+    """SQL has no integer for it, and would fail the job."""
+    line = ALB.replace("0.086 0.048 0.037", f"{time} {time} {time}")
+    assert record(using(format="alb"), line)["request_time_ms"] is None
+    line = STANDARD.replace("\t0.001\t203", f"\t{time}\t203")
+    assert record(using(format="cloudfront"), line)["request_time_ms"] is None
+
+
+@pytest.mark.parametrize(
+    ("parser", "has"),
+    [
+        ({"format": "combined"}, False),
+        ({"format": "combined_xff"}, False),
+        ({"format": "alb"}, True),
+        ({"format": "cloudfront"}, True),
+        ({"format": "cloudfront_realtime"}, True),
+        (
+            {
+                "format": "cloudfront_realtime",
+                "fields": "timestamp, c-ip, sc-status, cs-method, cs-uri-stem",
+            },
+            False,
+        ),
+        ({"format": "json"}, True),
+        ({"format": "json", "json.fields": "client=a, time=b, status=c"}, False),
+        ({"format": "json", "json.fields": "client=a, time=b, status=c, duration=d"}, True),
+        ({"pattern": '%h %l %u %t "%r" %>s %b'}, False),
+        ({"pattern": '%h %l %u %t "%r" %>s %b %D'}, True),
+        ({"pattern": '$remote_addr [$time_local] "$request" $status $request_time'}, True),
+    ],
+)
+def test_a_format_tells_whether_it_has_request_times(parser: dict[str, str], has: bool) -> None:
+    settings = CoreSettings.load({"weblog.parser": parser})
+    assert settings.parser.log_format().has_request_time is has
+
+
 @pytest.mark.parametrize(
     ("client", "host"),
     [
