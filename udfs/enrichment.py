@@ -416,13 +416,11 @@ class Enricher:
             raise ValidationError("sink", "record_too_large", "no sink takes such a record")
         origin = Origin(host, raw, attempt) if self._gives_address else None
         # The fields as a tuple: 0.2 us less than by Enriched's own constructor.
-        return _new_tuple(
-            Enriched,
-            (
-                when.ms, client, request, status.status, counted, referrer, agent, issues, origin,
-                json,
-            ),
+        fields = (
+            when.ms, client, request, status.status, counted, request_time_ms, referrer, agent,
+            issues, origin, json,
         )  # fmt: skip
+        return _new_tuple(Enriched, fields)
 
     def _accepted(self, issues: tuple[str, ...]) -> tuple[str, ...]:
         """The issues, each once, if the settings do not reject a record for one of them."""

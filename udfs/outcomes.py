@@ -36,6 +36,8 @@ class Enriched(NamedTuple):
     status: int
     size: int | None
     """Bytes that enter sums; None where there are none, and where the size is impossible."""
+    request_time_ms: int | None
+    """Where the format has it."""
     referrer: ReferrerPart
     agent: AgentPart
     issues: tuple[str, ...]

@@ -66,8 +66,8 @@ def test_a_record_as_the_contract_has_it() -> None:
     assert (outcome.issues, outcome.client_address) == ((), None)
     assert outcome.client.keys == "81.2.69.142\x1fUnited Kingdom"
     assert outcome.request.keys == "product\x1f0"
-    assert outcome.referrer.keys == "other\x1fexample.com"
-    assert outcome.agent.keys == "desktop\x1fFirefox\x1fLinux\x1f0"
+    assert outcome.referrer.keys == "other\x1fexample.com\x1fsearch"
+    assert outcome.agent.keys == "desktop\x1fFirefox\x1fLinux\x1f"
 
 
 def test_field_order() -> None:

@@ -24,12 +24,14 @@ FIELDS = (
     "is_static",
     "status",
     "bytes_sent",
+    "request_time_ms",
     "referer_type",
     "referring_site",
+    "refering_page",
     "device_type",
     "browser",
     "os",
-    "is_bot",
+    "bot_kind",
     "issues",
     "reason",
 )
@@ -56,12 +58,13 @@ def pack(outcomes: Sequence[Outcome], progress: StreamProgress) -> list[bytes]:
 def _keys(outcome: Outcome, progress: StreamProgress) -> str:
     if not isinstance(outcome, Enriched):
         return _keys_of_other(outcome, progress)
-    time, client, request, status, size, referrer, agent, issues, _, _ = outcome
+    time, client, request, status, size, request_time, referrer, agent, issues, _, _ = outcome
     watermark = progress.observe(time)
     return (
         f"E\x1f{time}\x1f{'' if watermark is None else watermark}\x1f{client.keys}\x1f"
-        f"{request.keys}\x1f{status}\x1f{'' if size is None else size}\x1f{referrer.keys}\x1f"
-        f"{agent.keys}\x1f{','.join(issues) if issues else ''}\x1f"
+        f"{request.keys}\x1f{status}\x1f{'' if size is None else size}\x1f"
+        f"{'' if request_time is None else request_time}\x1f{referrer.keys}\x1f{agent.keys}\x1f"
+        f"{','.join(issues) if issues else ''}\x1f"
     )
 
 

@@ -74,7 +74,7 @@ class ReferrerPart:
     searchable: Searchable
     issues: tuple[str, ...]
     keys: str
-    """``type`` and ``site`` as keys."""
+    """``type``, ``site`` and ``page`` as keys."""
     json_referer: str
     json_page: str
     json_type: str
@@ -89,7 +89,7 @@ class AgentPart:
     rule: Rule
     issues: tuple[str, ...]
     keys: str
-    """``device_type``, ``browser``, ``os`` and ``is_bot`` (1 or 0) as keys."""
+    """``device_type``, ``browser``, ``os`` and ``bot_kind`` as keys."""
     bot_kind: BotKind | None
     json_agent: str
     json_families: str
@@ -171,7 +171,7 @@ def referrer_part(
         field,
         searchable,
         issues,
-        keys(kind, site),
+        keys(kind, site, page),
         f'"referer":{_value(shown)},',
         f'"refering_page":{_value(page)},',
         _kept_member("referer_type", kind),
@@ -193,7 +193,7 @@ def agent_part(
         searchable,
         rule,
         issues,
-        keys(agent.device_type, agent.browser, agent.os, "1" if agent.is_bot else "0"),
+        keys(agent.device_type, agent.browser, agent.os, agent.bot_kind),
         agent.bot_kind,
         f'"agent":{_value(shown)},',
         _members({"os": agent.os, "browser": agent.browser}),

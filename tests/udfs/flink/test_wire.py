@@ -45,8 +45,8 @@ def request(webpage: str | None = "product") -> RequestPart:
     )
 
 
-def referrer(site: str | None = "www.google.com") -> ReferrerPart:
-    found = Referrer("search", site, None)
+def referrer(site: str | None = "www.google.com", page: str | None = "results") -> ReferrerPart:
+    found = Referrer("search", site, page)
     return referrer_part("-", "-", found, (), searchable=NOTHING_SEARCHABLE)
 
 
@@ -63,6 +63,7 @@ RECORD = Enriched(
     request=request(),
     status=200,
     size=1234,
+    request_time_ms=None,
     referrer=referrer(),
     agent=agent(),
     issues=("private_address", "another"),
@@ -94,7 +95,7 @@ def test_an_enriched_record() -> None:
     assert keys.decode() == "\x1f".join(
         [
             "E", str(TIME), str(TIME), "81.2.69.142", "United Kingdom", "product", "0", "200",
-            "1234", "search", "www.google.com", "desktop", "Firefox", "Linux", "0",
+            "1234", "", "search", "www.google.com", "results", "desktop", "Firefox", "Linux", "",
             "private_address,another", "",
         ]
     )  # fmt: skip
@@ -103,21 +104,21 @@ def test_an_enriched_record() -> None:
 
 def test_what_is_absent_is_null() -> None:
     bare = RECORD._replace(
-        client=client(None, None), request=request(None), size=None, referrer=referrer(None),
+        client=client(None, None), request=request(None), size=None, referrer=referrer(None, None),
         agent=agent(None, None, is_bot=True), issues=(),
     )  # fmt: skip
     (event,) = unpack(pack([bare], StreamProgress(1)))
     absent = {name for name, value in event.items() if value is None}
     assert absent == {
         "progress_time", "host", "webpage", "bytes_sent", "country", "browser", "os",
-        "referring_site", "issues", "reason",
+        "referring_site", "refering_page", "request_time_ms", "issues", "reason",
     }  # fmt: skip
-    assert event["is_bot"] == "1"
+    assert event["bot_kind"] == "other"
 
 
-def test_a_size_of_zero_is_not_absent() -> None:
-    (event,) = unpack(pack([RECORD._replace(size=0)], started()))
-    assert event["bytes_sent"] == "0"
+def test_zero_is_not_absent() -> None:
+    (event,) = unpack(pack([RECORD._replace(size=0, request_time_ms=0)], started()))
+    assert (event["bytes_sent"], event["request_time_ms"]) == ("0", "0")
 
 
 @pytest.mark.parametrize("stage", ["all", "advanced"])
@@ -179,6 +180,7 @@ WITH_TEXT: dict[str, Callable[[str], Enriched]] = {
     "country": lambda text: RECORD._replace(client=client(country=text)),
     "webpage": lambda text: RECORD._replace(request=request(text)),
     "referring_site": lambda text: RECORD._replace(referrer=referrer(text)),
+    "refering_page": lambda text: RECORD._replace(referrer=referrer(page=text)),
     "browser": lambda text: RECORD._replace(agent=agent(browser=text)),
     "os": lambda text: RECORD._replace(agent=agent(os=text)),
 }
