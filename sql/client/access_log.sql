@@ -17,7 +17,12 @@ SELECT
   os,
   device_type,
   is_bot,
+  bot_kind,
   JSON_VALUE(json, '$.agent')                             AS agent,
+  request_time_ms,
+  JSON_VALUE(json, '$.vhost')                             AS vhost,
+  JSON_VALUE(json, '$.proxy')                             AS proxy,
+  JSON_QUERY(json, '$.extra')                             AS extra,
   json                                                    AS enriched_json
 FROM (SELECT *, CAST(body AS STRING) AS json FROM outcomes)
 WHERE kind = 'E';
