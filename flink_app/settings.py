@@ -154,7 +154,7 @@ class JobSettings:
             windows=windows,
             alerts=Alerts.load(properties, windows.size),
             sinks=sinks,
-            outputs=_load_outputs(properties, sinks, core.pipeline.stage),
+            outputs=_load_outputs(properties, sinks, core),
         )
         _refuse_loop(loaded, properties)
         return loaded
@@ -184,7 +184,7 @@ def job_settings() -> tuple[Setting, ...]:
 
 
 def _load_outputs(
-    properties: Properties, sinks: dict[str, Sink], stage: PipelineStage
+    properties: Properties, sinks: dict[str, Sink], core: CoreSettings
 ) -> dict[str, str]:
     given = properties.get(OUTPUTS_GROUP, {})
     files = output_files()
@@ -199,11 +199,18 @@ def _load_outputs(
             expected = f"{OFF} or the name of a group {SINK_GROUP_PREFIX}<name>: {known}"
             raise ConfigurationError(OUTPUTS_GROUP, key, sink, expected)
     default = given.get(DEFAULT_SINK_KEY, OFF)
-    # The default stands for what the job's stage writes; an output that is named is always written.
-    chosen = {
-        file.name: sink
+    # The default stands for what the job's stage writes and the log format has; an output that is
+    # named is always written.
+    has_times = core.parser.log_format().has_request_time
+    of_job = {
+        file.name
         for file in files
-        if (sink := given.get(file.name, default if _is_part_of(stage, file) else OFF)) != OFF
+        if _is_part_of(core.pipeline.stage, file) and (has_times or not file.needs_request_times)
+    }
+    chosen = {
+        name: sink
+        for name in names
+        if (sink := given.get(name, default if name in of_job else OFF)) != OFF
     }
     if not chosen:
         expected = "at least one output with a sink"

@@ -17,7 +17,8 @@ from udfs.config.root import ROOT
 SQL_DIRECTORY = ROOT / "sql"
 
 _PARAMETER = re.compile(r"\$\{([a-z_]+)\}")
-_KEY = re.compile(r"-- Key: ([a-z_]+(?:, [a-z_]+)*)$", re.MULTILINE)
+_KEY = re.compile(r"^-- Key: ([a-z_]+(?:, [a-z_]+)*)$", re.MULTILINE)
+_NEEDS_TIMES = "-- Needs: request_time_ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,15 @@ class OutputFile:
         path: The SQL file.
         key: Columns whose values keep rows together on a stream, from a comment line
             `-- Key: column, column`; `host` for a record means its client.
+        needs_request_times: It has no rows where lines do not say how long their requests took,
+            from a comment line `-- Needs: request_time_ms`.
     """
 
     name: str
     kind: str
     path: Path
     key: tuple[str, ...] = ()
+    needs_request_times: bool = False
 
     @property
     def is_record(self) -> bool:
@@ -45,15 +49,19 @@ class OutputFile:
 
 def output_files() -> tuple[OutputFile, ...]:
     """All outputs, found by listing the folders; a new file is a new output."""
-    return tuple(
-        OutputFile(name=path.stem, kind=path.parent.name, path=path, key=_key(path))
-        for path in sorted((SQL_DIRECTORY / "outputs").glob("*/*.sql"))
+    return tuple(_output_file(path) for path in sorted((SQL_DIRECTORY / "outputs").glob("*/*.sql")))
+
+
+def _output_file(path: Path) -> OutputFile:
+    text = path.read_text(encoding="utf-8")
+    key = _KEY.search(text)
+    return OutputFile(
+        name=path.stem,
+        kind=path.parent.name,
+        path=path,
+        key=tuple(key[1].split(", ")) if key else (),
+        needs_request_times=_NEEDS_TIMES in text.splitlines(),
     )
-
-
-def _key(path: Path) -> tuple[str, ...]:
-    found = _KEY.search(path.read_text(encoding="utf-8"))
-    return tuple(found[1].split(", ")) if found else ()
 
 
 def statements(path: Path, parameters: Mapping[str, str]) -> list[str]:

@@ -50,10 +50,13 @@ def table(title: str, settings: Iterable[Setting]) -> str:
 
 
 def _outputs() -> str:
-    names = ", ".join(f"`{output.name}`" for output in output_files())
+    files = output_files()
+    names = ", ".join(f"`{output.name}`" for output in files)
+    timed = ", ".join(f"`{output.name}`" for output in files if output.needs_request_times)
     return (
         f"**`{OUTPUTS_GROUP}`**: for each output the name of its sink or `{OFF}`; "
-        f"`{DEFAULT_SINK_KEY}` stands for those of the stage that are not named. Outputs: {names}."
+        f"`{DEFAULT_SINK_KEY}` stands for those of the stage that are not named, and for {timed} "
+        f"where the log format has request times. Outputs: {names}."
     )
 
 

@@ -22,13 +22,15 @@ from udfs.errors import ConfigurationError
 
 BRANCHES = ("records", "aggregates", "alerts")
 RECORDS = {"enriched", "dead_letters", "filtered"}
-ALL = {file.name for file in output_files()}
+TIMES = {"response_times"}
+ALL = {file.name for file in output_files()} - TIMES
 
 
-def outputs(stage: str, **explicit: str) -> set[str]:
+def outputs(stage: str, log_format: str = "combined", **explicit: str) -> set[str]:
     settings = JobSettings.load(
         {
             "weblog.pipeline": {"stage": stage},
+            "weblog.parser": {"format": log_format},
             "weblog.source": {"path": "in"},
             "weblog.sink.some": {"type": "discard"},
             "weblog.outputs": {"default": "some"} | explicit,
@@ -54,6 +56,14 @@ def test_an_output_that_is_named_wins() -> None:
     assert outputs("basic", filtered="off") == RECORDS - {"filtered"}
     with pytest.raises(ConfigurationError, match="at least one output with a sink"):
         outputs("alerts", alerts="off")
+
+
+@pytest.mark.parametrize("stage", ["all", "aggregates", "advanced"])
+def test_response_times_are_an_output_where_the_format_has_them(stage: str) -> None:
+    assert outputs(stage, "alb") == outputs(stage) | TIMES
+    assert outputs("alerts", "alb") == {"alerts"}
+    assert outputs(stage, response_times="some") == outputs(stage) | TIMES
+    assert outputs(stage, "alb", response_times="off") == outputs(stage)
 
 
 def test_an_unknown_shape() -> None:

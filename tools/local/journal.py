@@ -40,11 +40,10 @@ class RunJournal:
 
     Args:
         work: The run's work folder.
-        outputs: Names of the outputs that are switched on.
         geoip: Type of the GeoIP database, None without one.
     """
 
-    def __init__(self, work: Path, outputs: Sequence[str], geoip: str | None) -> None:
+    def __init__(self, work: Path, geoip: str | None) -> None:
         self.path = work / RUN_FILE
         """The file."""
         self._began = time.monotonic()
@@ -56,7 +55,7 @@ class RunJournal:
             "pid": os.getpid(),
             "phase": PREPARING,
             "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "outputs": list(outputs),
+            "outputs": [],
             "geoip": geoip,
             "sources": [],
             "source_count": 0,
@@ -88,9 +87,10 @@ class RunJournal:
         """What the file says."""
         return dict(self._document)
 
-    def input(self, staged: StagedInput) -> None:
-        """Notes what the job is given."""
+    def input(self, staged: StagedInput, outputs: Sequence[str]) -> None:
+        """Notes what the job is given, and the names of the outputs that it writes."""
         self._set(
+            outputs=list(outputs),
             # A file's name need not be UTF-8, JSON has to be.
             sources=[shown(source, _TEXT_LENGTH) for source in staged.sources[:_MOST_SOURCES]],
             source_count=len(staged.sources),

@@ -78,9 +78,8 @@ def _run_on_files(options: argparse.Namespace, screen: Console) -> int:
     # Everything that can be wrong with the settings is found here, before Flink starts.
     settings = JobSettings.load(properties)
     geoip = _announce_database(settings, screen)
-    names = list(settings.outputs)
     output: Path = options.out
-    with results.reserved(output) as work, RunJournal(work, names, geoip) as journal:
+    with results.reserved(output) as work, RunJournal(work, geoip) as journal:
         staged = staging.stage(options.path or [str(SAMPLE_LOG)], work / "input")
         screen.input(staged)
         if options.format == AUTO and not _names_a_format(properties):
@@ -88,8 +87,10 @@ def _run_on_files(options: argparse.Namespace, screen: Console) -> int:
             if detection.format is not None:
                 screen.format(detection)
                 properties.setdefault(PARSER_GROUP, {})["format"] = detection.format
+        # What is on by default depends on the format.
+        names = list(JobSettings.load(properties).outputs)
         screen.starting()
-        journal.input(staged)
+        journal.input(staged, names)
         properties[SOURCE_GROUP] = {"type": "filesystem", "path": str(staged.path.resolve())}
         properties[SINK_GROUP_PREFIX + _LOCAL_SINK]["path"] = str((work / "results").resolve())
         properties_file = work / "application_properties.json"

@@ -40,9 +40,9 @@ def staged(lines: int = 100, sources: int = 1) -> StagedInput:
 
 
 def test_the_phases_of_a_run(work: Path) -> None:
-    with RunJournal(work, ["enriched"], "City") as kept:
+    with RunJournal(work, "City") as kept:
         assert find_run(work.parent).state == "preparing"
-        kept.input(staged())
+        kept.input(staged(), ["enriched"])
         kept.starting()
         assert (find_run(work.parent).state, read(work)["rest_port"]) == ("running", None)
         kept.finishing(3.0)
@@ -55,13 +55,13 @@ def test_the_phases_of_a_run(work: Path) -> None:
     ("error", "phase"), [(ValueError("no space"), "failed"), (KeyboardInterrupt(), "interrupted")]
 )
 def test_how_a_run_ended_is_noted(work: Path, error: BaseException, phase: str) -> None:
-    with pytest.raises(type(error)), RunJournal(work, [], None):
+    with pytest.raises(type(error)), RunJournal(work, None):
         raise error
     assert (read(work)["phase"], read(work)["message"]) == (phase, str(error) or None)
 
 
 def test_a_work_folder_that_is_gone_is_no_error(work: Path) -> None:
-    kept = RunJournal(work, [], None).__enter__()
+    kept = RunJournal(work, None).__enter__()
     (work / "run.json").unlink()
     work.rmdir()
     kept.__exit__(ValueError, ValueError("late"), None)
@@ -70,8 +70,8 @@ def test_a_work_folder_that_is_gone_is_no_error(work: Path) -> None:
 
 def test_names_that_are_not_utf_8_are_shown_escaped(work: Path) -> None:
     name = os.fsdecode(b"caf\xe9.log")
-    kept = RunJournal(work, [], None).__enter__()
-    kept.input(StagedInput(Path("x.gz"), 1, 1, (name,)))
+    kept = RunJournal(work, None).__enter__()
+    kept.input(StagedInput(Path("x.gz"), 1, 1, (name,)), [])
     kept.__exit__(ValueError, ValueError(f"cannot read {name}"), None)
     written = read(work)
     assert written["sources"] == ["caf\\u{dce9}.log"]
@@ -80,8 +80,8 @@ def test_names_that_are_not_utf_8_are_shown_escaped(work: Path) -> None:
 
 def test_the_file_stays_small(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "_SECONDS_BETWEEN_WRITES", 0.0)
-    with RunJournal(work, [], None) as kept:
-        kept.input(staged(10_000, sources=5000))
+    with RunJournal(work, None) as kept:
+        kept.input(staged(10_000, sources=5000), [])
         kept.starting()
         kept.observe(None, None)
         for lines in range(2000):
@@ -93,7 +93,7 @@ def test_the_file_stays_small(work: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_it_is_not_written_at_every_look(work: Path) -> None:
-    with RunJournal(work, [], None) as kept:
+    with RunJournal(work, None) as kept:
         kept.starting()
         before = (work / "run.json").stat().st_ino
         for lines in range(100):

@@ -45,9 +45,13 @@ class Seen:
         assert isinstance(record, dict)
         self.country = record["country"]["names"]["en"]  # type: ignore[index, call-overload]
         target = self.request.split(" ")[1]
-        path = re.split("[?#;]", target)[0]
+        path = path_of(target)
         self.webpage = page_of(path) if path.startswith("/") else None
         self.is_asset = path.rpartition(".")[2].lower() in ASSETS
+
+
+def path_of(target: str) -> str:
+    return re.split("[?#;]", target)[0]
 
 
 def page_of(path: str) -> str:
@@ -233,13 +237,16 @@ def test_traffic_per_client(result: Run) -> None:
 
 
 def site_of(referer: str) -> str | None:
-    # One of them is a name in Windows' Cyrillic letters, which the log has as \xNN.
-    plain = re.sub(
+    return urlsplit(unescaped(referer)).hostname
+
+
+def unescaped(referer: str) -> str:
+    # Some are in Windows' Cyrillic letters, which the log has as \xNN.
+    return re.sub(
         r"(?:\\x[0-9a-f]{2})+",
         lambda found: bytes.fromhex(found[0].replace("\\x", "")).decode("utf-8", "replace"),
-        referer,
+        referer.replace('\\"', '"'),
     )
-    return urlsplit(plain).hostname
 
 
 def test_referrers(result: Run, seen: list[Seen]) -> None:
@@ -256,6 +263,37 @@ def test_referrers(result: Run, seen: list[Seen]) -> None:
     assert by_type["internal"] == sum(
         (urlsplit(one.referer).hostname or "").endswith("semicomplete.com") for one in seen
     )
+
+
+def test_bots(result: Run) -> None:
+    expected: dict[tuple[object, ...], list[int]] = defaultdict(lambda: [0, 0])
+    for one in result.rows("enriched"):
+        if one["is_bot"]:
+            counts = expected[one["event_time"][:17] + "00Z", one["bot_kind"], one["browser"]]
+            counts[0] += 1
+            counts[1] += 0 if one["bytes"] == "-" else int(one["bytes"])
+    rows = window_rows(result.rows("bots"), "bot_kind", "bot")
+    assert {key: [row["requests"], row["bytes_sent"]] for key, row in rows.items()} == expected
+    by_name: Counter[str] = Counter()
+    for row in rows.values():
+        by_name[row["bot"]] += row["requests"]
+    named = sum("Googlebot/2.1" in one["agent"] for one in result.rows("enriched"))
+    assert by_name["Googlebot"] >= named > 100
+
+
+def test_page_flow(result: Run, seen: list[Seen]) -> None:
+    expected = Counter(
+        (iso(one.window), page_of(path_of(urlsplit(unescaped(one.referer)).path)), one.webpage)
+        for one in seen
+        if (site_of(one.referer) or "").endswith("semicomplete.com") and not one.is_asset
+    )
+    rows = window_rows(result.rows("page_flow"), "refering_page", "webpage")
+    assert {key: row["requests"] for key, row in rows.items()} == expected
+
+
+def test_without_times_in_the_log_there_is_no_output_of_them(result: Run) -> None:
+    assert "response_times" not in result.summary["outputs"]
+    assert not (result.folder / "response_times").exists()
 
 
 def test_sessions(result: Run, seen: list[Seen]) -> None:
