@@ -13,6 +13,7 @@ import pytest
 from tests.support.cluster import SharedCluster
 from tests.support.jobs import RECORDS, Results, between_files
 from tests.support.lines import log_line
+from tools.local.summary import summarise
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
@@ -85,6 +86,18 @@ def test_times_of_pages(results: Results, times: Times) -> None:
         of_page = times[key]
         assert (row["requests"], row["max_ms"]) == (len(of_page), max(of_page))
         assert row["mean_ms"] == pytest.approx(statistics.mean(of_page))
+
+
+def test_the_account_of_the_run_has_the_slowest_pages(results: Results, times: Times) -> None:
+    slowest = summarise(results.folder, (*RECORDS, "response_times"), 1, 1.0).slowest_pages
+    by_page: dict[str, list[int]] = defaultdict(list)
+    for (_, page), of_page in times.items():
+        by_page[page] += of_page
+    for one in slowest:
+        of_page = by_page.pop(str(one.webpage))
+        assert (one.requests, one.max_ms) == (len(of_page), max(of_page))
+        assert one.mean_ms == pytest.approx(statistics.mean(of_page), abs=0.1)
+    assert not by_page
 
 
 def test_the_percentile_is_at_most_a_twentieth_too_high(results: Results, times: Times) -> None:

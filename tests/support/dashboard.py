@@ -107,6 +107,27 @@ def client(minute: int, requests: int, browser: str | None = "Chrome") -> Row:
     }
 
 
+def bot(minute: int, name: str | None, requests: int, kind: str = "search") -> Row:
+    counts = {"requests": requests, "bytes_sent": 10 * requests}
+    return window(minute) | {"bot_kind": kind, "bot": name} | counts
+
+
+def times(
+    minute: int, name: str | None, requests: int, *, mean: float, longest: int, p95: float
+) -> Row:
+    return window(minute) | {
+        "webpage": name,
+        "requests": requests,
+        "mean_ms": mean,
+        "max_ms": longest,
+        "p95_ms": p95,
+    }
+
+
+def step(minute: int, origin: str | None, target: str, requests: int) -> Row:
+    return window(minute) | {"refering_page": origin, "webpage": target, "requests": requests}
+
+
 def letter(reason: str, raw: str = "not a line", encoding: str = "utf-8") -> Row:
     return {
         "schema": "weblog.dead-letter/1",
@@ -122,8 +143,8 @@ def letter(reason: str, raw: str = "not a line", encoding: str = "utf-8") -> Row
 
 
 OUTPUTS = [
-    "alerts", "dead_letters", "enriched", "errors_per_page", "filtered", "late",
-    "traffic_overview", "traffic_per_client", "traffic_per_country",
+    "alerts", "bots", "dead_letters", "enriched", "errors_per_page", "filtered", "late",
+    "page_flow", "traffic_overview", "traffic_per_client", "traffic_per_country",
 ]  # fmt: skip
 
 
@@ -179,6 +200,22 @@ def finished_run(output: Path) -> Path:
         [country(1, "France", 40), country(1, "Singapore", 7), country(2, None, 3)],
     )
     write_rows(output, "traffic_per_client", [client(1, 30), client(2, 5, None)])
+    write_rows(
+        output,
+        "bots",
+        [bot(1, "Googlebot", 6), bot(2, "Googlebot", 2), bot(2, None, 3, "tool")],
+    )
+    write_rows(
+        output,
+        "response_times",
+        [
+            times(1, "index", 30, mean=20.5, longest=90, p95=60.0),
+            times(1, "report", 1, mean=2500.0, longest=2500, p95=2500.0),
+            times(2, "report", 3, mean=500.0, longest=900, p95=850.0),
+        ],
+    )
+    steps = [step(1, "index", "search", 8), step(2, "index", "search", 4)]
+    write_rows(output, "page_flow", [*steps, step(2, "search", "cart", 3)])
     write_rows(
         output,
         "dead_letters",

@@ -18,6 +18,7 @@ SCRIPTS = (
     "bars.js",
     "timeline.js",
     "map.js",
+    "flow.js",
     "sections.js",
     "app.js",
 )

@@ -93,6 +93,9 @@ class RunReader:
             "pages": views["errors_per_page"],
             "countries": views["traffic_per_country"],
             "clients": views["traffic_per_client"],
+            "bots": views["bots"],
+            "times": views["response_times"],
+            "flow": views["page_flow"],
             "dead_letters": views["dead_letters"],
             "alerts": [{"output": name, **views[name]} for name in self._alerts],
         }

@@ -26,15 +26,21 @@ class Totals:
         columns: Numbers in each sum.
         keep: Keys to keep.
         rank: Gives what the larger keys have more of.
+        largest: Columns at the end that keep the largest number in place of the sum.
     """
 
     def __init__(
-        self, columns: int, keep: int, rank: Callable[[Sequence[int]], Sequence[int]]
+        self,
+        columns: int,
+        keep: int,
+        rank: Callable[[Sequence[int]], Sequence[float]],
+        largest: int = 0,
     ) -> None:
         self._sums: dict[Key, list[int]] = {}
         self._columns = columns
         self._keep = keep
         self._rank = rank
+        self._summed = columns - largest
         self.others: list[int] = [0] * columns
         """The sum of the keys that were dropped."""
 
@@ -45,23 +51,26 @@ class Totals:
             if len(self._sums) >= 2 * self._keep:
                 self._drop()
             sums = self._sums[key] = [0] * self._columns
-        for column, number in enumerate(numbers):
-            sums[column] += number
+        sums[:] = self._joined(sums, numbers)
 
     def largest(self, count: int) -> tuple[list[tuple[Key, list[int]]], list[int]]:
         """The largest keys with their sums, and the sum of all others."""
         ranked = self._ranked()
         rest = list(self.others)
         for _, sums in ranked[count:]:
-            rest = [a + b for a, b in zip(rest, sums, strict=True)]
+            rest = self._joined(rest, sums)
         return ranked[:count], rest
 
     def total(self) -> list[int]:
         """The sum of everything that was added."""
         result = list(self.others)
         for sums in self._sums.values():
-            result = [a + b for a, b in zip(result, sums, strict=True)]
+            result = self._joined(result, sums)
         return result
+
+    def _joined(self, one: Sequence[int], other: Sequence[int]) -> list[int]:
+        columns = enumerate(zip(one, other, strict=True))
+        return [a + b if column < self._summed else max(a, b) for column, (a, b) in columns]
 
     def _ranked(self) -> list[tuple[Key, list[int]]]:
         return sorted(
@@ -72,7 +81,7 @@ class Totals:
     def _drop(self) -> None:
         ranked = self._ranked()
         for _, sums in ranked[self._keep :]:
-            self.others = [a + b for a, b in zip(self.others, sums, strict=True)]
+            self.others = self._joined(self.others, sums)
         self._sums = dict(ranked[: self._keep])
 
 

@@ -12,6 +12,7 @@ import orjson
 from tools.dashboard.totals import Key, TimeTotals, Totals
 from tools.local.text import raw_line, shown
 from udfs.enrich.countries import country_names
+from udfs.record.keys import FIELD_SEPARATOR, keys
 
 type Row = dict[str, Any]
 
@@ -26,6 +27,8 @@ _ALERTS_SHOWN = 200
 _ALERTS_BYTES = 150_000
 _ALERT_VALUE_LENGTH = 120
 _STEPS_SHOWN = 120
+_FLOW_PAGES = 12
+_STEPS_LISTED = 30
 
 _OVERVIEW = ("requests", "client_errors", "server_errors", "bot_requests", "bytes_sent")
 
@@ -143,6 +146,91 @@ class Clients:
         return {name: _named(totals) for name, totals in self._totals.items()}
 
 
+class Bots:
+    """Traffic of bots by kind and by name, from `bots`."""
+
+    def __init__(self) -> None:
+        self._totals = {
+            name: Totals(2, _NAMES_KEPT, lambda sums: (sums[0],)) for name in ("bot_kind", "bot")
+        }
+
+    def add(self, row: Row) -> None:
+        """Takes a bot's window."""
+        for name, totals in self._totals.items():
+            totals.add(row[name], row["requests"], row["bytes_sent"])
+
+    def document(self) -> dict[str, Any]:
+        """The largest of each, and the sum of the others."""
+        return {name: _named(totals) for name, totals in self._totals.items()}
+
+
+class ResponseTimes:
+    """Pages by the mean time of their requests, from `response_times`."""
+
+    def __init__(self) -> None:
+        # Requests and their time; the longest and the largest percentile, as percentiles of several
+        # windows make none of all.
+        self._pages = Totals(4, _PAGES_KEPT, lambda sums: (sums[1] / sums[0],), largest=2)
+
+    def add(self, row: Row) -> None:
+        """Takes a page's window."""
+        requests = row["requests"]
+        total = round(row["mean_ms"] * requests)
+        self._pages.add(row["webpage"], requests, total, row["max_ms"], round(row["p95_ms"]))
+
+    def document(self) -> dict[str, Any]:
+        """The slowest pages, and how many requests the others have."""
+        pages, rest = self._pages.largest(_PAGES_SHOWN)
+        return {
+            "rows": [
+                {
+                    "name": _name(page),
+                    "requests": sums[0],
+                    "mean_ms": sums[1] / sums[0],
+                    "max_ms": sums[2],
+                    "p95_ms": sums[3],
+                }
+                for page, sums in pages
+            ],
+            "requests_of_others": rest[0],
+        }
+
+
+class PageFlow:
+    """Steps from page to page, from `page_flow`."""
+
+    def __init__(self) -> None:
+        self._steps = Totals(1, _PAGES_KEPT, lambda sums: sums)
+
+    def add(self, row: Row) -> None:
+        """Takes the window of a step."""
+        self._steps.add(keys(row["refering_page"], row["webpage"]), row["requests"])
+
+    def document(self) -> dict[str, Any]:
+        """The most frequent steps, as a matrix of their pages and as a list."""
+        ranked, _ = self._steps.largest(2 * _PAGES_KEPT)
+        steps = {_pages_of(key): sums[0] for key, sums in ranked}
+        # In the order of the most frequent step of each.
+        origins: dict[str, None] = {}
+        targets: dict[str, None] = {}
+        for origin, target in steps:
+            if len(origins | {origin: None}) <= _FLOW_PAGES >= len(targets | {target: None}):
+                origins[origin] = targets[target] = None
+        matrix = [[steps.get((origin, target), 0) for target in targets] for origin in origins]
+        requests = self._steps.total()[0]
+        return {
+            "requests": requests,
+            "requests_of_others": requests - sum(map(sum, matrix)),
+            "origins": [_name(page or None) for page in origins],
+            "targets": [_name(page or None) for page in targets],
+            "matrix": matrix,
+            "rows": [
+                {"origin": _name(origin or None), "target": _name(target), "requests": count}
+                for (origin, target), count in list(steps.items())[:_STEPS_LISTED]
+            ],
+        }
+
+
 class DeadLetters:
     """Dead letters by reason, each with its first samples."""
 
@@ -244,6 +332,11 @@ class Alerts:
         }
 
 
+def _pages_of(key: Key) -> tuple[str, str]:
+    origin, _, target = (key or "").partition(FIELD_SEPARATOR)
+    return origin, target
+
+
 def _named(totals: Totals) -> dict[str, Any]:
     largest, rest = totals.largest(_NAMES_SHOWN)
     return {
@@ -274,6 +367,9 @@ def output_views(alerts: Sequence[str]) -> Mapping[str, View]:
         "errors_per_page": PageErrors(),
         "traffic_per_country": Countries(),
         "traffic_per_client": Clients(),
+        "bots": Bots(),
+        "response_times": ResponseTimes(),
+        "page_flow": PageFlow(),
         "dead_letters": DeadLetters(),
         "filtered": Filtered(),
         **{name: Alerts() for name in alerts},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -110,36 +110,45 @@ class Console:
         self._reasons(summary.dead_lettered)
         equation = f"{summary.enriched:,} + {filtered:,} + {dead:,} = {summary.accounted_for:,}"
         self._line(f"              every line is accounted for: {equation}")
-        if summary.errors_per_page:
-            self._line("\nPages with most errors")
-            self._table(
-                ("page", "requests", "4xx", "5xx"),
-                (
-                    (page.webpage, page.requests, page.client_errors, page.server_errors)
-                    for page in summary.errors_per_page
-                ),
-            )
-        if summary.traffic_per_country:
-            self._line("\nTraffic per country")
-            self._table(
-                ("country", "requests", "MB"),
-                (
-                    (one.country, one.requests, round(one.bytes_sent / 1e6, 1))
-                    for one in summary.traffic_per_country
-                ),
-            )
+        self._tables(summary)
         self._line(f"\nWindows   {summary.first_window or '-'} to {summary.last_window or '-'}")
         self._line("Output")
         for name, rows in summary.outputs.items():
             self._line(f"{rows:>12,}  {output / name}")
+
+    def _tables(self, summary: RunSummary) -> None:
+        pages = [
+            (page.webpage, page.requests, page.client_errors, page.server_errors)
+            for page in summary.errors_per_page
+        ]
+        self._table("Pages with most errors", ("page", "requests", "4xx", "5xx"), pages)
+        countries = [
+            (one.country, one.requests, _megabytes(one.bytes_sent))
+            for one in summary.traffic_per_country
+        ]
+        self._table("Traffic per country", ("country", "requests", "MB"), countries)
+        bots = [(one.bot_kind, one.requests, _megabytes(one.bytes_sent)) for one in summary.bots]
+        self._table("Bots", ("kind", "requests", "MB"), bots)
+        slowest = [
+            (page.webpage, page.requests, page.mean_ms, page.max_ms)
+            for page in summary.slowest_pages
+        ]
+        self._table("Slowest pages", ("page", "requests", "mean ms", "longest"), slowest)
 
     def _reasons(self, reasons: Mapping[str, int]) -> None:
         for reason, count in reasons.items():
             self._line(f"{count:>16,}  {printable(reason)}")
 
     def _table(
-        self, header: tuple[str, ...], rows: Iterable[tuple[str | float | None, ...]]
+        self,
+        title: str,
+        header: tuple[str, ...],
+        rows: Sequence[tuple[str | float | None, ...]],
     ) -> None:
+        """Shows a table; none without rows."""
+        if not rows:
+            return
+        self._line(f"\n{title}")
         name, *columns = header
         self._line(f"  {name:<{_NAME_WIDTH}}" + "".join(f"{column:>12}" for column in columns))
         for first, *values in rows:
@@ -151,3 +160,7 @@ class Console:
     def _line(self, text: str) -> None:
         self._stream.write(text + "\n")
         self._stream.flush()
+
+
+def _megabytes(count: int) -> float:
+    return round(count / 1e6, 1)

@@ -32,6 +32,25 @@ class CountryTraffic:
 
 
 @dataclass(frozen=True, slots=True)
+class BotTraffic:
+    """Traffic of one kind of bots over the whole run."""
+
+    bot_kind: str
+    requests: int
+    bytes_sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageTimes:
+    """How long the requests of one page took over the whole run."""
+
+    webpage: str | None
+    requests: int
+    mean_ms: float
+    max_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
     """The accounts of a run.
 
@@ -44,6 +63,9 @@ class RunSummary:
         seconds: Wall-clock time of the job, start-up of Flink included.
         errors_per_page: Pages with errors, most first (at most ten).
         traffic_per_country: Countries, most requests first (at most ten).
+        bots: Kinds of bots, most requests first.
+        slowest_pages: Pages by the mean time of their requests (at most ten); none where lines do
+            not say it.
         outputs: Rows written to each output.
         first_window: Start of the first window, ISO 8601 UTC; None without windows.
         last_window: End of the last window.
@@ -57,6 +79,8 @@ class RunSummary:
     seconds: float
     errors_per_page: tuple[PageErrors, ...] = ()
     traffic_per_country: tuple[CountryTraffic, ...] = ()
+    bots: tuple[BotTraffic, ...] = ()
+    slowest_pages: tuple[PageTimes, ...] = ()
     outputs: Mapping[str, int] = field(default_factory=dict)
     first_window: str | None = None
     last_window: str | None = None
@@ -101,6 +125,8 @@ def summarise(results: Path, outputs: Sequence[str], lines_in: int, seconds: flo
         seconds=round(seconds, 3),
         errors_per_page=_errors_per_page(results / "errors_per_page"),
         traffic_per_country=_traffic_per_country(results / "traffic_per_country"),
+        bots=_bots(results / "bots"),
+        slowest_pages=_slowest_pages(results / "response_times"),
         outputs=rows,
         first_window=min((start for start, _ in windows), default=None),
         last_window=max((end for _, end in windows), default=None),
@@ -158,3 +184,30 @@ def _traffic_per_country(folder: Path) -> tuple[CountryTraffic, ...]:
     countries = [CountryTraffic(country, *total) for country, total in totals.items()]
     countries.sort(key=lambda c: (-c.requests, c.country or ""))
     return tuple(countries[:_TOP])
+
+
+def _bots(folder: Path) -> tuple[BotTraffic, ...]:
+    totals: dict[str, list[int]] = {}
+    for row in _rows(folder):
+        total = totals.setdefault(row["bot_kind"], [0, 0])
+        total[0] += row["requests"]
+        total[1] += row["bytes_sent"]
+    kinds = [BotTraffic(kind, *total) for kind, total in totals.items()]
+    return tuple(sorted(kinds, key=lambda one: (-one.requests, one.bot_kind)))
+
+
+def _slowest_pages(folder: Path) -> tuple[PageTimes, ...]:
+    totals: dict[str | None, tuple[int, float, int]] = {}
+    for row in _rows(folder):
+        requests, total_ms, max_ms = totals.get(row["webpage"], (0, 0.0, 0))
+        totals[row["webpage"]] = (
+            requests + row["requests"],
+            total_ms + row["mean_ms"] * row["requests"],
+            max(max_ms, row["max_ms"]),
+        )
+    pages = [
+        PageTimes(page, requests, round(total_ms / requests, 1), max_ms)
+        for page, (requests, total_ms, max_ms) in totals.items()
+    ]
+    pages.sort(key=lambda page: (-page.mean_ms, page.webpage or ""))
+    return tuple(pages[:_TOP])

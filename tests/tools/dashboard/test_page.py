@@ -16,13 +16,16 @@ from tests.support.cluster import SharedCluster
 from tests.support.dashboard import (
     IN_PROGRESS,
     MARKUP,
+    bot,
     country,
     hostile_log,
     journal,
     letter,
     overview,
     page,
+    step,
     summary,
+    times,
     window,
     write_json,
     write_rows,
@@ -39,11 +42,15 @@ from udfs.enrich.countries import country_names
 # What the page shows beside the records.
 AGGREGATES = (
     "alerts",
+    "bots",
     "errors_per_page",
+    "page_flow",
     "traffic_overview",
     "traffic_per_client",
     "traffic_per_country",
 )
+
+SECTIONS = ("pages", "countries", "clients", "bots", "times", "flow", "letters", "alerts")
 
 pytestmark = pytest.mark.browser
 
@@ -95,6 +102,9 @@ def test_every_view_shows_its_numbers(shown: Page, watched: Watched) -> None:
     )
     expect(shown.locator("#countries tbody tr").first).to_have_text("France40400 B")
     expect(shown.locator("#clients")).to_contain_text("Chrome")
+    expect(shown.locator("#bots tbody tr").first).to_have_text("search880 B")
+    expect(shown.locator("#bots")).to_contain_text("Googlebot")
+    expect(shown.locator("#times tbody tr").first).to_have_text("report1.0 s2.5 s2.5 s4")
     expect(shown.locator("#letters summary")).to_have_text("parse/malformed_line2 lines")
     expect(shown.locator("#alerts tbody tr").first).to_contain_text("ended")
     expect(shown.locator("#requests .readout")).to_have_text(
@@ -119,6 +129,18 @@ def test_the_map_shows_large_and_small_countries(shown: Page) -> None:
     )
     expect(shown.locator('.world [data-code="DE"]')).to_have_attribute("data-shade", "0")
     assert "France (40 requests)" in str(shown.locator(".world").get_attribute("aria-label"))
+
+
+def test_steps_are_a_heat_map_that_is_a_table(shown: Page) -> None:
+    heat = shown.get_by_role("table", name="Requests from page to page")
+    expect(heat.get_by_role("columnheader")).to_have_text(["search", "cart"])
+    expect(heat.get_by_role("rowheader")).to_have_text(["index", "search"])
+    expect(heat.locator("tbody td")).to_have_text(["12", "", "", "3"])
+    shades = [cell.get_attribute("data-shade") for cell in heat.locator("tbody td").all()]
+    assert shades == ["3", None, None, "2"]
+    shown.locator("#flow summary").focus()
+    shown.keyboard.press("Enter")
+    expect(shown.locator("#flow details tbody tr")).to_have_text(["indexsearch12", "searchcart3"])
 
 
 def test_only_the_server_is_asked(server: Server, watched: Watched) -> None:
@@ -156,7 +178,11 @@ class TestReadWithTheKeyboard:
             "countries INPUT",
             "countries DIV",
             "pages DIV",
+            "times DIV",
+            "flow DIV",
+            "flow SUMMARY",
             "clients DIV",
+            "bots DIV",
             "letters SUMMARY",
             "throughput DIV",
         } <= reached
@@ -219,6 +245,9 @@ class TestNothingToShow:
         expect(shown.locator("#letters")).to_contain_text("No dead letters in this run")
         expect(shown.locator("#alerts")).to_contain_text("No alerts in this run.")
         expect(shown.locator("#countries")).to_contain_text("No traffic in this run.")
+        expect(shown.locator("#bots")).to_contain_text("No bots in this run.")
+        expect(shown.locator("#flow")).to_contain_text("weblog.site: internal.hosts")
+        expect(shown.locator("#times")).to_be_hidden()
         has_no_violations(shown)
         assert watched.problems == []
 
@@ -352,6 +381,10 @@ class TestHostileOutputs:
                 for markup in MARKUP
             ],
         )
+        write_rows(output, "bots", [bot(1, markup, 1, markup) for markup in MARKUP])
+        slow = [times(1, markup, 1, mean=1.5, longest=2, p95=2.0) for markup in MARKUP]
+        write_rows(output, "response_times", slow)
+        write_rows(output, "page_flow", [step(1, markup, markup, 1) for markup in MARKUP])
         write_rows(
             output,
             "dead_letters",
@@ -365,7 +398,7 @@ class TestHostileOutputs:
     def test_markup_is_text(self, shown: Page, watched: Watched) -> None:
         open_all(shown)
         is_harmless(shown, watched)
-        for section in ("pages", "countries", "clients", "letters", "alerts"):
+        for section in SECTIONS:
             text = shown.locator(f"#{section}").inner_text()
             assert "</script><script>hacked=1</script>" in text, section
             assert "\\u{202e}gnp.exe" in text, section

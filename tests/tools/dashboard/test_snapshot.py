@@ -14,12 +14,15 @@ import pytest
 
 from tests.support.dashboard import (
     IN_PROGRESS,
+    bot,
     country,
     journal,
     letter,
     overview,
     page,
+    step,
     summary,
+    times,
     window,
     write_json,
     write_rows,
@@ -62,6 +65,44 @@ class TestFinishedRun:
             ("Singapore", "SG", 7),
             (None, None, 3),
         ]
+
+    def test_bots_by_kind_and_by_name(self, output: Path) -> None:
+        bots = snapshot(output)["bots"]
+        assert [(row["name"], row["requests"]) for row in bots["bot_kind"]["rows"]] == [
+            ("search", 8),
+            ("tool", 3),
+        ]
+        assert [(row["name"], row["bytes_sent"]) for row in bots["bot"]["rows"]] == [
+            ("Googlebot", 80),
+            (None, 30),
+        ]
+
+    def test_the_slowest_pages_of_all_windows(self, output: Path) -> None:
+        found = snapshot(output)["times"]
+        assert found["requests_of_others"] == 0
+        assert [tuple(row.values()) for row in found["rows"]] == [
+            ("report", 4, 1000.0, 2500, 2500),
+            ("index", 30, 20.5, 90, 60),
+        ]
+
+    def test_steps_from_page_to_page(self, output: Path) -> None:
+        found = snapshot(output)["flow"]
+        assert (found["requests"], found["requests_of_others"]) == (15, 0)
+        assert (found["origins"], found["targets"]) == (["index", "search"], ["search", "cart"])
+        assert found["matrix"] == [[12, 0], [0, 3]]
+        assert found["rows"][0] == {"origin": "index", "target": "search", "requests": 12}
+
+    def test_the_matrix_has_the_pages_of_the_most_frequent_steps(self, tmp_path: Path) -> None:
+        write_json(tmp_path / "summary.json", summary())
+        rows = [step(1, f"from{n % 20}", f"to{n // 20}", 1000 - n) for n in range(400)]
+        write_rows(tmp_path, "page_flow", rows)
+        found = snapshot(tmp_path)["flow"]
+        assert found["origins"] == [f"from{n}" for n in range(12)]
+        assert found["targets"] == [f"to{n}" for n in range(12)]
+        assert found["matrix"][3][2] == 1000 - 43
+        shown = sum(map(sum, found["matrix"]))
+        assert found["requests_of_others"] == found["requests"] - shown > 0
+        assert len(found["rows"]) == 30
 
     def test_the_series_adds_up(self, output: Path) -> None:
         found = snapshot(output)["overview"]
@@ -224,6 +265,15 @@ class TestBounds:
         assert rest == [1000, 2000]
         assert totals.total() == [6000, 3000]
 
+    def test_totals_keep_the_largest_number_where_a_sum_says_nothing(self) -> None:
+        totals = Totals(2, 10, lambda sums: (sums[0],), largest=1)
+        for number in range(1000):
+            totals.add(f"small{number}", 1, number)
+            totals.add("large", 5, number % 7)
+        (largest, *_), rest = totals.largest(1)
+        assert largest == ("large", [5000, 6])
+        assert (rest, totals.total()) == ([1000, 999], [6000, 999])
+
     def test_time_gets_coarser_and_loses_nothing(self) -> None:
         times = TimeTotals(1, keep=50)
         for minute in range(10_000):
@@ -275,6 +325,10 @@ class TestBounds:
                 for _ in range(300)
             ],
         )
+        write_rows(output, "bots", [bot(1, text(), 1, text()) for _ in range(300)])
+        slow = [times(1, text(), 1, mean=1.5, longest=2, p95=2.0) for _ in range(300)]
+        write_rows(output, "response_times", slow)
+        write_rows(output, "page_flow", [step(1, text(), text(), 1) for _ in range(300)])
         write_rows(output, "dead_letters", [letter(text(), text()) for _ in range(300)])
         alert = {f"{name}{hard}": hard for name in string.ascii_letters}
         write_rows(output, "alerts", [alert for _ in range(300)])

@@ -12,7 +12,7 @@ import pytest
 
 from tools.local.console import Console
 from tools.local.progress import JobProgress
-from tools.local.summary import RunSummary
+from tools.local.summary import BotTraffic, PageTimes, RunSummary
 
 RUNNING = JobProgress("RUNNING", 123_456, None)
 WHOLE = "Flink     running  123,456 of 234,567 lines (53%)"
@@ -65,3 +65,16 @@ def test_a_run_over_nothing_is_accounted_for(tmp_path: Path) -> None:
     with (tmp_path / "printed").open("w") as stream:
         Console(stream).summary(RunSummary(0, 0, {}, {}, 0, 1.0), tmp_path)
     assert "0 + 0 + 0 = 0" in (tmp_path / "printed").read_text()
+
+
+def test_bots_and_slow_pages_are_shown_where_there_are_any(tmp_path: Path) -> None:
+    bots, slow = (BotTraffic("search", 1200, 3_400_000),), (PageTimes(None, 7, 1234.5, 9000),)
+    with (tmp_path / "printed").open("w") as stream:
+        Console(stream).summary(RunSummary(0, 0, {}, {}, 0, 1.0), tmp_path)
+    assert "Bots" not in (tmp_path / "printed").read_text()
+    with (tmp_path / "printed").open("w") as stream:
+        summary = RunSummary(0, 0, {}, {}, 0, 1.0, bots=bots, slowest_pages=slow)
+        Console(stream).summary(summary, tmp_path)
+    lines = [line.split() for line in (tmp_path / "printed").read_text().splitlines()]
+    assert ["search", "1,200", "3.4"] in lines
+    assert ["(unknown)", "7", "1,234.5", "9,000"] in lines

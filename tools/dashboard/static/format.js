@@ -29,6 +29,9 @@
     return "";
   };
 
+  const milliseconds = (number) =>
+    (number < 1000 ? `${whole.format(number)} ms` : `${tenth.format(number / 1000)} s`);
+
   const date = (seconds) => {
     const time = new Date(seconds * 1000);
     return `${time.getUTCDate()} ${months[time.getUTCMonth()]} ${time.getUTCFullYear()}`;
@@ -64,5 +67,5 @@
 
   const plural = (number, one, many) => `${count(number)} ${number === 1 ? one : many}`;
 
-  return { count, compact, percent, bytes, date, clock, time, iso, duration, plural };
+  return { count, compact, percent, bytes, milliseconds, date, clock, time, iso, duration, plural };
 })();

@@ -95,5 +95,5 @@
     }
   }
 
-  return { WorldMap };
+  return { WorldMap, limitsOf };
 })();

@@ -2,10 +2,11 @@
 "use strict";
 
 (globalThis.weblog ??= {}).sections = (() => {
-  const { element, replace, setText, empty, table } = weblog.dom;
+  const { element, replace, setText, name, empty, table } = weblog.dom;
   const { barTable } = weblog.bars;
   const { Timeline } = weblog.timeline;
   const { WorldMap } = weblog.map;
+  const { flowMap, NO_PAGE } = weblog.flow;
   const format = weblog.format;
 
   const body = (id) => document.querySelector(`#${id} .body`);
@@ -239,6 +240,64 @@
     }));
   };
 
+  const times = (snapshot) => {
+    const { rows, requests_of_others: others } = snapshot.times;
+    // Most log formats do not say how long requests took.
+    document.getElementById("times").hidden = !rows.length && isOff(snapshot, "response_times");
+    replace(body("times"), !rows.length
+      ? empty(nothing(snapshot, "response_times", "No line of this run says how long its request took."))
+      : barTable({
+        label: "Slowest pages, table", first: "Page", rows, tall: true, missing: "(no page)",
+        parts: (row) => [["good", row.mean_ms]],
+        columns: [
+          { text: "Mean", of: (row) => format.milliseconds(row.mean_ms) },
+          { text: "95th percentile", of: (row) => format.milliseconds(row.p95_ms) },
+          { text: "Longest", of: (row) => format.milliseconds(row.max_ms) },
+          { text: "Requests", of: (row) => format.count(row.requests) },
+        ],
+      }),
+      others ? element("p", { class: "hint" }, `${format.plural(others, "request", "requests")} for other pages, which are faster.`) : null);
+  };
+
+  const flow = (snapshot) => {
+    const place = body("flow");
+    const { rows, requests, requests_of_others: others } = snapshot.flow;
+    if (!rows.length) {
+      replace(place, empty(nothing(snapshot, "page_flow",
+        "No request came from a page of the site itself. (weblog.site: internal.hosts names its hosts.)")));
+      return;
+    }
+    const list = table("Most frequent steps", [{ text: "From" }, { text: "To" }, { text: "Requests", number: true }],
+      rows.map((row) => [name(row.origin, NO_PAGE), name(row.target, NO_PAGE), format.count(row.requests)]), "tall");
+    const details = place.querySelector("details") ?? element("details", { class: "data" },
+      element("summary", null, "The most frequent steps as a list"), element("div"));
+    replace(details.lastElementChild, list);
+    replace(place, flowMap(snapshot.flow),
+      others ? element("p", { class: "hint" }, `${format.plural(others, "request", "requests")} more between other pages, of ${format.count(requests)} in all.`) : null,
+      details);
+  };
+
+  const bots = (snapshot) => {
+    const place = body("bots");
+    if (!snapshot.bots.bot_kind.rows.length) {
+      replace(place, empty(nothing(snapshot, "bots", "No bots in this run.")));
+      return;
+    }
+    replace(place, [["bot_kind", "Kind"], ["bot", "Bot"]].map(([kind, label]) => {
+      const { rows, others } = snapshot.bots[kind];
+      return element("div", null,
+        barTable({
+          label: `Bots by ${kind === "bot" ? "name" : "kind"}`, first: label, rows,
+          parts: (row) => [["good", row.requests]],
+          columns: [
+            { text: "Requests", of: (row) => format.count(row.requests) },
+            { text: "Data sent", of: (row) => format.bytes(row.bytes_sent) },
+          ],
+        }),
+        others.requests ? element("p", { class: "hint" }, `${format.plural(others.requests, "request", "requests")} by others.`) : null);
+    }));
+  };
+
   const letters = (snapshot) => {
     const place = body("letters");
     const { rows, others, count } = snapshot.dead_letters;
@@ -307,14 +366,14 @@
     const outside = (address, text) => element("a", { href: address, rel: "noopener noreferrer" }, text);
     replace(document.getElementById("footer"),
       element("p", null, "All times are UTC. Rates and shares are of requests in windows; late records are in none."),
-      element("p", null, "This page holds sums, the 50 pages with most errors, the first 5 dead letters of a reason and the latest 200 alerts, with long values cut. The output folder has everything."),
+      element("p", null, "This page holds sums, the 50 pages with most errors and the 50 slowest, the 12 by 12 pages with most steps, the first 5 dead letters of a reason and the latest 200 alerts, with long values cut. The output folder has everything."),
       /^dbip/i.test(run.geoip)
         ? element("p", null, outside("https://db-ip.com", "IP Geolocation by DB-IP"), ` (${run.geoip}), CC BY 4.0.`)
         : run.geoip ? element("p", null, `Places by ${run.geoip}.`) : null,
       element("p", null, "Map: Natural Earth. Charts: uPlot."));
   };
 
-  const PARTS = [header, notices, figures, alerts, overviewCharts, countries, pages, clients, letters, speed, footer];
+  const PARTS = [header, notices, figures, alerts, overviewCharts, countries, pages, times, flow, clients, bots, letters, speed, footer];
   const render = (snapshot) => PARTS.forEach((part) => part(snapshot));
 
   return { render, countries };
