@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import orjson
 
 from tools.dashboard.totals import Key, TimeTotals, Totals
+from tools.local.summary import TELLING_REQUESTS
 from tools.local.text import raw_line, shown
 from udfs.enrich.countries import country_names
 from udfs.record.keys import FIELD_SEPARATOR, keys
@@ -165,12 +166,12 @@ class Bots:
 
 
 class ResponseTimes:
-    """Pages by the mean time of their requests, from `response_times`."""
+    """Pages by the mean time of their requests, those with few last, from `response_times`."""
 
     def __init__(self) -> None:
         # Requests and their time; the longest and the largest percentile, as percentiles of several
         # windows make none of all.
-        self._pages = Totals(4, _PAGES_KEPT, lambda sums: (sums[1] / sums[0],), largest=2)
+        self._pages = Totals(4, _PAGES_KEPT, _slowness, largest=2)
 
     def add(self, row: Row) -> None:
         """Takes a page's window."""
@@ -330,6 +331,11 @@ class Alerts:
             "columns": columns,
             "rows": [[row.get(name) for name in columns] for row in rows],
         }
+
+
+def _slowness(sums: Sequence[int]) -> tuple[bool, float]:
+    requests, total_ms, *_ = sums
+    return requests >= TELLING_REQUESTS, total_ms / requests
 
 
 def _pages_of(key: Key) -> tuple[str, str]:

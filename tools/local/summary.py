@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 _TOP = 10
+TELLING_REQUESTS = 10
+"""A page with fewer is no slow page: there are always some of which one request took long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ class RunSummary:
         errors_per_page: Pages with errors, most first (at most ten).
         traffic_per_country: Countries, most requests first (at most ten).
         bots: Kinds of bots, most requests first.
-        slowest_pages: Pages by the mean time of their requests (at most ten); none where lines do
-            not say it.
+        slowest_pages: Pages by the mean time of their requests, those with few last (at most ten);
+            none where lines do not say it.
         outputs: Rows written to each output.
         first_window: Start of the first window, ISO 8601 UTC; None without windows.
         last_window: End of the last window.
@@ -209,5 +211,5 @@ def _slowest_pages(folder: Path) -> tuple[PageTimes, ...]:
         PageTimes(page, requests, round(total_ms / requests, 1), max_ms)
         for page, (requests, total_ms, max_ms) in totals.items()
     ]
-    pages.sort(key=lambda page: (-page.mean_ms, page.webpage or ""))
+    pages.sort(key=lambda p: (p.requests < TELLING_REQUESTS, -p.mean_ms, p.webpage or ""))
     return tuple(pages[:_TOP])

@@ -104,7 +104,7 @@ def test_every_view_shows_its_numbers(shown: Page, watched: Watched) -> None:
     expect(shown.locator("#clients")).to_contain_text("Chrome")
     expect(shown.locator("#bots tbody tr").first).to_have_text("search880 B")
     expect(shown.locator("#bots")).to_contain_text("Googlebot")
-    expect(shown.locator("#times tbody tr").first).to_have_text("report1.0 s2.5 s2.5 s4")
+    expect(shown.locator("#times tbody tr").first).to_have_text("report700 ms2.5 s2.5 s10")
     expect(shown.locator("#letters summary")).to_have_text("parse/malformed_line2 lines")
     expect(shown.locator("#alerts tbody tr").first).to_contain_text("ended")
     expect(shown.locator("#requests .readout")).to_have_text(

@@ -81,8 +81,9 @@ class TestFinishedRun:
         found = snapshot(output)["times"]
         assert found["requests_of_others"] == 0
         assert [tuple(row.values()) for row in found["rows"]] == [
-            ("report", 4, 1000.0, 2500, 2500),
+            ("report", 10, 700.0, 2500, 2500),
             ("index", 30, 20.5, 90, 60),
+            ("rare", 9, 5000.0, 9000, 9000),
         ]
 
     def test_steps_from_page_to_page(self, output: Path) -> None:

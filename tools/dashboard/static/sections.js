@@ -251,12 +251,12 @@
         parts: (row) => [["good", row.mean_ms]],
         columns: [
           { text: "Mean", of: (row) => format.milliseconds(row.mean_ms) },
-          { text: "95th percentile", of: (row) => format.milliseconds(row.p95_ms) },
+          { text: "p95", of: (row) => format.milliseconds(row.p95_ms) },
           { text: "Longest", of: (row) => format.milliseconds(row.max_ms) },
           { text: "Requests", of: (row) => format.count(row.requests) },
         ],
       }),
-      others ? element("p", { class: "hint" }, `${format.plural(others, "request", "requests")} for other pages, which are faster.`) : null);
+      others ? element("p", { class: "hint" }, `${format.plural(others, "request", "requests")} for other pages.`) : null);
   };
 
   const flow = (snapshot) => {
