@@ -116,6 +116,12 @@ def test_what_is_absent_is_null() -> None:
     assert event["bot_kind"] == "other"
 
 
+def test_a_referrer_that_is_not_shown_is_no_key() -> None:
+    dropping = enricher({"weblog.privacy": {"referer": "drop"}})
+    (event,) = unpack(pack(dropping.process(combined().encode()), started()))
+    assert (event["referring_site"], event["refering_page"]) == (None, None)
+
+
 def test_zero_is_not_absent() -> None:
     (event,) = unpack(pack([RECORD._replace(size=0, request_time_ms=0)], started()))
     assert (event["bytes_sent"], event["request_time_ms"]) == ("0", "0")
