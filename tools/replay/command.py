@@ -19,6 +19,7 @@ it, those that --only leaves out included; when it ended there, it says so.
 from __future__ import annotations
 
 import argparse
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -31,11 +32,13 @@ from aws.arn import read_arn, stream_arn
 from aws.errors import AwsError, explained
 from aws.put import Delivery
 from aws.targets import AwsTarget, make_client
-from tools.options import endpoint_option
+from tools.options import endpoint_option, read_option
 from tools.replay.letters import Letter, files_of, read_files
 from tools.replay.queue import Queue
 from tools.replay.resend import NewFile, Stream
 from tools.shell import EXIT_FAILED, CommandError, print_error, printable
+from udfs.config.properties import Parser
+from udfs.errors import ConfigurationError
 from udfs.letters.replay import envelope
 
 _SHOWN_CHARACTERS = 160
@@ -89,6 +92,7 @@ class _Sorted:
 
 def _sort(letters: Iterable[Letter | None], options: argparse.Namespace) -> _Sorted:
     result = _Sorted()
+    replacements = _replacements(options)
     for letter in letters:
         if letter is None:
             result.unreadable += 1
@@ -104,20 +108,50 @@ def _sort(letters: Iterable[Letter | None], options: argparse.Namespace) -> _Sor
         if refusal is not None:
             result.refused[refusal] += 1
             continue
-        repaired = _repaired(letter, options.replace)
-        if options.replace and repaired is letter:
+        repaired = _repaired(letter, replacements)
+        if replacements and repaired is letter:
             result.unchanged += 1
         else:
             result.to_send.append(repaired)
     return result
 
 
-def _repaired(letter: Letter, replacements: Sequence[tuple[str, str]]) -> Letter:
+def _sought(text: str) -> bytes:
+    if not text:  # Found between any two bytes.
+        raise ValueError
+    # What the shell could not decode are bytes to look for, as in a line that is no UTF-8.
+    return os.fsencode(text)
+
+
+def _replacement(text: str) -> bytes:
+    new = text.encode()  # UnicodeEncodeError is a ValueError.
+    if b"\n" in new or b"\r" in new:
+        raise ValueError
+    return new
+
+
+_OLD = Parser(_sought, "text to look for, not nothing")
+_NEW = Parser(_replacement, "a replacement in UTF-8, without a line break")
+
+
+def _replacements(options: argparse.Namespace) -> list[tuple[bytes, bytes]]:
+    """Returns what each `--replace` looks for and what it puts there.
+
+    Raises:
+        ConfigurationError: A line would become something else than a repaired line.
+    """
+    return [
+        (read_option("--replace", old, _OLD), read_option("--replace", new, _NEW))
+        for old, new in options.replace
+    ]
+
+
+def _repaired(letter: Letter, replacements: Sequence[tuple[bytes, bytes]]) -> Letter:
     raw = letter.raw
     if raw is None:
         return letter
     for old, new in replacements:
-        raw = raw.replace(old.encode(), new.encode())
+        raw = raw.replace(old, new)
     return letter if raw == letter.raw else replace(letter, raw=raw)
 
 
@@ -202,15 +236,26 @@ def _region_of_queue(url: str) -> str | None:
 
 def _target(options: argparse.Namespace) -> NewFile | Stream:
     if not options.send.startswith("arn:"):
-        return NewFile(Path(options.send))
+        file = NewFile(Path(options.send))
+        _check_outside(file.path, map(Path, options.source))
+        return file
     service = "firehose" if ":firehose:" in options.send else "kinesis"
-    try:
-        arn = read_arn(options.send, service)
-    except ValueError:
-        expected = stream_arn(service).expectation
-        raise CommandError(f"--send {options.send}: expected {expected}") from None
+    parser = Parser(lambda given: read_arn(given, service), stream_arn(service).expectation)
+    arn = read_option("--send", options.send, parser)
     client = _client(service, arn.region, options.endpoint, attempts=1)
     return Stream(arn, Delivery(AwsTarget(arn, client), _ATTEMPTS))
+
+
+def _check_outside(target: Path, sources: Iterable[Path]) -> None:
+    """Refuses a file that the next replay of the same sources would read as dead letters.
+
+    Raises:
+        ConfigurationError: It would lie in one of them.
+    """
+    for source in sources:
+        if target.resolve().is_relative_to(source.resolve()):
+            expected = f"a place outside of {source}, whose files are read as dead letters"
+            raise ConfigurationError("--send", None, str(target), expected)
 
 
 def _client(service: str, region: str | None, endpoint: str | None, *, attempts: int) -> Any:

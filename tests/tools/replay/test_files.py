@@ -83,6 +83,13 @@ def test_repaired_lines_go_back_with_their_attempts(
     assert outcome == enriched(enricher(), GOOD)
 
 
+def test_bytes_that_are_no_text_can_be_replaced(letters: Path, run: Run, tmp_path: Path) -> None:
+    target = tmp_path / "again.jsonl"
+    # As Python gives the argument $'\\xff' of a shell.
+    assert run(letters, "--replace", "\udcff", "?", "--send", target)[0] == 0
+    assert sent(target) == [(b"?\x1b[31m", 2)]
+
+
 @pytest.mark.parametrize("only", ["invalid_utf8", "decode/invalid_utf8"])
 def test_letters_are_chosen_by_reason(letters: Path, run: Run, tmp_path: Path, only: str) -> None:
     target = tmp_path / "again.jsonl"
@@ -288,8 +295,18 @@ def test_a_file_that_cannot_be_written_is_one_clear_line(letters: Path, run: Run
         (["{letters}", "--send", "x" * 300], "File name too long"),
         (["{letters}", "--send", "{letters}"], "exists already, and is not overwritten"),
         (["{letters}", "--send", "nowhere/x.jsonl"], "nowhere: no such folder"),
-        (["{letters}", "--send", "arn:aws:sqs:x"], "expected an ARN such as arn:aws:kinesis:"),
+        (
+            ["{letters}", "--send", "arn:aws:sqs:x"],
+            "error: --send = 'arn:aws:sqs:x': expected an ARN such as arn:aws:kinesis:",
+        ),
         (["{letters}", "--send", "arn:aws:firehose:x"], "an ARN such as arn:aws:firehose:"),
+        (["{folder}", "--send", "{folder}/x.jsonl"], "expected a place outside of {folder}"),
+        (["{folder}", "--send", "{folder}"], "expected a place outside of {folder}"),
+        (["{folder}", "--send", "{folder}/../{name}/x"], "expected a place outside of {folder}"),
+        (["{letters}", "--replace", "", "x"], "error: --replace = '': expected text to look for"),
+        (["{letters}", "--replace", "x", "a\nb"], r"--replace = 'a\nb': expected a replacement in"),
+        (["{letters}", "--replace", "x", "a\r"], r"--replace = 'a\r': expected a replacement in"),
+        (["{letters}", "--replace", "x", "\udcff"], r"'\udcff': expected a replacement in UTF-8"),
         (["{broken}"], "cannot be read"),
         (["{damaged}"], "cannot be read"),
         (["https://sqs.eu-west-1.amazonaws.com/1/q", "{letters}"], "give one queue, or files"),
@@ -306,10 +323,11 @@ def test_mistakes_are_told_in_one_line(
     broken.write_bytes(gzip.compress(b"x" * 100)[:-10])
     damaged = tmp_path / "damaged.gz"
     damaged.write_bytes(gzip.compress(b"x" * 100)[:10] + b"\xff" * 20)
-    filled = [one.format(letters=letters, broken=broken, damaged=damaged) for one in arguments]
-    status, _, err = run(*filled)
+    files = {"letters": letters, "broken": broken, "damaged": damaged, "folder": tmp_path / "kept"}
+    files["folder"].mkdir()
+    status, _, err = run(*(one.format(**files, name="kept") for one in arguments))
     assert status == 1
-    assert message in err
+    assert message.format(**files) in err
     assert err.count("\n") == 1
 
 
