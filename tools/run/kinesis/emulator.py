@@ -42,7 +42,7 @@ def emulator(module: str = "tools.run.kinesis.emulator") -> Iterator[str]:
     """Runs an emulator on a free port of the loopback address and gives its URL.
 
     Args:
-        module: What to run: this module, or one of a test that changes moto and then serves.
+        module: What to run: this module, or one of a test that has calls refused.
 
     Raises:
         CommandError: moto is not installed, or its server does not start.
@@ -101,6 +101,9 @@ def serve() -> None:
     )
     from werkzeug.serving import make_server  # noqa: PLC0415
 
+    from tools.run.kinesis.moto_changes import change_moto  # noqa: PLC0415
+
+    change_moto()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server(
         "127.0.0.1",

@@ -99,6 +99,11 @@ def test_a_tail_gives_each_record_once_also_after_a_split(streams: Streams) -> N
     assert tail.read() == []
 
 
+def test_users_have_the_emulator_of_the_tests() -> None:
+    with emulator() as url:
+        test_a_tail_gives_each_record_once_also_after_a_split(Streams(url))
+
+
 def test_a_tail_leaves_out_what_came_before(streams: Streams) -> None:
     streams.create({"old": 1})
     streams.put("old", [("0", "one")])
