@@ -83,6 +83,11 @@ class RunningJob:
         return self._process.pid
 
     @property
+    def log_file(self) -> Path:
+        """Where the JVM and the Python workers log."""
+        return self._options.log_file
+
+    @property
     def running(self) -> bool:
         """Whether the job's process lives."""
         return self._process.poll() is None
@@ -107,6 +112,11 @@ class RunningJob:
             self._process.wait(seconds)
         except TimeoutExpired:
             return
+
+    def drain(self) -> bool:
+        """Asks Flink to end the job as if its input had ended; returns whether it was asked."""
+        rest = self._reached()
+        return rest is not None and rest.drain(self._options.work_directory / "savepoints")
 
     def stop(self) -> None:
         """Ends the job and every process it started; does nothing when they have ended.

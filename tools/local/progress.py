@@ -6,6 +6,7 @@ import json
 import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 
 # The job graph names a chained vertex after its operators; the first is the source.
@@ -66,10 +67,28 @@ class RestClient:
         Returns:
             Whether it was asked: there need not be a job yet, or Flink any more.
         """
+        return self._ask("PATCH", "?mode=cancel")
+
+    def drain(self, folder: Path) -> bool:
+        """Asks Flink to end the job as if its input had ended: open windows close and come out.
+
+        Args:
+            folder: Where Flink puts the savepoint that it takes for it.
+
+        Returns:
+            Whether it was asked.
+        """
+        wish = {"drain": True, "targetDirectory": folder.resolve().as_uri()}
+        return self._ask("POST", "/stop", json.dumps(wish).encode())
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> bool:
         if self._job is None:
             return False
         request = urllib.request.Request(  # noqa: S310 - loopback http only
-            f"{self._base}/jobs/{self._job}?mode=cancel", method="PATCH"
+            f"{self._base}/jobs/{self._job}{path}",
+            body,
+            {"Content-Type": "application/json"},
+            method=method,
         )
         try:
             urllib.request.urlopen(request, timeout=_TIMEOUT_S).close()  # noqa: S310

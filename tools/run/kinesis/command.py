@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 PREFIX = "weblog-"
 INPUT_STREAM = PREFIX + "input"
 _POLL_SECONDS = 0.5
-# How long the last records may take from the input stream to the output streams.
-_DRAIN_SECONDS = 60
+# How long nothing may come out of the job although something is missing.
+_SILENCE_SECONDS = 60
 _ACTIVE_SECONDS = 60
 
 
@@ -309,6 +309,34 @@ class _Feed:
             self._error = error
 
 
+class _Silence:
+    """How long nothing new has come out.
+
+    Args:
+        clock: Seconds of a clock that never goes back.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._count = -1
+        self._since = 0.0
+
+    def check(self, count: int, job: RunningJob, missing: str) -> None:
+        """Looks at how much has come out by now.
+
+        Raises:
+            JobError: No more than some time ago; it says what is missing.
+        """
+        now = self._clock()
+        if count != self._count:
+            self._count, self._since = count, now
+        elif now - self._since > _SILENCE_SECONDS:
+            raise JobError(
+                f"{missing}, and nothing more came for {_SILENCE_SECONDS} s "
+                f"(log: {job.log_file}; the run's folder is left: {job.log_file.parent.parent})"
+            )
+
+
 def _watch(
     job: RunningJob,
     feed: _Feed,
@@ -317,8 +345,9 @@ def _watch(
     lines: int,
     *,
     follow: bool,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    deadline: float | None = None
+    silence = _Silence(clock)
     try:
         while job.running:
             progress = job.progress()
@@ -329,25 +358,35 @@ def _watch(
             _read(tails, SHOWN_OUTPUTS, view)
             view.tick(feed.fed)
             if feed.done and not follow:
-                if view.accounted_for >= lines:
-                    _read(tails, tails, view)
-                    view.summary(feed.fed, feed.throttled)
+                out = view.accounted_for
+                if out >= lines:
+                    _drain(job, tails, view, silence)
+                    view.summary(feed.fed, feed.throttled, whole=True)
                     return
-                deadline = deadline or time.monotonic() + _DRAIN_SECONDS
-                if time.monotonic() > deadline:
-                    raise JobError(
-                        f"{lines} lines fed, but only {view.accounted_for} came out within "
-                        f"{_DRAIN_SECONDS} s"
-                    )
+                silence.check(out, job, f"{lines} lines fed, but only {out} came out")
             job.wait(_POLL_SECONDS)
     except KeyboardInterrupt:
         _read(tails, tails, view)
-        view.summary(feed.fed, feed.throttled)
+        view.summary(feed.fed, feed.throttled, whole=False)
         if follow:
             return
         raise
     job.check()
-    raise JobError("the job ended by itself")
+    raise JobError(f"the job ended by itself (log: {job.log_file})")
+
+
+def _drain(
+    job: RunningJob, tails: Mapping[str, StreamTail], view: StreamView, silence: _Silence
+) -> None:
+    """Ends the job as if the stream had ended with the log: all windows close and come out."""
+    asked = False
+    while job.running:
+        asked = asked or job.drain()
+        _read(tails, tails, view)
+        silence.check(view.rows, job, "the last windows have not all come out")
+        job.wait(_POLL_SECONDS)
+    job.check()
+    _read(tails, tails, view)
 
 
 def _read(tails: Mapping[str, StreamTail], outputs: Iterable[str], view: StreamView) -> None:

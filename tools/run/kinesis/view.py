@@ -42,6 +42,11 @@ class StreamView:
         """Lines that have come out: enriched, filtered or dead-lettered."""
         return self._rows["enriched"] + self._rows["filtered"] + self._rows["dead_letters"]
 
+    @property
+    def rows(self) -> int:
+        """All that has come out."""
+        return self._rows.total()
+
     def place(self, endpoint: str, shards: int, *, private: bool) -> None:
         """Says where the streams are."""
         what = f"an emulator on this machine ({endpoint}), {shards} shards" if private else endpoint
@@ -91,8 +96,14 @@ class StreamView:
         text = f"{record.get('response')} {record.get('method')} {record.get('path')}"
         self._line("enriched", f"{rows:,} of {fed:,} fed   last: {client} {text}")
 
-    def summary(self, fed: int, throttled: int) -> None:
-        """Shows the accounts."""
+    def summary(self, fed: int, throttled: int, *, whole: bool) -> None:
+        """Shows the accounts.
+
+        Args:
+            fed: Lines that the input stream has taken.
+            throttled: Records that had to be put again.
+            whole: All windows have closed and come out.
+        """
         seconds = self._last_at - self._first_at if self._first_at is not None else 0.0
         flowed = self._rows["enriched"] - self._first_rows
         rate = f", {flowed / seconds:,.0f}/s once it flowed" if seconds > 0 else ""
@@ -104,16 +115,25 @@ class StreamView:
             self._count(self._rows[output], name)
             for reason, count in self._reasons[output].most_common():
                 self._count(count, f"    {reason}")
-        missing = fed - self.accounted_for
-        verdict = "every line is accounted for" if missing == 0 else f"{missing:,} are on their way"
-        self._stream.write(f"              {verdict}\n")
+        self._stream.write(f"              {self._verdict(fed)}\n")
         for output, rows in sorted(self._rows.items()):
             if output not in {"enriched", "late", *self._reasons}:
                 self._count(rows, f"rows of {output}")
-        self._stream.write(
-            "              The latest windows stay open: a stream has no end that closes them.\n"
+        windows = (
+            "The latest windows were closed with the log; a stream that goes on keeps them open."
+            if whole
+            else "Rows of windows that had not closed, or were on their way, are not counted."
         )
+        self._stream.write(f"              {windows}\n")
         self._stream.flush()
+
+    def _verdict(self, fed: int) -> str:
+        missing = fed - self.accounted_for
+        if not fed:
+            return "nothing was fed"
+        if missing < 0:
+            return f"{-missing:,} came out again after a restart; repeats share their event_id"
+        return f"{missing:,} are on their way" if missing else "every line is accounted for"
 
     def _window(self, row: dict[str, Any]) -> None:
         start = str(row["window_start"]).replace("T", " ").removesuffix(":00Z")

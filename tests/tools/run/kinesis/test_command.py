@@ -122,6 +122,9 @@ def test_a_log_goes_through_and_the_command_ends(
     assert re.search(r" 1  dead-lettered\n +1 +parse/malformed_line\n", ended.stdout)
     assert "every line is accounted for" in ended.stdout
     assert "window    2025-10-28 10:00   20 requests" in ended.stdout
+    # Those of the last windows, which nothing in the log closes, too.
+    assert "          10  rows of traffic_overview\n" in ended.stdout
+    assert "         200  rows of errors_per_page\n" in ended.stdout
     assert list(work.iterdir()) == []
     assert processes_in(work) == []
 

@@ -27,7 +27,7 @@ def test_accounts_add_up(shown: io.StringIO) -> None:
     )
     view.records("errors_per_page", [b"{}"] * 3)
     assert view.accounted_for == 4
-    view.summary(fed=5, throttled=7)
+    view.summary(fed=5, throttled=7, whole=False)
     text = shown.getvalue()
     assert "dead      parse/malformed_line: no log line\n" in text
     assert "           5  lines put into the input stream (7 put again after throttling)\n" in text
@@ -35,6 +35,14 @@ def test_accounts_add_up(shown: io.StringIO) -> None:
     assert "           1      blank_line\n" in text
     assert "1 are on their way" in text
     assert "           3  rows of errors_per_page\n" in text
+    assert "windows that had not closed, or were on their way, are not counted" in text
+
+
+def test_a_restart_shows_as_lines_that_came_twice(shown: io.StringIO) -> None:
+    view = StreamView(shown)
+    view.records("enriched", [b'{"host":"a"}'] * 3)
+    view.summary(fed=2, throttled=0, whole=True)
+    assert "              1 came out again after a restart" in shown.getvalue()
 
 
 def test_windows_are_shown_in_order_of_time(shown: io.StringIO) -> None:
