@@ -19,13 +19,17 @@ from typing import Any, Literal, NotRequired, TypedDict
 from aws.put import Delivery, Message
 from lambda_app.deadline import Deadline
 from lambda_app.errors import EventError, OutageError
-from lambda_app.records import Processed, Record, RecordProcessor
+from lambda_app.records import Processed, Record, RecordProcessor, Room
 from lambda_app.tally import Tally
 
 type Result = Literal["Ok", "Dropped", "ProcessingFailed"]
 
 RESPONSE_LIMIT = 6 * 1024 * 1024
 """Bytes of JSON that Lambda lets a synchronous call answer."""
+
+# Letters wait until all records are answered. More than these are not sent within a timeout anyway:
+# a call to the queue takes ten at most.
+_MOST_LETTER_BYTES = 16 * 1024 * 1024
 
 
 class Answer(TypedDict):
@@ -70,15 +74,20 @@ class FirehoseTransformation:
         answers = _Answers([record.id for record in records])
         letters: list[Message] = []
         bad: set[int] = set()
-        for index, processed in enumerate(self._processor.process(records, deadline, tally)):
+        room = Room(answers.room)
+        if self._dead_letters is not None:
+            room.letters = _MOST_LETTER_BYTES
+        for index, processed in enumerate(self._processor.process(records, deadline, tally, room)):
+            if processed is None:
+                continue
             if processed.letters:
                 bad.add(index)
-            if self._dead_letters is None and processed.letters:
-                continue
-            if answers.accept(index, processed):
-                letters += [Message(letter.encode(), index) for letter in processed.letters]
-            else:
-                tally.deferred += 1
+                if self._dead_letters is None:
+                    continue
+            answers.accept(index, processed)
+            letters += [Message(letter, index) for letter in processed.letters]
+            room.enriched = answers.room
+            room.letters -= processed.letter_bytes
         if tally.outage:
             raise OutageError(tally.dead_lettered.total(), tally.main_problem())
         if self._dead_letters is not None and letters:
@@ -104,20 +113,22 @@ class _Answers:
         # Base64 needs no escapes, so what an answer adds later need only be counted (hot path).
         self._size = len(json.dumps({"records": self._answers}))
 
-    def accept(self, index: int, processed: Processed) -> bool:
-        """Takes a record's answer if it fits, and returns whether it does."""
+    @property
+    def room(self) -> int:
+        """Bytes that the lines of one more record may have."""
+        return (RESPONSE_LIMIT - self._size - len(', "data": ""')) // 4 * 3
+
+    def accept(self, index: int, processed: Processed) -> None:
+        """Takes the answer of a record for which there is room."""
         record_id = self._answers[index]["recordId"]
         if not processed.enriched:
+            # Shorter than ProcessingFailed.
             self._answers[index] = {"recordId": record_id, "result": "Dropped"}
-            return True  # Shorter than ProcessingFailed.
-        lines = "".join([f"{line.json}\n" for line in processed.enriched])
-        data = binascii.b2a_base64(lines.encode(), newline=False).decode("ascii")
-        size = self._size + len(', "data": ""') + len(data)
-        if size > RESPONSE_LIMIT:
-            return False
+            return
+        lines = b"".join([b"%b\n" % line.json for line in processed.enriched])
+        data = binascii.b2a_base64(lines, newline=False).decode("ascii")
         self._answers[index] = {"recordId": record_id, "result": "Ok", "data": data}
-        self._size = size
-        return True
+        self._size += len(', "data": ""') + len(data)
 
     def fail(self, index: int) -> None:
         """Makes a record ProcessingFailed after all."""

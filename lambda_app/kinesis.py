@@ -17,9 +17,13 @@ from typing import Any, TypedDict
 from aws.put import Delivery, Message
 from lambda_app.deadline import Deadline
 from lambda_app.errors import EventError
-from lambda_app.records import Record, RecordProcessor
+from lambda_app.records import Record, RecordProcessor, Room
 from lambda_app.tally import Tally
 from udfs.privacy.text import MASK
+
+# No record is begun beside so much that waits to be sent: what all records of an event unpack to
+# need not fit the memory. A record by itself always goes, or its shard would stand still.
+_MOST_WAITING_BYTES = 32 * 1024 * 1024
 
 
 class ItemFailure(TypedDict):
@@ -74,12 +78,20 @@ class KinesisConsumer:
         records = _records(event)
         enriched: list[Message] = []
         letters: list[Message] = []
-        for index, processed in enumerate(self._processor.process(records, deadline, tally)):
+        waiting = 0
+        for index, processed in enumerate(
+            self._processor.process(records, deadline, tally, Room())
+        ):
+            assert processed is not None, "there is room for every record"  # noqa: S101
             enriched += [
-                Message(line.json.encode(), index, _key(line.host, records[index].id))
+                Message(line.json, index, _key(line.host, records[index].id))
                 for line in processed.enriched
             ]
-            letters += [Message(letter.encode(), index) for letter in processed.letters]
+            letters += [Message(letter, index) for letter in processed.letters]
+            waiting += processed.enriched_bytes + processed.letter_bytes
+            if waiting > _MOST_WAITING_BYTES:
+                tally.deferred += len(records) - index - 1
+                break
         bad = {letter.owner for letter in letters}
         done = 0
         if not tally.outage:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import NamedTuple
@@ -15,11 +15,8 @@ from lambda_app.tally import Tally
 from udfs.enrich.reference import ReferenceFile
 from udfs.enrichment import Enricher
 from udfs.errors import ValidationError
-from udfs.letters.dead_letter import DeadLetter
 from udfs.lookups.additions import key_of, with_additions
 from udfs.outcomes import DeadLettered, Enriched, Outcome
-from udfs.parse.timestamps import iso_utc
-from udfs.privacy.rules import rules_of
 
 
 class Record(NamedTuple):
@@ -34,6 +31,18 @@ class Record(NamedTuple):
     data: str
 
 
+class Line(NamedTuple):
+    """An enriched record.
+
+    Attributes:
+        json: Its JSON.
+        host: The client as it shows it.
+    """
+
+    json: bytes
+    host: str | None
+
+
 @dataclass(slots=True)
 class Processed:
     """What came of one record.
@@ -41,10 +50,29 @@ class Processed:
     Attributes:
         enriched: Its good lines.
         letters: Dead letters of its bad lines, as JSON.
+        enriched_bytes: Bytes of the good lines, each with a line break.
+        letter_bytes: Bytes of the dead letters.
     """
 
-    enriched: list[Enriched] = field(default_factory=list)
-    letters: list[str] = field(default_factory=list)
+    enriched: list[Line] = field(default_factory=list)
+    letters: list[bytes] = field(default_factory=list)
+    enriched_bytes: int = 0
+    letter_bytes: int = 0
+
+
+@dataclass(slots=True)
+class Room:
+    """Bytes of JSON that there is still room for; whoever takes what came of records fills it.
+
+    A record of a few kilobytes can become a hundred megabytes.
+
+    Attributes:
+        enriched: For the good lines of a record.
+        letters: For the dead letters of a record.
+    """
+
+    enriched: int = sys.maxsize
+    letters: int = sys.maxsize
 
 
 class RecordProcessor:
@@ -53,32 +81,27 @@ class RecordProcessor:
     Args:
         enricher: The core.
         settings: What the core was made with, and how the function runs.
-        clock: Seconds since 1970-01-01 UTC.
 
     Raises:
         ConfigurationError: The reference file cannot be used.
     """
 
-    def __init__(
-        self, enricher: Enricher, settings: Settings, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, enricher: Enricher, settings: Settings) -> None:
         self._enricher = enricher
         self._reserve = settings.function.timeout_reserve.total_seconds()
         self._outage_minimum = settings.function.outage_minimum_lines
-        self._clock = clock
         # A basic record has nothing yet to look up.
         is_basic = settings.core.pipeline.stage == "basic"
         self._reference = None if is_basic else ReferenceFile.open(settings.reference)
         self._key_of = key_of(settings.reference.field)
-        # Nobody can mask the inside of data that cannot be unpacked.
-        rules = rules_of(settings.core.privacy, settings.core.dead_letters)
-        self._shows_packed_data = rules.dead_letters == "raw"
-        self._max_letter_bytes = settings.core.dead_letters.max_bytes
 
     def process(
-        self, records: Sequence[Record], deadline: Deadline, tally: Tally
-    ) -> Iterator[Processed]:
+        self, records: Sequence[Record], deadline: Deadline, tally: Tally, room: Room
+    ) -> Iterator[Processed | None]:
         """Processes records in their order while there is time; the rest of them is deferred.
+
+        Gives None for a record that there is no room for, as soon as that is known. It is
+        deferred too.
 
         Raises:
             ConfigurationError: The function's timeout is shorter than its reserve.
@@ -90,51 +113,50 @@ class RecordProcessor:
             if not deadline.allows(self._reserve):
                 tally.deferred += len(records) - index
                 break
-            yield self._process(record.data, tally)
-        tally.outage = tally.is_outage(self._outage_minimum)
+            start = perf_counter()
+            processed = self._process(record.data, tally, room)
+            tally.enrichment_seconds += perf_counter() - start
+            tally.outage = tally.is_outage(self._outage_minimum)
+            tally.deferred += processed is None
+            yield processed
 
-    def _process(self, text: str, tally: Tally) -> Processed:
+    def _process(self, text: str, tally: Tally, room: Room) -> Processed | None:
         processed = Processed()
-        start = perf_counter()
-        outcomes = self._outcomes(text)
-        tally.enrichment_seconds += perf_counter() - start
-        for outcome in outcomes:
+        for outcome in self._outcomes(text):
             if isinstance(outcome, Enriched):
-                processed.enriched.append(outcome)
+                tally.enriched += 1
+                line = Line(outcome.json.encode(), outcome.host)
+                processed.enriched.append(line)
+                processed.enriched_bytes += len(line.json) + 1
+                if processed.enriched_bytes > room.enriched:
+                    return None
             elif isinstance(outcome, DeadLettered):
                 letter = outcome.letter
                 tally.dead_lettered[f"{letter.stage}/{letter.reason}"] += 1
-                processed.letters.append(outcome.json)
+                body = outcome.json.encode()
+                processed.letters.append(body)
+                processed.letter_bytes += len(body)
+                if processed.letter_bytes > room.letters:
+                    return None
             else:
                 tally.filtered[outcome.reason] += 1
-        tally.enriched += len(processed.enriched)
         return processed
 
-    def _outcomes(self, text: str) -> list[Outcome]:
+    def _outcomes(self, text: str) -> Iterable[Outcome]:
         try:
             data = decode_base64(text)
         except ValidationError as error:
-            return [self._dead_letter(error, text.encode())]
-        outcomes = self._enricher.process(data)
-        if self._reference is None:
+            return [self._enricher.refuse(text.encode(), error)]
+        outcomes = self._enricher.process_lazily(data)
+        reference = self._reference
+        if reference is None:
             return outcomes
-        self._reference.refresh()
-        return [
-            self._with_reference(outcome, self._reference)
-            if isinstance(outcome, Enriched)
-            else outcome
+        reference.refresh()
+        return (
+            self._with_reference(outcome, reference) if isinstance(outcome, Enriched) else outcome
             for outcome in outcomes
-        ]
+        )
 
     def _with_reference(self, outcome: Enriched, reference: ReferenceFile) -> Enriched:
         attributes = reference.get(self._key_of(outcome))
         return with_additions(outcome, f'"reference":{attributes}')
-
-    def _dead_letter(self, problem: ValidationError, raw: bytes) -> DeadLettered:
-        stage, reason, message = problem.stage, problem.reason, problem.message
-        if self._shows_packed_data:
-            letter = DeadLetter(stage, reason, message, raw)
-        else:
-            letter = DeadLetter(stage, reason, message, None, raw_privacy="omitted")
-        failed_at = iso_utc(int(self._clock() * 1000))
-        return DeadLettered(letter, letter.to_json(failed_at, self._max_letter_bytes))

@@ -9,7 +9,7 @@ is a setting: all of them, or the first half (basic), or the second (advanced).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from typing import Self
 
@@ -207,7 +207,7 @@ class Enricher:
         """
         now_ms = self._clock() * 1000
         if data[:1] in self._marks:
-            return self._unwrapped(data, now_ms, 1)
+            return list(self._unwrapped(data, now_ms, 1))
         body = data.removesuffix(b"\n")
         # Usual records are too short to be worth counting.
         if len(body) >= MAX_EVENTS and body.count(b"\n") >= MAX_EVENTS:
@@ -217,23 +217,43 @@ class Enricher:
                 self._outcome(line, index, now_ms) for index, line in enumerate(body.split(b"\n"))
             ]
         except _WrappedLineError:
-            return self._unwrapped(data, now_ms, 1)
+            return list(self._unwrapped(data, now_ms, 1))
 
-    def _unwrapped(self, data: bytes, now_ms: float, attempt: int) -> list[Outcome]:
+    def process_lazily(self, data: bytes) -> Iterator[Outcome]:
+        """Gives what :meth:`process` returns, each outcome made when it is asked for.
+
+        For records of which not all outcomes may be wanted, or held at once: those of a small
+        compressed record can have a hundred megabytes.
+        """
+        if data[:1] in self._marks:
+            return self._unwrapped(data, self._clock() * 1000, 1)
+        return iter(self.process(data))
+
+    def refuse(self, data: bytes, problem: ValidationError) -> DeadLettered:
+        """Returns the dead letter of a record that could not be read.
+
+        Args:
+            data: Its bytes.
+            problem: Why.
+        """
+        return self._sealed_letter(problem, data, self._clock() * 1000, 1)
+
+    def _unwrapped(self, data: bytes, now_ms: float, attempt: int) -> Iterator[Outcome]:
         """The outcomes of a record that is wrapped, or has a wrapped line."""
         contents: list[Content]
         if self._unwraps:
             contents = unwrap(data, self._max_unpacked_bytes, objects=not self._reads_basic)
         else:
             contents = [Event(line) for line in lines_of(data)]
-        outcomes: list[Outcome] = []
+        index = 0
         for content in contents:
-            outcomes += self._outcomes_of(content, len(outcomes), now_ms, attempt)
-        return outcomes
+            for outcome in self._outcomes_of(content, index, now_ms, attempt):
+                yield outcome
+                index += 1
 
     def _outcomes_of(
         self, content: Content, index: int, now_ms: float, attempt: int
-    ) -> list[Outcome]:
+    ) -> Iterable[Outcome]:
         match content:
             case Skipped(raw, reason):
                 return [_filtered(reason, None, event_id(raw, index, self._event_key))]
@@ -459,7 +479,7 @@ class Enricher:
             more,
         )
 
-    def _replayed(self, raw: bytes, now_ms: float) -> list[Outcome]:
+    def _replayed(self, raw: bytes, now_ms: float) -> Iterable[Outcome]:
         try:
             data, attempt = read_envelope(raw)
         except ValidationError as error:

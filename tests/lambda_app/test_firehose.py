@@ -227,6 +227,36 @@ def long_line(number: int, size: int) -> bytes:
     return combined(request=f"GET /{number} HTTP/1.1", referer="http://x/" + "r" * size).encode()
 
 
+def test_a_record_is_stopped_when_its_answer_cannot_fit() -> None:
+    records = [gzip.compress(b"\n".join([GOOD] * 50_000)), GOOD, b""]
+    tally = Tally()
+
+    of = processor(gzip_maximum=2**24)
+    response = run(transformation(FakeTarget(), of=of), records, tally=tally)
+
+    assert results(response) == ["ProcessingFailed", "Ok", "Dropped"]
+    assert (tally.deferred, tally.failed) == (1, 1)
+    # What was made of it is no more than a response holds.
+    assert RESPONSE_LIMIT * 3 / 4 < tally.lines * len(data_of(response["records"][1])) < 2**23
+
+
+def test_letters_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(firehose, "_MOST_LETTER_BYTES", 5_000)
+    letters = FakeTarget()
+    tally = Tally()
+
+    response = run(transformation(letters), [GOOD, BAD, b"\n".join([BAD] * 100), BAD], tally=tally)
+
+    assert results(response) == ["Ok", "Dropped", "ProcessingFailed", "Dropped"]
+    assert tally.deferred == 1
+    assert len(letters.taken) == 2
+    # Without a place for them none waits.
+    assert results(run(transformation(), [b"\n".join([BAD] * 100), GOOD])) == [
+        "ProcessingFailed",
+        "Ok",
+    ]
+
+
 def test_the_response_stays_below_the_limit() -> None:
     records = [long_line(number, 60_000) for number in range(60)]
     tally = Tally()

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aws.put import CallError, CallLimits, Message, Rejection
+from lambda_app import kinesis
 from lambda_app.deadline import Deadline
 from lambda_app.errors import EventError
 from lambda_app.kinesis import KinesisConsumer
@@ -148,6 +149,20 @@ def test_time_runs_out() -> None:
     assert answer == failed_at(6)
     assert len(output.taken) == 6
     assert tally.deferred == 14
+
+
+def test_what_waits_to_be_sent_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinesis, "_MOST_WAITING_BYTES", 1_000)
+    output = FakeTarget()
+    tally = Tally()
+
+    # The second begins beside less than that, and is more by itself.
+    several = b"\n".join(map(good, range(2, 9)))
+    answer = run(consumer(output, FakeTarget()), [good(1), several, good(9), good(10)], tally=tally)
+
+    assert answer == failed_at(2)
+    assert [one["webpage"] for one in output.bodies()] == [f"page{n}" for n in range(1, 9)]
+    assert (tally.deferred, tally.failed) == (2, 2)
 
 
 def test_a_batch_of_bad_data_alone_stops_the_shard() -> None:

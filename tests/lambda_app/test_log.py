@@ -30,9 +30,7 @@ from udfs.config.root import ROOT
 
 def function(lines: list[str], dead_letters: FakeTarget | None = None) -> Function:
     core = enricher()
-    work = transformation(
-        dead_letters or FakeTarget(), of=RecordProcessor(core, Settings.load({}), lambda: NOW)
-    )
+    work = transformation(dead_letters or FakeTarget(), of=RecordProcessor(core, Settings.load({})))
     return Function(work, core, "WebLog/Test", clock=lambda: NOW, write=lines.append)
 
 

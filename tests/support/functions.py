@@ -157,11 +157,15 @@ def delivery(target: Target, context: FakeContext | None = None, **more: Any) ->
 
 
 def processor(
-    properties: Properties | None = None, salt: bytes | None = None, *, outage_minimum: int = 10
+    properties: Properties | None = None,
+    salt: bytes | None = None,
+    *,
+    outage_minimum: int = 10,
+    gzip_maximum: int = 1_000_000,
 ) -> RecordProcessor:
     """A processor whose clock stands still."""
     function = {
-        "gzip.maximum.bytes": "1000000",
+        "gzip.maximum.bytes": str(gzip_maximum),
         "outage.minimum.lines": str(outage_minimum),
     }
     settings = Settings.load({"weblog.lambda": function, **(properties or {})})
@@ -173,7 +177,7 @@ def processor(
         client_address=looks_up,
         max_unpacked_bytes=settings.function.gzip_maximum_bytes,
     )
-    return RecordProcessor(core, settings, lambda: NOW)
+    return RecordProcessor(core, settings)
 
 
 def transformation(

@@ -44,6 +44,10 @@ MAX_UNPACKED_BYTES = 16 * 1024 * 1024
 # unpacks to 16 MiB holds fewer, unless they are shorter than 168 bytes.
 MAX_EVENTS = 100_000
 
+# JSON objects are kept as they are read, 100 bytes an element: 16 MiB of `[],[],` would take half
+# a gigabyte. Objects that hold log lines have some ten elements a line.
+MAX_ELEMENTS = 20 * MAX_EVENTS
+
 LINE_MEMBERS = ("log", "message", "MESSAGE")
 """Where a shipper's JSON object holds the line: Fluent Bit and Docker, Vector and Filebeat, the
 journal."""
@@ -103,10 +107,14 @@ def unwrap(
     """
     contents: list[Content] = []
     unpacker = _Unpacker(maximum, objects=objects)
-    for content in unpacker.contents(data, 0):
-        if len(contents) >= MAX_EVENTS:
-            return [Failed(data, too_many_lines())]
-        contents.append(content)
+    try:
+        for content in unpacker.contents(data, 0):
+            if len(contents) >= MAX_EVENTS:
+                return [Failed(data, too_many_lines())]
+            contents.append(content)
+    except _TooManyElementsError:
+        message = f"the record has JSON of more than {MAX_ELEMENTS} elements"
+        return [Failed(data, _problem("too_many_lines", message))]
     return contents or [Skipped(data, "no_events")]
 
 
@@ -117,11 +125,16 @@ def too_many_lines() -> ValidationError:
     )
 
 
+class _TooManyElementsError(Exception):
+    """The JSON objects of a record would take too much memory."""
+
+
 class _Unpacker:
     """Takes one record apart within bounds."""
 
     def __init__(self, maximum: int, *, objects: bool) -> None:
         self._left = maximum
+        self._elements = 0
         self._objects = objects
 
     def contents(self, data: bytes, depth: int) -> Iterator[Content]:
@@ -167,6 +180,9 @@ class _Unpacker:
 
     def _object(self, raw: bytes, depth: int) -> Iterator[Content]:
         """What a line that begins like a JSON object holds."""
+        self._elements += raw.count(b"{") + raw.count(b"[") + raw.count(b",")
+        if self._elements > MAX_ELEMENTS:
+            raise _TooManyElementsError
         try:
             document = orjson.loads(raw)
         except orjson.JSONDecodeError:

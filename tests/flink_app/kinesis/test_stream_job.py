@@ -83,7 +83,7 @@ def outcome(
     properties = {
         "weblog.geoip": {"database.path": str(CITY_DATABASE)},
         "weblog.source": streams.source(
-            "in", initial_position="TRIM_HORIZON", shard_discovery_interval="3 s"
+            "in", initial_position="TRIM_HORIZON", shard_discovery_interval="10 s"
         ),
         "weblog.windows": {"out.of.orderness": "5 s", "idle.timeout": "2 s"},
         "weblog.sink.enriched": streams.sink("enriched"),

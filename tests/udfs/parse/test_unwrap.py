@@ -14,6 +14,7 @@ from tests.support.core import combined, dead, enriched, enricher, filtered
 from udfs.errors import ValidationError
 from udfs.outcomes import DeadLettered, Enriched, Filtered
 from udfs.parse.unwrap import (
+    MAX_ELEMENTS,
     MAX_EVENTS,
     Event,
     Failed,
@@ -226,6 +227,15 @@ def test_a_small_record_cannot_fill_the_memory() -> None:
     assert dead(enricher(), lines).letter.reason == "too_many_lines"
     events = packed(log_events(*["x\n" * 20_000] * 8))
     assert dead(enricher(), events).letter.reason == "too_many_lines"
+
+
+def test_json_that_would_fill_the_memory_is_one_letter() -> None:
+    whole = b'{"a":[' + b"[]," * MAX_ELEMENTS + b"0]}"
+    lines = b'{"log":"x","a":[' + b"[]," * 10_000 + b"0]}\n"
+    for record in (whole, lines * (MAX_ELEMENTS // 10_000)):
+        letter = dead(enricher(), gzip.compress(record)).letter
+        assert (letter.stage, letter.reason) == ("decode", "too_many_lines")
+        assert "elements" in letter.message
 
 
 def test_nothing_is_unwrapped_when_the_settings_say_so() -> None:
