@@ -19,6 +19,20 @@ from udfs.config.root import ROOT
 
 PYTHON_VERSION = "3.12"
 
+BOTO_SERVICES = frozenset(
+    {
+        "dynamodb",
+        "firehose",
+        "kinesis",
+        "secretsmanager",
+        "sns",
+        "sqs",
+        "ssm",
+        "sts",  # boto3's own, for the credentials of some roles
+    }
+)
+"""Services that job and function call. botocore describes four hundred, in 16 MB of the zip."""
+
 
 @dataclass(frozen=True, slots=True)
 class Platform:
@@ -125,6 +139,12 @@ def _is_needed(relative: Path) -> bool:
     if top.endswith(".dist-info"):
         name = relative.name.upper()
         return name == "METADATA" or name.startswith(("LICEN", "COPYING", "NOTICE", "AUTHORS"))
+    match relative.parts:
+        case "botocore", "data", service, _, *_:
+            return service in BOTO_SERVICES
+        case "boto3", "data" | "examples", *_:
+            # What `boto3.resource` makes classes of; a client needs none.
+            return False
     if relative.suffix in {".pyc", ".pyi"} or relative.name == "py.typed":
         return False
     return not any(part in {"tests", "test", "tests.py", "conftest.py"} for part in relative.parts)

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import stat
+import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -19,7 +20,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from aws import arn
 from tests.support.core import DEMO_DATABASE
+from tests.support.packages import unpack
 from tests.support.service import distributions_of_flink
 from tools.package import command as package
 from tools.package import contents
@@ -155,7 +158,55 @@ def test_no_package_that_the_service_provides(archive: Path, names: frozenset[st
     tops = {name.split("/")[1] for name in names if name.startswith("app/")}
     assert not tops & {"pyflink", "pandas", "numpy", "pyarrow", "apache_beam", "google", "requests"}
     # These are in both, since the job asks for versions that are not Flink's to choose.
-    assert distributions_of_flink() & distributions(archive).keys() == {"dnspython", "orjson"}
+    both = distributions_of_flink() & distributions(archive).keys()
+    assert both == {"dnspython", "orjson", "python-dateutil", "six", "urllib3"}
+
+
+def services_called(archive: Path) -> set[str]:
+    """Names of the services that the packaged code makes clients of."""
+    calls = [
+        node
+        for _, module in packaged_modules(archive)
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call) and node.args
+        if getattr(node.func, "attr", getattr(node.func, "id", "")) in {"client", "make_client"}
+    ]
+    literals = {
+        str(argument.value)
+        for argument in (call.args[0] for call in calls)
+        if isinstance(argument, ast.Constant)
+    }
+    # Those of an ARN, which the call has as a variable.
+    return literals | set(arn._RESOURCES)
+
+
+def test_every_client_is_made_with_what_is_packaged(archive: Path, tmp_path: Path) -> None:
+    services = services_called(archive)
+    assert services >= {"dynamodb", "secretsmanager", "ssm", "sqs"}
+    unpack(archive, tmp_path / "code")
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import boto3\n"
+        "for service in sys.argv[2:]:\n"
+        "    client = boto3.client(service, region_name='eu-west-1')\n"
+        "    assert client.meta.endpoint_url.endswith('.eu-west-1.amazonaws.com'), service\n"
+        "print(boto3.__file__)\n"
+    )
+    # Nothing of this environment: what botocore requires has to be in the zip, too.
+    code = str(tmp_path / "code" / "app")
+    ended = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, code, *sorted({*services, "sts"})],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout.startswith(code), ended.stderr
+
+
+def test_other_services_of_aws_are_left_out(archive: Path, names: frozenset[str]) -> None:
+    data = [name.split("/") for name in names if name.startswith("app/botocore/data/")]
+    assert {parts[3] for parts in data if len(parts) > 4} == services_called(archive) | {"sts"}
+    assert ["app", "botocore", "data", "endpoints.json"] in data
 
 
 def test_every_package_brings_its_licence(names: frozenset[str]) -> None:
