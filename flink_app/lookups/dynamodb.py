@@ -57,7 +57,7 @@ class DynamoDbTable:
         try:
             self._client: DynamoDBClient = boto3.client(
                 "dynamodb",
-                region_name=settings.region or None,
+                region_name=settings.table_region or None,
                 endpoint_url=settings.endpoint or None,
                 config=config,
             )

@@ -95,19 +95,23 @@ class DnsSettings(LookupPolicy, name="weblog.lookups.dns"):
     )
 
 
+_TABLE = "[A-Za-z0-9_.-]{3,255}"
+_TABLE_ARN = "arn:aws[a-z-]*:dynamodb:[a-z]{2}[a-z0-9-]+:[0-9]{12}:table/"
+
+
 @dataclass(frozen=True, slots=True)
 class DynamoDbSettings(LookupPolicy, name="weblog.lookups.dynamodb"):
     """Reference data in a DynamoDB table: records get `reference`."""
 
     table: str = setting(
-        pattern("|[A-Za-z0-9_.-]{3,255}|arn:aws[a-z-]*:dynamodb:.+", "a table's name or ARN"),
+        pattern(f"|{_TABLE}|{_TABLE_ARN}{_TABLE}", "a table's name or ARN"),
         "",
         "The table; empty: no look-ups.",
     )
     region: str = setting(
         pattern("|[a-z]{2}[a-z0-9-]+", "a region such as eu-west-1"),
         "",
-        "Its region; empty: the one the job runs in.",
+        "Its region; empty: that of its ARN, else the one the job runs in.",
     )
     endpoint: str = setting(endpoint(), "", "Another endpoint than the region's.")
     key: str = setting(
@@ -121,6 +125,11 @@ class DynamoDbSettings(LookupPolicy, name="weblog.lookups.dynamodb"):
         "16",
         "Most calls at a time, for each subtask; each is a thread and asks for up to 100 keys.",
     )
+
+    @property
+    def table_region(self) -> str:
+        """Where the table is; empty: the region that the job runs in."""
+        return self.table.split(":")[3] if ":" in self.table else self.region
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +172,10 @@ class LookupSettings:
             # Names of hosts are made of their addresses, or name a person's connection.
             expected = "false while weblog.privacy hides the client's address"
             raise self.dns.error("enabled", "true", expected)
+        region = self.dynamodb.table_region
+        if self.dynamodb.region not in {"", region}:
+            expected = f"{region}, where the table's ARN has it, or nothing"
+            raise self.dynamodb.error("region", self.dynamodb.region, expected)
         if self.dynamodb.table and self.reference.file is not None:
             expected = "nothing while weblog.lookups.dynamodb has a table"
             raise self.reference.error("file", str(self.reference.file), expected)

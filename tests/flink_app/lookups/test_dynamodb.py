@@ -15,8 +15,9 @@ from botocore.stub import Stubber
 from flink_app.lookups.dynamodb import DynamoDbTable
 from flink_app.lookups.service import LookupService, LoopThread
 from tools.run.kinesis.emulator import CREDENTIALS, REGION, emulator
+from udfs.config.core import CoreSettings
 from udfs.errors import ConfigurationError
-from udfs.lookups.settings import DynamoDbSettings
+from udfs.lookups.settings import DynamoDbSettings, LookupSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBServiceResource
@@ -76,6 +77,24 @@ def service(endpoint: str, **settings: str) -> Iterator[LookupService]:
     finally:
         thread.close()
         backend.close()
+
+
+def test_a_table_by_its_arn_is_asked_in_its_region(endpoint: str) -> None:
+    arn = f"arn:aws:dynamodb:{REGION}:123456789012:table/{TABLE}"
+    with service(endpoint, table=arn, region="") as table:
+        answers = table.start(["product"]).result()
+    assert "rank" in (answers["product"] or "")
+
+
+def test_the_region_is_that_of_the_arn() -> None:
+    arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/pages"
+    backend = DynamoDbTable(DynamoDbSettings(table=arn))
+    assert backend._client.meta.region_name == "eu-west-1"
+    backend.close()
+    groups = {"weblog.lookups.dynamodb": {"table": arn, "region": "us-east-1"}}
+    expected = r"region = 'us-east-1': expected eu-west-1, where the table's ARN has it"
+    with pytest.raises(ConfigurationError, match=expected):
+        LookupSettings.load(groups, CoreSettings())
 
 
 def test_attributes_without_the_key(endpoint: str) -> None:
