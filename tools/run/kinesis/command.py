@@ -249,6 +249,8 @@ def with_streams(
             "type": "kinesis",
             "stream.arn": input_arn,
             "endpoint": place.endpoint,
+            # The connector fails when it looks for new shards before all subtasks have come up.
+            "shard.discovery.interval": "1 min",
             **position,
         },
         SINK_GROUP_PREFIX + sink: {
