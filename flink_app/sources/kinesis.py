@@ -38,7 +38,7 @@ def initial_timestamp() -> Parser[str]:
 
 @dataclass(frozen=True, slots=True)
 class KinesisSource(Source):
-    """A Kinesis data stream. Records of the KPL's aggregated format are not taken apart."""
+    """A Kinesis data stream."""
 
     needs_jar: ClassVar[bool] = True
 
