@@ -135,6 +135,18 @@ def test_data_that_is_not_base64_is_bad_data() -> None:
     assert letters.bodies()[0]["raw"] == "not base64!"
 
 
+def test_the_letter_of_what_cannot_be_read_is_the_cores() -> None:
+    letters = FakeTarget()
+    event = firehose_event([GOOD, GOOD])
+    event["records"][0]["data"] = "not base64!"
+    of = processor({"weblog.deadletters": {"max.attempts": "1"}})
+
+    transformation(letters, of=of).run(event, Deadline(FakeContext()), Tally())
+
+    (letter,) = letters.bodies()
+    assert (letter["stage"], letter["reason"]) == ("decode", "attempts_exhausted")
+
+
 def test_without_a_place_for_dead_letters_firehose_keeps_the_record() -> None:
     tally = Tally()
 
