@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -91,8 +91,12 @@ class _OneAtATime:
             return list(self._application(environ, start_response))
 
 
-def serve() -> None:
-    """Serves until standard input ends."""
+def serve(change: Callable[[], None] = lambda: None) -> None:
+    """Serves until standard input ends.
+
+    Args:
+        change: Changes moto more than users have it changed.
+    """
     # moto takes a while to load, and only this process needs it.
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
         DomainDispatcherApplication,
@@ -104,6 +108,7 @@ def serve() -> None:
     from tools.run.kinesis.moto_changes import change_moto  # noqa: PLC0415
 
     change_moto()
+    change()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server(
         "127.0.0.1",
