@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tools.shell import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_UNHEARD, print_error
+from tools.shell import (
+    EXIT_BAD_INPUT,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_UNHEARD,
+    flush_streams,
+    print_error,
+    provide_streams,
+)
 from udfs.errors import WebLogError
 
 
@@ -69,19 +76,18 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
     command = COMMANDS[name]
     try:
         status = _run(name, command, list(arguments))
-        # Python's own flush at its end would complain in several lines.
-        print(end="", flush=True)
     except BrokenPipeError:
         # As after `| head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_UNHEARD
+        status = EXIT_UNHEARD
     except (WebLogError, OSError) as error:
         print_error(error)
-        return command.error_status if isinstance(error, WebLogError) else EXIT_FAILED
+        status = command.error_status if isinstance(error, WebLogError) else EXIT_FAILED
     except KeyboardInterrupt:
         print_error(command.interrupted)
-        return EXIT_INTERRUPTED
-    return status
+        status = EXIT_INTERRUPTED
+    except SystemExit as end:
+        raise SystemExit(flush_streams(int(end.code or 0))) from None
+    return flush_streams(status)
 
 
 def _run(name: str, command: Command, arguments: list[str]) -> int:
@@ -102,6 +108,7 @@ def _run(name: str, command: Command, arguments: list[str]) -> int:
 
 def main() -> int:
     """Runs the command that this process was started with."""
+    provide_streams()
     name, *arguments = sys.argv[1:] or ("",)
     if name in COMMANDS:
         return run_command(name, arguments)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 
 from udfs.errors import WebLogError
 
@@ -19,7 +21,46 @@ class CommandError(WebLogError):
 
 def print_error(message: object) -> None:
     """Writes one line on standard error."""
-    print(f"error: {printable(str(message))}", file=sys.stderr)
+    # Where that is closed or full, the exit status has to say it.
+    with suppress(OSError):
+        print(f"error: {printable(str(message))}", file=sys.stderr)
+
+
+def provide_streams() -> None:
+    """Puts the null device in the place of standard streams that are closed, as by `>&-`.
+
+    The first files that a command opens would get their descriptors. `sys.stdin` stays None, so
+    that no input and an empty input are two things.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The system gives the lowest number that is free.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+def flush_streams(status: int) -> int:
+    """Writes out what Python holds back; its own attempt at its end would complain in many lines.
+
+    Args:
+        status: The exit status that the command is to have.
+
+    Returns:
+        It, or what tells that the output could not be written.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            unheard = isinstance(error, BrokenPipeError)
+            if stream is sys.stdout and not unheard:
+                print_error(error)
+            status = status or (EXIT_UNHEARD if unheard else EXIT_FAILED)
+    return status
 
 
 def printable(text: str) -> str:

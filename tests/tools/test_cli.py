@@ -71,6 +71,45 @@ def test_output_that_nobody_reads_or_that_has_no_room_is_no_traceback(arguments:
     assert no_room.stderr == "error: [Errno 28] No space left on device\n"
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_that_has_no_room_is_no_traceback(command: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        errors = start(command, "--help", stdout=full).stderr
+    # Where Python holds nothing back, argparse keeps it to itself.
+    assert errors in ("error: [Errno 28] No space left on device\n", "")
+
+
+def test_an_error_that_nobody_reads_is_an_error_all_the_same() -> None:
+    with Path("/dev/full").open("w") as full:
+        assert start("size", "--nonsense", stderr=full).returncode == 2
+        assert start("run", "/nonexistent", stderr=full).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("closed", "status", "error"),
+    [
+        ("<&-", 2, "error: cannot read -: standard input is closed\n"),
+        (">&-", 2, "error: no such file or folder: /nonexistent\n"),
+        ("2>&-", 2, ""),
+        ("<&- >&- 2>&-", 2, ""),
+    ],
+)
+def test_streams_that_are_closed(tmp_path: Path, closed: str, status: int, error: str) -> None:
+    log = "-" if closed == "<&-" else "/nonexistent"
+    command = f'exec "$@" {closed}'
+    run = [sys.executable, "-m", "tools.cli", "run", "--out", str(tmp_path / "out"), log]
+    ended = subprocess.run(
+        ["/bin/sh", "-c", command, "sh", *run],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (status, error)
+    # The first file that the run opened has not become its standard error.
+    assert (tmp_path / "out" / ".lock").read_bytes() == b""
+
+
 @pytest.mark.parametrize(
     ("command", "foreign"),
     [
@@ -94,8 +133,10 @@ finally:
     assert not foreign & {*ended.stderr.split()}
 
 
-def start(*arguments: str, stdout: IO[str] | int = PIPE) -> subprocess.CompletedProcess[str]:
+def start(
+    *arguments: str, stdout: IO[str] | int = PIPE, stderr: IO[str] | int = PIPE
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tools.cli", *arguments]
     return subprocess.run(
-        command, cwd=ROOT, stdout=stdout, stderr=PIPE, text=True, timeout=60, check=False
+        command, cwd=ROOT, stdout=stdout, stderr=stderr, text=True, timeout=60, check=False
     )

@@ -172,6 +172,8 @@ def _chunks(file: str) -> Iterator[bytes]:
 def _opened(file: str) -> Iterator[IO[bytes]]:
     with _reading(file):
         if file == STANDARD_INPUT:
+            if sys.stdin is None:
+                raise CommandError("cannot read -: standard input is closed")
             yield _readable(sys.stdin.buffer, file)
         else:
             with Path(file).open("rb") as stream:
