@@ -20,7 +20,7 @@ from tests.support.rows import Row
 from tests.support.streams import ENVIRONMENT
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tools.local.cluster import MAIN, ClusterOptions, cluster_configuration, start
-from tools.local.ports import metrics_port, rest_port
+from tools.local.ports import metrics_port, rest_address
 from udfs.config.file import dump_properties
 from udfs.config.properties import Properties
 
@@ -164,9 +164,7 @@ class SharedCluster:
         """
         settings = cluster_configuration(ClusterOptions(work_directory=work, **DEFAULTS | options))
         answer = self._ask(properties, topology=topology, settings=settings)
-        job = SubmittedJob(
-            work, f"http://127.0.0.1:{rest_port(self.log_file)}/jobs/{answer['job']}"
-        )
+        job = SubmittedJob(work, f"http://{rest_address(self.log_file)}/jobs/{answer['job']}")
         try:
             yield job
         finally:

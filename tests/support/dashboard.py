@@ -159,7 +159,7 @@ def journal(phase: str, **changes: object) -> Row:
         "sources": ["access.log"],
         "source_count": 1,
         "lines_total": 100,
-        "rest_port": None,
+        "rest_address": None,
         "message": None,
         "samples": [[1.0, 10], [2.0, 30]],
         **changes,

@@ -56,6 +56,7 @@ def run_as_user(output: Path, *arguments: str) -> Run:
             # Terminated, not killed, so that it stops the cluster too.
             process.terminate()
             process.communicate(timeout=60)
-            log = (output / ".work" / "logs" / "job.log").read_text("utf-8", "replace")
-            pytest.fail(f"no end after {PATIENCE_SECONDS} s; the log ends with\n{log[-5000:]}")
+            (log,) = output.glob(".work/*/logs/job.log")
+            end = log.read_text("utf-8", "replace")[-5000:]
+            pytest.fail(f"no end after {PATIENCE_SECONDS} s; the log ends with\n{end}")
     return Run(output, process.returncode, printed.decode(), errors.decode())

@@ -76,7 +76,7 @@ class TaskManagers(RunningJob):
                 manager.wait(_STOP_S)
 
     def _start(self) -> Popen[bytes]:
-        self._options.log_file.parent.mkdir(parents=True, exist_ok=True)
+        cluster.make_folders(self._options)
         script = ["--python", str(self._main)]
         first = self._java(self._options.log_file, [_JOB_MANAGER, *_PYTHON_JOB], script)
         try:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-import urllib.request
 from http.client import HTTPException
 from typing import Any
 
 from tools.dashboard.runs import Run
-from tools.local.progress import RestClient
+from tools.local.progress import RestClient, open_here
 
 _TIMEOUT_S = 1.0
 _SECONDS_BETWEEN_UI_CHECKS = 5.0
@@ -18,7 +17,7 @@ class FlinkView:
     """Follows the run's REST interface, which is another one for each run."""
 
     def __init__(self) -> None:
-        self._port: int | None = None
+        self._address: str | None = None
         self._client: RestClient | None = None
         self._ui: str | None = None
         self._ui_checked = float("-inf")
@@ -29,10 +28,10 @@ class FlinkView:
         Returns:
             None while no job is to be seen.
         """
-        port = run.journal.get("rest_port") if run.live else None
-        if port != self._port:
-            self._port = port
-            self._client = RestClient(port) if isinstance(port, int) else None
+        address = run.journal.get("rest_address") if run.live else None
+        if address != self._address:
+            self._address = address
+            self._client = None if address is None else RestClient(address)
             self._ui, self._ui_checked = None, float("-inf")
         if self._client is None:
             return None
@@ -46,9 +45,9 @@ class FlinkView:
         now = time.monotonic()
         if self._ui is None and now - self._ui_checked >= _SECONDS_BETWEEN_UI_CHECKS:
             self._ui_checked = now
-            url = f"http://127.0.0.1:{self._port}/"
+            url = f"http://{self._address}/"
             try:
-                with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:
+                with open_here(url, _TIMEOUT_S) as answer:
                     if answer.headers.get_content_type() == "text/html":
                         self._ui = url
             except (OSError, HTTPException):

@@ -58,15 +58,25 @@ def find_run(output: Path) -> Run:
     Args:
         output: The folder given to `run --out`; it need not exist.
     """
-    work = output / WORK_DIRECTORY
-    journal = _document(work / RUN_FILE)
-    if journal is not None:
+    for work in _work_folders(output):
+        journal = _document(work / RUN_FILE)
+        if journal is None:
+            continue
         return Run(str(journal.get("id")), _state(journal, work), work / "results", journal)
     summary = _document(output / SUMMARY_FILE)
     if summary is None:
         return Run(NONE, NONE, output)
     journal = _document(output / RUN_FILE) or {}
     return Run(str(journal.get("id")), FINISHED, output, journal, summary)
+
+
+def _work_folders(output: Path) -> list[Path]:
+    """Work folders, the newest first; more than one where a run that was killed left its own."""
+    try:
+        found = [(path.stat().st_mtime, path) for path in (output / WORK_DIRECTORY).iterdir()]
+    except OSError:
+        return []
+    return [path for _, path in sorted(found, reverse=True)]
 
 
 def _state(journal: dict[str, Any], work: Path) -> str:

@@ -19,11 +19,13 @@ from pathlib import Path
 
 import pyflink
 
+from tools.local.ports import loopback_address
 from tools.shell import CommandError
 from udfs.config.file import FILE_VARIABLE
 from udfs.config.root import ROOT
 
 MAIN = ROOT / "flink_app" / "main.py"
+_WITH_PARENT = Path(__file__).with_name("with_parent.py")
 # Jars that the PyFlink package lacks; Flink's web pages are one, and a matter of choice.
 JARS = ROOT / ".tools" / "jars"
 
@@ -50,7 +52,7 @@ class ClusterOptions:
     """What Managed Flink would decide for the application, for a local run.
 
     Attributes:
-        work_directory: Holds checkpoints and logs of this run.
+        work_directory: Holds checkpoints, logs and temporary files of this run.
         parallelism: Subtasks of each operator.
         checkpoint_interval_ms: Milliseconds between checkpoints.
         restart_attempts: How often a failed job is restarted from its last checkpoint.
@@ -62,6 +64,8 @@ class ClusterOptions:
         java_options: More options of the JVM.
         environment: More environment variables of the JVM and the Python processes.
         extra: More Flink settings; they win over the ones made here.
+        held: Descriptors, of locks, that the JVM holds open as long as it lives.
+        rest_address: The address on which Flink's REST interface listens.
     """
 
     work_directory: Path
@@ -74,6 +78,13 @@ class ClusterOptions:
     java_options: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, str] = field(default_factory=dict)
+    held: tuple[int, ...] = ()
+    rest_address: str = field(default_factory=loopback_address)
+
+    @property
+    def temporary(self) -> Path:
+        """Where the JVM and the Python processes put temporary files."""
+        return self.work_directory / "tmp"
 
     @property
     def log_file(self) -> Path:
@@ -93,8 +104,10 @@ def cluster_configuration(options: ClusterOptions) -> dict[str, str]:
         "python.client.executable": Path(sys.executable).name,
         "execution.checkpointing.interval": f"{options.checkpoint_interval_ms} ms",
         "execution.checkpointing.dir": (options.work_directory / "checkpoints").as_uri(),
-        "rest.address": "localhost",
-        "rest.bind-address": "127.0.0.1",
+        "rest.address": options.rest_address,
+        "rest.bind-address": options.rest_address,
+        # What every page of the web might read otherwise: this is nobody's origin.
+        "web.access-control-allow-origin": "none",
         "rest.port": "0",
         "rest.bind-port": "0",
         # Progress is read from the REST interface; ten seconds (default) is too coarse.
@@ -165,8 +178,10 @@ def jvm(options: ClusterOptions, jars: Sequence[Path]) -> list[str]:
     """
     log4j = Path(__file__).with_name("log4j2.properties")
     return [
+        *_ending_with_this_process(),
         _java(),
         *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED_PACKAGES),
+        f"-Djava.io.tmpdir={options.temporary}",
         f"-Dlog.file={options.log_file}",
         f"-Dlog4j2.configurationFile={log4j.as_uri()}",
         *options.java_options,
@@ -183,6 +198,7 @@ def environment(options: ClusterOptions, properties_file: Path) -> dict[str, str
     return os.environ | {
         FILE_VARIABLE: str(properties_file),
         "PATH": os.pathsep.join(path),
+        "TMPDIR": str(options.temporary),
         "FLINK_HOME": str(home),
         "FLINK_CONF_DIR": str(home / "conf"),
         "FLINK_LIB_DIR": str(home / "lib"),
@@ -199,15 +215,20 @@ def environment(options: ClusterOptions, properties_file: Path) -> dict[str, str
     }
 
 
+def make_folders(options: ClusterOptions) -> None:
+    """Makes the folders that the JVM expects in the work directory."""
+    for folder in (options.log_file.parent, options.temporary):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 def start(
     options: ClusterOptions, properties_file: Path, main: Path = MAIN
 ) -> subprocess.Popen[bytes]:
     """Starts the job; what it prints goes to `logs/job.out` in the work directory."""
-    logs = options.log_file.parent
-    logs.mkdir(parents=True, exist_ok=True)
+    make_folders(options)
     # Flink appends to its log, where the ports of an earlier run would come first.
     options.log_file.unlink(missing_ok=True)
-    with (logs / "job.out").open("wb") as printed:
+    with options.log_file.with_name("job.out").open("wb") as printed:
         return subprocess.Popen(
             command(options, main),
             stdin=subprocess.DEVNULL,
@@ -215,9 +236,17 @@ def start(
             stderr=subprocess.STDOUT,
             env=environment(options, properties_file),
             cwd=options.work_directory,
+            pass_fds=options.held,
             # Ctrl-C reaches the runner alone, which stops the job in an orderly way.
             start_new_session=True,
         )
+
+
+def _ending_with_this_process() -> list[str]:
+    # Elsewhere a JVM outlives a runner that is killed, and holds the lock of its output folder.
+    if sys.platform != "linux":
+        return []
+    return [sys.executable, "-IS", str(_WITH_PARENT), str(os.getpid())]
 
 
 def _java() -> str:

@@ -18,7 +18,19 @@ _STOP_SECONDS = 10
 # A runner that is terminated, or whose terminal goes away, must not leave the JVM behind.
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 _SCRIPT_ENDED = "org.apache.flink.client.program.ProgramAbortException"
-
+# The status of the script as Java tells it: of one that a signal ended, 128 and the signal.
+_SCRIPT_STATUS = re.compile(r"Python process exits with code: (\d+)")
+_SIGNAL_STATUS = 128
+# What Flink says of a worker that has ended without a word: while it starts, and later. By which
+# signal, PyFlink's script that starts it keeps to itself.
+_WORKER_ENDED = re.compile(r"Process died with exit code|CANCELLED: client cancelled")
+_SIGNALS_MEAN = {
+    signal.SIGKILL: "which the system sends for want of memory",
+    signal.SIGTERM: "which somebody has sent",
+    signal.SIGABRT: "a crash",
+    signal.SIGSEGV: "a crash",
+    signal.SIGBUS: "a crash, mostly on a full disk",
+}
 
 # The unindented last line of a traceback: an exception's name without Java's packages. Py4J's
 # says only that Java threw one, which follows it.
@@ -93,10 +105,10 @@ class RunningJob:
         return self._process.poll() is None
 
     @property
-    def rest_port(self) -> int | None:
-        """The port of Flink's REST interface; None until Flink listens."""
+    def rest_address(self) -> str | None:
+        """Where Flink's REST interface is, as `address:port`; None until Flink listens."""
         rest = self._reached()
-        return None if rest is None else rest.port
+        return None if rest is None else rest.address
 
     def progress(self) -> JobProgress | None:
         """The job's state, or None while it is not known."""
@@ -157,8 +169,8 @@ class RunningJob:
 
     def _reached(self) -> RestClient | None:
         if self._rest is None:
-            port = ports.rest_port(self._rest_log)
-            self._rest = None if port is None else RestClient(port)
+            address = ports.rest_address(self._rest_log)
+            self._rest = None if address is None else RestClient(address)
         return self._rest
 
     @property
@@ -175,19 +187,46 @@ def _interrupt(signal_number: int, frame: FrameType | None) -> None:  # noqa: AR
 
 
 def _explain(failure: str | None, log_file: Path, status: int | None) -> str:
-    text = failure
-    if text is None:
-        printed = log_file.with_name("job.out")
-        text = printed.read_text("utf-8", "replace") if printed.exists() else ""
+    if status is not None and status < 0:
+        reason = _ended_by("Java process", -status)
+    else:
+        text = failure
+        if text is None:
+            printed = log_file.with_name("job.out")
+            text = printed.read_text("utf-8", "replace") if printed.exists() else ""
+        reason = reason_of(text) or f"exit status {status}"
+    return f"the job failed: {reason} (log: {log_file})"
+
+
+def reason_of(failure: str) -> str:
+    """Returns the line that says best why a job failed; an empty text where there is none.
+
+    Args:
+        failure: What Flink tells of it, or what the job printed.
+    """
     # What follows is Java's account of how the Python script ended, the script's own before it.
-    text = text.partition(_SCRIPT_ENDED)[0] or text
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    text, _, after = failure.partition(_SCRIPT_ENDED)
+    status = _SCRIPT_STATUS.search(after)
+    if status is not None and int(status[1]) > _SIGNAL_STATUS:
+        return _ended_by("Python process (main.py)", int(status[1]) - _SIGNAL_STATUS)
+    lines = [line.rstrip() for line in (text or failure).splitlines() if line.strip()]
     # Our own errors say it best, then the last line of a Python traceback, then the last
     # cause of Java's chain.
     own = [line for line in lines if line.startswith(("udfs.errors.", "error: "))]
     python = [line for line in lines if _PYTHON_ERROR.match(line)]
     java = [line for line in lines if line.startswith((": ", "Caused by: "))]
-    reason = (own or python or java or lines or [f"exit status {status}"])[-1].strip()
+    reason = (own or python or java or lines or [""])[-1].strip()
+    if _WORKER_ENDED.search(reason):
+        return "a Python worker was ended from outside, as the system does for want of memory"
     for prefix in ("error: ", ": ", "Caused by: "):
         reason = reason.removeprefix(prefix)
-    return f"the job failed: {reason} (log: {log_file})"
+    return reason
+
+
+def _ended_by(process: str, number: int) -> str:
+    try:
+        name = signal.Signals(number)
+    except ValueError:
+        return f"its {process} was ended by signal {number}"
+    meaning = _SIGNALS_MEAN.get(name)
+    return f"its {process} was ended by {name.name}" + (f", {meaning}" if meaning else "")

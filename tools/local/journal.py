@@ -60,7 +60,7 @@ class RunJournal:
             "sources": [],
             "source_count": 0,
             "lines_total": None,
-            "rest_port": None,
+            "rest_address": None,
             "message": None,
             "samples": self._samples,
         }
@@ -102,12 +102,12 @@ class RunJournal:
         self._began = time.monotonic()
         self._set(phase=RUNNING)
 
-    def observe(self, progress: JobProgress | None, rest_port: int | None) -> None:
+    def observe(self, progress: JobProgress | None, rest_address: str | None) -> None:
         """Takes a look at the job; to be called often.
 
         Args:
             progress: How far the job is.
-            rest_port: The port of Flink's REST interface.
+            rest_address: Where Flink's REST interface is, as `address:port`.
         """
         now = time.monotonic()
         if now - self._written < _SECONDS_BETWEEN_WRITES:
@@ -117,14 +117,14 @@ class RunJournal:
             if len(self._samples) > _MOST_SAMPLES:
                 # Half as fine; the first and the latest stay.
                 del self._samples[1:-1:2]
-        self._set(rest_port=rest_port)
+        self._set(rest_address=rest_address)
 
     def finishing(self, seconds: float) -> None:
         """Notes that the job has ended and its results are being gathered."""
         lines = self._document["lines_total"]
         if self._samples and lines is not None:
             self._samples.append((round(seconds, 2), lines))
-        self._set(phase=FINISHING, rest_port=None)
+        self._set(phase=FINISHING, rest_address=None)
 
     def finished(self) -> None:
         """Notes that the results are complete."""

@@ -1,18 +1,39 @@
-"""Ports of a local Flink, as its log names them.
+"""Addresses and ports of a local Flink, as its log names them.
 
-Flink chooses them itself: a port that was free before Flink started may be another program's
-when Flink asks for it.
+Flink chooses ports itself: one that was free before Flink started may be another program's when
+Flink asks for it.
 """
 
 from __future__ import annotations
 
 import re
+import secrets
 import socket
+from ipaddress import IPv4Address
 from pathlib import Path
 
+_LOOPBACK = IPv4Address("127.0.0.1")
+_LOOPBACK_ADDRESSES = 1 << 24
 
-def rest_port(log_file: Path) -> int | None:
-    """The port of Flink's REST interface on the loopback address.
+
+def loopback_address() -> str:
+    """Returns an address of this machine that a page of the web cannot guess, where there is one.
+
+    Flink's REST interface has no login and answers any Host and Origin. On 127.0.0.1 a page could
+    try all ports, and after DNS rebinding read logs and cancel the job. All addresses that start
+    with 127 lead to this machine, but not every system takes them without being told.
+    """
+    address = str(_LOOPBACK + secrets.randbelow(_LOOPBACK_ADDRESSES - 2))
+    with socket.socket() as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return str(_LOOPBACK)
+    return address
+
+
+def rest_address(log_file: Path) -> str | None:
+    """Where Flink's REST interface is, as `address:port`.
 
     Args:
         log_file: The log of the JVM that serves it.
@@ -20,12 +41,12 @@ def rest_port(log_file: Path) -> int | None:
     Returns:
         None until Flink listens.
     """
-    return _logged_port(log_file, "Rest endpoint listening at ")
+    return _logged(log_file, r"Rest endpoint listening at (\S+:\d+)")
 
 
 def rpc_port(log_file: Path) -> int | None:
     """The port of a JobManager for its TaskManagers; None until it listens."""
-    return _logged_port(log_file, "Actor system started at pekko.tcp://flink@")
+    return _logged_port(log_file, r"Actor system started at pekko\.tcp://flink@\S+:")
 
 
 def metrics_port(log_file: Path) -> int | None:
@@ -34,10 +55,15 @@ def metrics_port(log_file: Path) -> int | None:
 
 
 def _logged_port(log_file: Path, message: str) -> int | None:
+    port = _logged(log_file, rf"{message}(\d+)")
+    return None if port is None else int(port)
+
+
+def _logged(log_file: Path, message: str) -> str | None:
     if not log_file.exists():
         return None
-    match = re.search(rf" {message}(?:\S+:)?(\d+)\.?\n", log_file.read_text("utf-8", "replace"))
-    return int(match[1]) if match else None
+    match = re.search(rf" {message}\.?\n", log_file.read_text("utf-8", "replace"))
+    return match[1] if match else None
 
 
 def is_free(port: int) -> bool:

@@ -5,15 +5,25 @@ from __future__ import annotations
 import json
 import urllib.request
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
+RESTARTING = "RESTARTING"
 # The job graph names a chained vertex after its operators; the first is the source.
 _SOURCE_PREFIX = "Source: raw_log"
 _TIMEOUT_S = 2.0
+_BROKEN = ("FAILING", "FAILED", RESTARTING)
 # Flink is gone, and another program may answer at its port: the process's end tells the outcome.
 _NO_ANSWER = (OSError, HTTPException, ValueError, KeyError)
+# Whatever proxy the environment names: it would look for the address on its own machine.
+_WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def open_here(request: str | urllib.request.Request, seconds: float) -> HTTPResponse:
+    """Opens a URL of this machine; raises what `urllib.request.urlopen` does."""
+    answer: HTTPResponse = _WITHOUT_PROXY.open(request, timeout=seconds)
+    return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +33,7 @@ class JobProgress:
     Attributes:
         state: Flink's job state: CREATED, RUNNING, FINISHED, FAILED, ...
         lines: Records read from the source so far; None while that is not known.
-        failure: The root cause's message when the job has failed.
+        failure: Java's account of the last failure, when the job has failed or is restarted.
     """
 
     state: str
@@ -35,12 +45,12 @@ class RestClient:
     """Reads the only job of a mini-cluster.
 
     Args:
-        port: The REST port on the loopback address.
+        address: The REST interface's `address:port`.
     """
 
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self._base = f"http://127.0.0.1:{port}"
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._base = f"http://{address}"
         self._job: str | None = None
         self._source_metric: str | None = None
 
@@ -56,7 +66,7 @@ class RestClient:
             return JobProgress(
                 state=details["state"],
                 lines=self._lines_read(details["vertices"]),
-                failure=self._failure() if details["state"] in ("FAILING", "FAILED") else None,
+                failure=self._failure() if details["state"] in _BROKEN else None,
             )
         except _NO_ANSWER:
             return None
@@ -91,7 +101,7 @@ class RestClient:
             method=method,
         )
         try:
-            urllib.request.urlopen(request, timeout=_TIMEOUT_S).close()  # noqa: S310
+            open_here(request, _TIMEOUT_S).close()
         except _NO_ANSWER:
             return False
         return True
@@ -120,5 +130,5 @@ class RestClient:
         return entries[0]["stacktrace"] if entries else None
 
     def _get(self, path: str) -> Any:
-        with urllib.request.urlopen(self._base + path, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+        with open_here(self._base + path, _TIMEOUT_S) as answer:
             return json.load(answer)

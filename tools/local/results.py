@@ -1,16 +1,19 @@
 """Where a run writes, and how its results replace those of the run before.
 
-A run works in a hidden folder inside the output folder. Only when it has ended well are
-its outputs moved into place, so what lies in the output folder is always one whole run.
+A run works in a hidden folder of its own inside the output folder. Only when it has ended well
+are its outputs moved into place, so what lies in the output folder is always one whole run.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from flink_app.sql_files import output_files
@@ -25,9 +28,23 @@ _LOG_FILE = "job.log"
 _LOCK_FILE = ".lock"
 
 
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """An output folder that is one run's.
+
+    Attributes:
+        work: The run's work folder; its `results/` is there and empty.
+        lock: The descriptor of the folder's lock. The folder is reserved as long as any process
+            holds it open: the runner, and the JVM that may outlive a runner that is killed.
+    """
+
+    work: Path
+    lock: int
+
+
 @contextmanager
-def reserved(output: Path) -> Iterator[Path]:
-    """Reserves an output folder for one run and gives its empty work folder.
+def reserved(output: Path) -> Iterator[Reservation]:
+    """Reserves an output folder for one run, and removes what runs that were killed left.
 
     Args:
         output: The user's output folder; made if missing.
@@ -39,15 +56,24 @@ def reserved(output: Path) -> Iterator[Path]:
         with writing(output):
             output.mkdir(parents=True, exist_ok=True)
             _refuse_foreign_files(output)
-            lock = stack.enter_context((output / _LOCK_FILE).open("wb"))
+            _refuse_links(output)
+            # Not followed, nor emptied, should it be a link by now.
+            lock = os.open(output / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+            stack.callback(os.close, lock)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise CommandError(f"another run is writing to {output}") from error
-            work = output / WORK_DIRECTORY
-            shutil.rmtree(work, ignore_errors=True)
-            (work / "results").mkdir(parents=True)
-        yield work
+                raise CommandError(
+                    f"another run, or the Java process of one that was killed, "
+                    f"is writing to {output}"
+                ) from error
+            folder = output / WORK_DIRECTORY
+            folder.mkdir(exist_ok=True)
+            for left in folder.iterdir():
+                shutil.rmtree(left, ignore_errors=True)
+            work = Path(tempfile.mkdtemp(prefix="run-", dir=folder))
+            (work / "results").mkdir()
+        yield Reservation(work, lock)
 
 
 @contextmanager
@@ -78,7 +104,7 @@ def publish(output: Path, work: Path, names: list[str], extras: Sequence[Path] =
     (output / SUMMARY_FILE).unlink(missing_ok=True)
     for entry in _visible(output):
         if entry.name in made:
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            shutil.rmtree(entry) if _is_folder(entry) else entry.unlink()
     for name in names:
         written = work / "results" / name
         target = output / name
@@ -91,17 +117,32 @@ def publish(output: Path, work: Path, names: list[str], extras: Sequence[Path] =
         shutil.copy(extra, output)
     (work / "results" / SUMMARY_FILE).replace(output / SUMMARY_FILE)
     shutil.rmtree(work)
+    with suppress(OSError):
+        work.parent.rmdir()
 
 
 def _refuse_foreign_files(output: Path) -> None:
     # Where no run has been, a folder named as an output is somebody's too.
     made = _made_by_runs(output) if (output / _LOCK_FILE).exists() else frozenset()
-    foreign = sorted(entry.name for entry in _visible(output) if entry.name not in made)
+    foreign = sorted(
+        entry.name for entry in _visible(output) if entry.name not in made or entry.is_symlink()
+    )
     if foreign:
         raise CommandError(
             f"{output} holds what was not made by a run ({foreign[0]}): "
             "name an empty folder with --out"
         )
+
+
+def _refuse_links(output: Path) -> None:
+    for name in (_LOCK_FILE, WORK_DIRECTORY):
+        if (output / name).is_symlink():
+            raise CommandError(f"{output / name} is a symbolic link, which no run made: remove it")
+
+
+def _is_folder(entry: Path) -> bool:
+    # What lies behind a link is not a run's.
+    return entry.is_dir() and not entry.is_symlink()
 
 
 def _made_by_runs(output: Path) -> frozenset[str]:

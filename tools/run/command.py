@@ -13,7 +13,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 from aws.salt import resolve_salt
@@ -50,6 +50,8 @@ _LOCAL_SINK = "local"
 PARSER_GROUP = ParserSettings.group
 AUTO = "auto"
 _POLL_SECONDS = 0.25
+# From its second restart on Flink's file source reads lines again (docs/limits.md).
+_RESTARTS = 1
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,7 +81,10 @@ def _run_on_files(options: argparse.Namespace, screen: Console) -> int:
     settings = JobSettings.load(properties)
     geoip = _announce_database(settings, screen)
     output: Path = options.out
-    with results.reserved(output) as work, RunJournal(work, geoip) as journal:
+    with ExitStack() as stack:
+        reservation = stack.enter_context(results.reserved(output))
+        work = reservation.work
+        journal = stack.enter_context(RunJournal(work, geoip))
         staged = staging.stage(options.path or [str(SAMPLE_LOG)], work / "input")
         screen.input(staged)
         if options.format == AUTO and not _names_a_format(properties):
@@ -97,7 +102,14 @@ def _run_on_files(options: argparse.Namespace, screen: Console) -> int:
         dump_properties(properties, properties_file)
         events = staging.count_events(staged)
         started = time.monotonic()
-        _run_job(work, properties_file.resolve(), options, staged.lines, screen, journal=journal)
+        cluster_options = cluster.ClusterOptions(
+            work_directory=work.resolve(),
+            parallelism=options.parallelism or 1,
+            metrics_port=options.metrics_port,
+            restart_attempts=_RESTARTS,
+            held=(reservation.lock,),
+        )
+        _run_job(cluster_options, properties_file.resolve(), staged.lines, screen, journal)
         seconds = time.monotonic() - started
         journal.finishing(seconds)
         summary = summarise(work / "results", names, events, seconds)
@@ -248,26 +260,19 @@ def _announce_database(settings: JobSettings, screen: Console) -> str | None:
 
 
 def _run_job(
-    work: Path,
+    cluster_options: cluster.ClusterOptions,
     properties_file: Path,
-    options: argparse.Namespace,
     lines: int,
     screen: Console,
-    *,
     journal: RunJournal,
 ) -> None:
-    cluster_options = cluster.ClusterOptions(
-        work_directory=work.resolve(),
-        parallelism=options.parallelism or 1,
-        metrics_port=options.metrics_port,
-    )
     journal.starting()
     with RunningJob(cluster_options, properties_file) as job:
         try:
             while job.running:
                 progress = job.progress()
                 screen.progress(progress, lines)
-                journal.observe(progress, job.rest_port)
+                journal.observe(progress, job.rest_address)
                 job.wait(_POLL_SECONDS)
         finally:
             screen.end_of_progress()

@@ -97,7 +97,7 @@ def _run_client(chosen: argparse.Namespace, directory: Path) -> int:
         # Results are printed as a table, not in a full-screen viewer.
         extra={"sql-client.execution.result-mode": "tableau"},
     )
-    cluster_options.log_file.parent.mkdir()
+    cluster.make_folders(cluster_options)
     command = _command(cluster_options, prepared, chosen.file)
     environment = cluster.environment(cluster_options, properties_file)
     with subprocess.Popen(command, env=environment) as client:
@@ -123,7 +123,7 @@ def _command(
     command = [
         *cluster.jvm(cluster_options, jars),
         # Without a terminal: no warning about it.
-        *(() if sys.stdin.isatty() else ("-Dorg.jline.terminal.dumb=true",)),
+        *(() if sys.stdin and sys.stdin.isatty() else ("-Dorg.jline.terminal.dumb=true",)),
         "org.apache.flink.table.client.SqlClient",
         "embedded",
         # No --pyFiles: it would copy the folder for each query; PYTHONPATH names it.

@@ -24,8 +24,12 @@ from tests.support import topologies
 
 def main() -> None:
     cluster = start_cluster()
-    port = cluster.getRestAddress().get().getPort()
-    where = {"execution.target": "remote", "rest.port": str(port)}
+    rest = cluster.getRestAddress().get()
+    where = {
+        "execution.target": "remote",
+        "rest.address": rest.getHost(),
+        "rest.port": str(rest.getPort()),
+    }
     address = ("127.0.0.1", int(os.environ["TEST_CONTROL_PORT"]))
     with socket.create_connection(address) as connection:
         control = connection.makefile("rw", encoding="utf-8")

@@ -267,7 +267,7 @@ class TestNothingToShow:
 class TestLive:
     @pytest.fixture
     def results(self, tmp_path: Path) -> Path:
-        results = tmp_path / "out" / ".work" / "results"
+        results = tmp_path / "out" / ".work" / "run-1" / "results"
         write_rows(results, "traffic_overview", [overview(1)], IN_PROGRESS)
         write_rows(results, "dead_letters", [letter("a"), letter("b")], IN_PROGRESS)
         write_json(results.parent / "run.json", journal("running"))

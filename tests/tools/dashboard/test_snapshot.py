@@ -149,8 +149,8 @@ class TestFinishedRun:
 class TestLiveRun:
     @pytest.fixture
     def work(self, tmp_path: Path) -> Path:
-        write_json(tmp_path / ".work" / "run.json", journal("running"))
-        return tmp_path / ".work" / "results"
+        write_json(tmp_path / ".work" / "run-1" / "run.json", journal("running"))
+        return tmp_path / ".work" / "run-1" / "results"
 
     def test_files_in_progress_are_read_as_they_grow(self, tmp_path: Path, work: Path) -> None:
         write_rows(work, "traffic_overview", [overview(1)], IN_PROGRESS, tail='{"window_sta')
@@ -181,7 +181,7 @@ class TestLiveRun:
         reader.look(run)
         (tmp_path / "traffic_overview").mkdir()
         path.rename(tmp_path / "traffic_overview" / "part-00000.jsonl")
-        (tmp_path / ".work" / "run.json").unlink()
+        (tmp_path / ".work" / "run-1" / "run.json").unlink()
         write_json(tmp_path / "run.json", journal("finished"))
         write_json(tmp_path / "summary.json", summary())
         run = find_run(tmp_path)
@@ -217,7 +217,8 @@ class TestLiveRun:
 
     @pytest.mark.parametrize("phase", ["failed", "interrupted"])
     def test_a_failed_run_says_why(self, tmp_path: Path, phase: str) -> None:
-        write_json(tmp_path / ".work" / "run.json", journal(phase, message="no space\x1b[2J"))
+        failed = journal(phase, message="no space\x1b[2J")
+        write_json(tmp_path / ".work" / "run-1" / "run.json", failed)
         run = find_run(tmp_path)
         document = RunReader(run.id).document(run, "out")
         assert document["run"]["state"] == phase
@@ -228,15 +229,15 @@ class TestLiveRun:
         if process == 0:
             os._exit(0)
         os.waitpid(process, 0)
-        write_json(tmp_path / ".work" / "run.json", journal("running", pid=process))
+        write_json(tmp_path / ".work" / "run-1" / "run.json", journal("running", pid=process))
         assert find_run(tmp_path).state == "lost"
 
     def test_a_silent_run_is_lost(self, tmp_path: Path, work: Path) -> None:
-        os.utime(tmp_path / ".work" / "run.json", (1, 1))
+        os.utime(tmp_path / ".work" / "run-1" / "run.json", (1, 1))
         assert find_run(tmp_path).state == "lost"
 
     def test_a_run_that_goes_hides_the_results_of_the_one_before(self, output: Path) -> None:
-        write_json(output / ".work" / "run.json", journal("running", id="run-2"))
+        write_json(output / ".work" / "run-1" / "run.json", journal("running", id="run-2"))
         assert (find_run(output).id, find_run(output).live) == ("run-2", True)
 
 

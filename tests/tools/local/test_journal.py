@@ -22,10 +22,12 @@ from tools.local.progress import JobProgress
 from tools.local.staging import StagedInput
 from tools.shell import EXIT_BAD_INPUT
 
+ADDRESS = "127.1.2.3:4711"
+
 
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
-    folder = tmp_path / "out" / ".work"
+    folder = tmp_path / "out" / ".work" / "run-1"
     folder.mkdir(parents=True)
     return folder
 
@@ -41,12 +43,12 @@ def staged(lines: int = 100, sources: int = 1) -> StagedInput:
 
 def test_the_phases_of_a_run(work: Path) -> None:
     with RunJournal(work, "City") as kept:
-        assert find_run(work.parent).state == "preparing"
+        assert find_run(work.parents[1]).state == "preparing"
         kept.input(staged(), ["enriched"])
         kept.starting()
-        assert (find_run(work.parent).state, read(work)["rest_port"]) == ("running", None)
+        assert (find_run(work.parents[1]).state, read(work)["rest_address"]) == ("running", None)
         kept.finishing(3.0)
-        assert find_run(work.parent).state == "finishing"
+        assert find_run(work.parents[1]).state == "finishing"
         kept.finished()
     assert (read(work)["phase"], read(work)["lines_total"]) == ("finished", 100)
 
@@ -85,10 +87,10 @@ def test_the_file_stays_small(work: Path, monkeypatch: pytest.MonkeyPatch) -> No
         kept.starting()
         kept.observe(None, None)
         for lines in range(2000):
-            kept.observe(JobProgress("RUNNING", lines, None), 4711)
+            kept.observe(JobProgress("RUNNING", lines, None), ADDRESS)
     written = read(work)
     assert len(written["samples"]) <= 600
-    assert (written["samples"][-1][1], written["rest_port"]) == (1999, 4711)
+    assert (written["samples"][-1][1], written["rest_address"]) == (1999, ADDRESS)
     assert (len(written["sources"]), written["source_count"]) == (20, 5000)
 
 
@@ -97,7 +99,7 @@ def test_it_is_not_written_at_every_look(work: Path) -> None:
         kept.starting()
         before = (work / "run.json").stat().st_ino
         for lines in range(100):
-            kept.observe(JobProgress("RUNNING", lines, None), 4711)
+            kept.observe(JobProgress("RUNNING", lines, None), ADDRESS)
         assert (work / "run.json").stat().st_ino == before
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tools.cli import run_command
 from tools.local.cluster import ClusterOptions, cluster_configuration, command
-from tools.local.ports import metrics_port, rest_port, rpc_port
+from tools.local.ports import metrics_port, rest_address, rpc_port
 from tools.local.progress import RestClient
 from tools.shell import EXIT_BAD_INPUT
 
@@ -25,11 +25,11 @@ LOG = """\
 
 def test_the_log_names_the_ports(tmp_path: Path) -> None:
     log = tmp_path / "job.log"
-    assert rest_port(log) is None
+    assert rest_address(log) is None
     log.write_text(LOG[:-5])  # a line that is being written: its port has digits to come
-    assert (rpc_port(log), metrics_port(log), rest_port(log)) == (6123, 20007, None)
+    assert (rpc_port(log), metrics_port(log), rest_address(log)) == (6123, 20007, None)
     log.write_text(LOG)
-    assert rest_port(log) == 56217
+    assert rest_address(log) == "127.0.0.1:56217"
 
 
 def test_another_program_at_flinks_former_port_is_no_flink() -> None:
@@ -43,7 +43,7 @@ def test_another_program_at_flinks_former_port_is_no_flink() -> None:
 
         other = threading.Thread(target=answer)
         other.start()
-        assert RestClient(server.getsockname()[1]).job_progress() is None
+        assert RestClient(f"127.0.0.1:{server.getsockname()[1]}").job_progress() is None
         other.join()
 
 

@@ -16,7 +16,8 @@ RUN_FILES = ["job.log", "run.json", "summary.json"]
 
 def a_run(output: Path, *names: str) -> None:
     """Puts results of a run there, with a row in each output."""
-    with reserved(output) as work:
+    with reserved(output) as reservation:
+        work = reservation.work
         (work / "logs").mkdir()
         (work / "logs" / "job.log").touch()
         (work / "run.json").touch()
@@ -53,13 +54,46 @@ def test_a_file_beside_the_results_is_refused_and_stays(tmp_path: Path, name: st
 
 def test_a_file_that_comes_during_a_run_stays(tmp_path: Path) -> None:
     a_run(tmp_path, "enriched")
-    with reserved(tmp_path) as work:
+    with reserved(tmp_path) as reservation:
+        work = reservation.work
         (work / "logs").mkdir()
         (work / "logs" / "job.log").touch()
         (work / "results" / "summary.json").write_text("{}")
         (tmp_path / "mine.log").write_text("mine")
         publish(tmp_path, work, ["late"])
     assert names_in(tmp_path) == ["job.log", "late", "mine.log", "summary.json"]
+
+
+@pytest.mark.parametrize("name", [".lock", ".work"])
+def test_a_link_in_the_place_of_a_runs_own_files_is_not_followed(tmp_path: Path, name: str) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "notes").write_text("mine")
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / name).symlink_to(mine / "notes" if name == ".lock" else mine)
+    with pytest.raises(CommandError, match=f"{name} is a symbolic link"):
+        a_run(output, "enriched")
+    assert [entry.name for entry in mine.iterdir()] == ["notes"]
+    assert (mine / "notes").read_text() == "mine"
+
+
+def test_a_link_in_the_place_of_results_is_not_followed(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    a_run(output, "enriched")
+    mine = (output / "enriched").rename(tmp_path / "mine")
+    (output / "enriched").symlink_to(mine)
+    with pytest.raises(CommandError, match=re.escape("not made by a run (enriched)")):
+        a_run(output, "enriched")
+    assert names_in(mine) == ["part-00000.jsonl"]
+
+
+def test_what_a_killed_run_left_goes_with_the_next(tmp_path: Path) -> None:
+    left = tmp_path / ".work" / "run-killed" / "tmp"
+    left.mkdir(parents=True)
+    (tmp_path / ".lock").touch()
+    a_run(tmp_path, "enriched")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".lock", "enriched", *RUN_FILES]
 
 
 def test_a_folder_named_as_an_output_is_not_taken_where_no_run_has_been(tmp_path: Path) -> None:

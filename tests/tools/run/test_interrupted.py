@@ -15,7 +15,8 @@ import pytest
 
 from tests.support.interrupts import hearing_interrupts
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
-from tools.shell import EXIT_INTERRUPTED
+from tools.local.results import reserved
+from tools.shell import EXIT_INTERRUPTED, CommandError
 from udfs.config.root import ROOT
 
 # A job that says when it is there and, with "stubborn", is not ended by SIGTERM.
@@ -47,6 +48,22 @@ class Job(job.RunningJob):
 with Job(cluster.ClusterOptions(Path()), Path("x.json")):
     while True:
         time.sleep(0.1)
+"""
+
+# What a run does, with a program of the test as Java. Where a system can't end the JVM with the
+# runner, it goes on.
+RUN = """
+import sys, time
+from pathlib import Path
+from tools.local import cluster, results
+from tools.local.job import RunningJob
+if sys.argv[1] == "cannot":
+    cluster._ending_with_this_process = list
+with results.reserved(Path("out")) as reservation:
+    options = cluster.ClusterOptions(reservation.work.resolve(), held=(reservation.lock,))
+    with RunningJob(options, Path("x.json")):
+        while True:
+            time.sleep(0.1)
 """
 
 
@@ -88,8 +105,9 @@ class Started:
     def made_up_job(
         self, manner: str, *, by: Sequence[str] = ()
     ) -> tuple[subprocess.Popen[bytes], int]:
-        (self.folder / "job.py").write_text(JOB)
-        runner = self.runner("-c", RUNNER, manner, by=by)
+        return self.job_of(self.runner("-c", RUNNER, manner, by=by))
+
+    def job_of(self, runner: subprocess.Popen[bytes]) -> tuple[subprocess.Popen[bytes], int]:
         job = self.folder / "job"
         wait_until(
             lambda: job.exists() and job.read_text(), "the job", lambda: runner.poll() is None
@@ -108,6 +126,7 @@ class Started:
 
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[Started]:
+    (tmp_path / "job.py").write_text(JOB)
     processes = Started(tmp_path)
     yield processes
     processes.end()
@@ -145,6 +164,40 @@ def test_nohup_is_respected(started: Started) -> None:
     assert printed.rstrip().endswith(b"KeyboardInterrupt")
 
 
+@pytest.fixture
+def made_up_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    java = tmp_path / "jdk" / "bin" / "java"
+    java.parent.mkdir(parents=True)
+    java.write_text(f"#!/bin/sh\ncd {tmp_path}\nexec {sys.executable} job.py stubborn\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(java.parents[1]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends it")
+@pytest.mark.usefixtures("made_up_java")
+def test_a_jvm_ends_with_a_runner_that_is_killed(started: Started, tmp_path: Path) -> None:
+    runner, job = started.job_of(started.runner("-c", RUN, "can"))
+    left = list((tmp_path / "out" / ".work").iterdir())
+    runner.kill()
+    wait_for_end(runner, job)
+    with reserved(tmp_path / "out") as reservation:
+        assert list((tmp_path / "out" / ".work").iterdir()) == [reservation.work]
+    assert reservation.work not in left
+
+
+@pytest.mark.usefixtures("made_up_java")
+def test_a_jvm_that_outlives_its_runner_keeps_the_folder(started: Started, tmp_path: Path) -> None:
+    runner, job = started.job_of(started.runner("-c", RUN, "cannot"))
+    runner.kill()
+    runner.wait()
+    with pytest.raises(CommandError, match="the Java process of one that was killed"):
+        reserved(tmp_path / "out").__enter__()
+    os.killpg(job, signal.SIGKILL)
+    wait_for_end(runner, job)
+    with reserved(tmp_path / "out"):
+        pass
+
+
 needs_proc = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
 
 
@@ -177,8 +230,7 @@ def jvms_of(output: Path) -> list[int]:
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             program, *options = (process / "cmdline").read_bytes().split(b"\0")
-            if program.endswith(b"java") and f"-Dlog.file={output}/.work/logs/job.log" in map(
-                os.fsdecode, options
-            ):
+            logs = f"-Dlog.file={output}/.work/".encode()
+            if program.endswith(b"java") and any(option.startswith(logs) for option in options):
                 found.append(int(process.name))
     return found
