@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from tools.local.progress import JobProgress
+from tools.local.job import reason_of
+from tools.local.progress import RESTARTING, JobProgress
 from tools.local.staging import StagedInput
 from tools.local.summary import RunSummary
 from tools.shell import printable
@@ -17,6 +18,7 @@ from udfs.enrich.geo import GeoDatabase
 from udfs.parse.detect import Detection
 
 _NAME_WIDTH = 40
+_COLUMN_WIDTH, _COLUMN_GAP = 12, 2
 # Of a terminal that does not say how wide it is.
 _USUAL_COLUMNS = 80
 # In the type of the bundled database, which is as old as it is on purpose.
@@ -72,10 +74,14 @@ class Console:
         """Shows how far the job is."""
         if progress is None:
             return
+        former, self._state = self._state, progress.state
+        if progress.state == RESTARTING and former != RESTARTING:
+            self.end_of_progress()
+            reason = printable(reason_of(progress.failure or ""))
+            self._line(f"Flink     starts again from its last checkpoint: {reason}")
         if not self._live:
-            if progress.state != self._state:
+            if progress.state != former:
                 self._line(f"Flink     {progress.state.lower()}")
-                self._state = progress.state
             return
         text = f"Flink     {progress.state.lower()}"
         if progress.lines:
@@ -149,13 +155,16 @@ class Console:
         if not rows:
             return
         self._line(f"\n{title}")
-        name, *columns = header
-        self._line(f"  {name:<{_NAME_WIDTH}}" + "".join(f"{column:>12}" for column in columns))
+        lines = [header]
         for first, *values in rows:
             label = "(unknown)" if first is None else printable(str(first))
             if len(label) > _NAME_WIDTH:
                 label = label[: _NAME_WIDTH - 3] + "..."
-            self._line(f"  {label:<{_NAME_WIDTH}}" + "".join(f"{value:>12,}" for value in values))
+            lines.append((label, *(f"{value:,}" for value in values)))
+        longest = max(len(cell) for _, *cells in lines for cell in cells)
+        width = max(_COLUMN_WIDTH, longest + _COLUMN_GAP)
+        for name, *cells in lines:
+            self._line(f"  {name:<{_NAME_WIDTH}}" + "".join(f"{cell:>{width}}" for cell in cells))
 
     def _line(self, text: str) -> None:
         self._stream.write(text + "\n")

@@ -12,7 +12,7 @@ import pytest
 
 from tools.local.console import Console
 from tools.local.progress import JobProgress
-from tools.local.summary import BotTraffic, PageTimes, RunSummary
+from tools.local.summary import BotTraffic, CountryTraffic, PageTimes, RunSummary
 
 RUNNING = JobProgress("RUNNING", 123_456, None)
 WHOLE = "Flink     running  123,456 of 234,567 lines (53%)"
@@ -78,3 +78,33 @@ def test_bots_and_slow_pages_are_shown_where_there_are_any(tmp_path: Path) -> No
     lines = [line.split() for line in (tmp_path / "printed").read_text().splitlines()]
     assert ["search", "1,200", "3.4"] in lines
     assert ["(unknown)", "7", "1,234.5", "9,000"] in lines
+
+
+def test_wide_numbers_do_not_run_together(tmp_path: Path) -> None:
+    countries = (CountryTraffic("France", 12_345_678_901, 10**20), CountryTraffic("Oman", 1, 0))
+    summary = RunSummary(0, 0, {}, {}, 0, 1.0, traffic_per_country=countries)
+    with (tmp_path / "printed").open("w") as stream:
+        Console(stream).summary(summary, tmp_path)
+    printed = (tmp_path / "printed").read_text().partition("Traffic per country\n")[2]
+    table = printed.splitlines()[:3]
+    assert [line.split() for line in table] == [
+        ["country", "requests", "MB"],
+        ["France", "12,345,678,901", "100,000,000,000,000.0"],
+        ["Oman", "1", "0.0"],
+    ]
+    assert len({len(line) for line in table}) == 1
+
+
+def test_a_restart_is_told_with_its_reason(tmp_path: Path) -> None:
+    failed = JobProgress("RESTARTING", 5, "Caused by: CANCELLED: client cancelled\n")
+    with (tmp_path / "printed").open("w") as stream:
+        console = Console(stream)
+        for progress in (RUNNING, failed, failed, RUNNING):
+            console.progress(progress, 234_567)
+    assert (tmp_path / "printed").read_text() == (
+        "Flink     running\n"
+        "Flink     starts again from its last checkpoint: a Python worker was ended from outside, "
+        "as the system does for want of memory\n"
+        "Flink     restarting\n"
+        "Flink     running\n"
+    )
