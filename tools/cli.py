@@ -22,6 +22,7 @@ from tools.shell import (
     flush_streams,
     print_error,
     provide_streams,
+    spare_loopback_proxies,
 )
 from udfs.errors import WebLogError
 
@@ -109,6 +110,7 @@ def _run(name: str, command: Command, arguments: list[str]) -> int:
 def main() -> int:
     """Runs the command that this process was started with."""
     provide_streams()
+    spare_loopback_proxies()
     name, *arguments = sys.argv[1:] or ("",)
     if name in COMMANDS:
         return run_command(name, arguments)

@@ -14,6 +14,8 @@ EXIT_INTERRUPTED = 130
 # What a shell gives for a program that ended by SIGPIPE.
 EXIT_UNHEARD = 141
 
+_LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1", "[::1]")
+
 
 class CommandError(WebLogError):
     """A command cannot do what it was asked; the message is for the person who asked."""
@@ -40,6 +42,17 @@ def provide_streams() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+def spare_loopback_proxies() -> None:
+    """Exempts this machine from the environment's proxies, for a command and all that it starts.
+
+    A proxy would look for the address on its own machine, and read what is sent.
+    """
+    former = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    hosts = ",".join(filter(None, (former, *_LOOPBACK_HOSTS)))
+    # "*" is only known when it stands by itself.
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "*" if former == "*" else hosts
 
 
 def flush_streams(status: int) -> int:

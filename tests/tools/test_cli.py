@@ -13,9 +13,15 @@ from typing import IO
 
 import pytest
 
-from tools.cli import COMMANDS, Command, run_command
+from aws.targets import make_client
+from tools.cli import COMMANDS, Command, main, run_command
 from udfs.config.root import ROOT
 from udfs.errors import WebLogError
+
+ASKING = """
+import sys, urllib.request
+urllib.request.urlopen(f"{sys.argv[1]}/moto-api/data.json").close()
+"""
 
 
 @pytest.fixture
@@ -108,6 +114,31 @@ def test_streams_that_are_closed(tmp_path: Path, closed: str, status: int, error
     assert (ended.returncode, ended.stderr) == (status, error)
     # The first file that the run opened has not become its standard error.
     assert (tmp_path / "out" / ".lock").read_bytes() == b""
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize("spared", [None, "example.org", "*"])
+def test_a_proxy_is_not_asked_for_this_machine(
+    trial: ModuleType,
+    endpoint: str,
+    nobody: str,
+    spared: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(_: argparse.Namespace) -> int:
+        subprocess.run([sys.executable, "-c", ASKING, endpoint], check=True)
+        for url in (endpoint, endpoint.replace("127.0.0.1", "localhost")):
+            make_client("kinesis", "us-east-1", endpoint=url).list_streams()
+        return 0
+
+    trial.run = run  # type: ignore[attr-defined]
+    monkeypatch.setattr(sys, "argv", ["cli", "trial"])
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", nobody)
+    if spared is not None:
+        monkeypatch.setenv("NO_PROXY", spared)
+    assert main() == 0
 
 
 @pytest.mark.parametrize(
