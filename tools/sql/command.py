@@ -23,6 +23,7 @@ from flink_app.sinks.filesystem import FilesystemSink
 from flink_app.sql_files import SQL_DIRECTORY, options, output_files, statements
 from flink_app.topology import query_parameters
 from tools.local import cluster
+from tools.local.text import shown
 from tools.run.command import SAMPLE_LOG, apply_assignments
 from tools.shell import CommandError
 from udfs.config.file import DEFAULT_FILE, dump_properties, load_properties
@@ -30,11 +31,17 @@ from udfs.config.file import DEFAULT_FILE, dump_properties, load_properties
 # The client in the PyFlink package needs this jar, which the package lacks.
 _GATEWAY = "org.apache.flink:flink-sql-gateway:2.2.0"
 _GATEWAY_SHA256 = "4ff8b14df3bcd430a3f98df6fcf5ffa03c80a662d4f5a11006689e53f65fa6cd"
+# In the client's log, whichever statement failed for whatever reason.
+_FAILED = ".CliClient Could not execute SQL statement."
 _COPY_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Runs the client and returns its exit status."""
+    """Runs the client and returns its exit status.
+
+    Raises:
+        CommandError: A file is missing, or a statement of the script failed.
+    """
     with tempfile.TemporaryDirectory(prefix="weblog-sql-") as directory:
         return _run_client(chosen, Path(directory))
 
@@ -100,7 +107,14 @@ def _run_client(chosen: argparse.Namespace, directory: Path) -> int:
     cluster.make_folders(cluster_options)
     command = _command(cluster_options, prepared, chosen.file)
     environment = cluster.environment(cluster_options, properties_file)
-    with subprocess.Popen(command, env=environment) as client:
+    status = _status_of(subprocess.Popen(command, env=environment))
+    if chosen.file is not None and status == 0:
+        _check_script(cluster_options)
+    return status
+
+
+def _status_of(client: subprocess.Popen[bytes]) -> int:
+    with client:
         while True:
             try:
                 return client.wait()
@@ -108,6 +122,25 @@ def _run_client(chosen: argparse.Namespace, directory: Path) -> int:
                 # The client has heard it too, and cancels a query. Killed, it would leave the
                 # terminal without echo.
                 continue
+
+
+def _check_script(cluster_options: cluster.ClusterOptions) -> None:
+    """Looks for a failure that the client printed, and told nobody by its exit status.
+
+    Raises:
+        CommandError: A statement failed; it is the last that the client took up.
+    """
+    if _FAILED not in cluster_options.log_file.read_text("utf-8", "replace"):
+        return
+    entries = _history(cluster_options).read_text("utf-8", "replace").strip().split("\n")
+    _, _, statement = entries[-1].partition(":")
+    # The history holds line breaks as two characters.
+    statement = " ".join(statement.replace("\\n", " ").split())
+    raise CommandError(f"the script stopped at a statement that failed: {shown(statement)}")
+
+
+def _history(cluster_options: cluster.ClusterOptions) -> Path:
+    return cluster_options.work_directory / "history"
 
 
 def _command(
@@ -134,8 +167,7 @@ def _command(
     ]
     if script is None:
         return command
-    history = cluster_options.work_directory / "history"
-    return [*command, "--history", str(history), "--file", str(script)]
+    return [*command, "--history", str(_history(cluster_options)), "--file", str(script)]
 
 
 def gateway_jar() -> Path:
