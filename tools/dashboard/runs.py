@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,27 @@ from tools.local.results import RUN_FILE, SUMMARY_FILE, WORK_DIRECTORY
 
 NONE = "none"
 LOST = "lost"
+
+_NUMBER = int | float
+# What the files of a run hold, as far as it is used: a list of one kind, a pair, a mapping of one
+# kind. A file that does not fit is damaged, or another program's.
+_JOURNAL = {
+    "samples": [(_NUMBER, _NUMBER)],
+    "outputs": [str],
+    "sources": [str],
+    "message": str | None,
+    "geoip": str | None,
+    "rest_address": str | None,
+}
+_SUMMARY = {
+    "lines_in": int,
+    "enriched": int,
+    "late": int,
+    "seconds": _NUMBER,
+    "filtered": {str: int},
+    "dead_lettered": {str: int},
+    "outputs": {str: int},
+}
 
 # The runner writes about once a second; busy machines and slow disks get time.
 _SILENCE_SECONDS = 30.0
@@ -59,14 +81,14 @@ def find_run(output: Path) -> Run:
         output: The folder given to `run --out`; it need not exist.
     """
     for work in _work_folders(output):
-        journal = _document(work / RUN_FILE)
+        journal = _document(work / RUN_FILE, _JOURNAL)
         if journal is None:
             continue
         return Run(str(journal.get("id")), _state(journal, work), work / "results", journal)
-    summary = _document(output / SUMMARY_FILE)
-    if summary is None:
+    summary = _document(output / SUMMARY_FILE, _SUMMARY)
+    if summary is None or not summary.keys() >= _SUMMARY.keys():
         return Run(NONE, NONE, output)
-    journal = _document(output / RUN_FILE) or {}
+    journal = _document(output / RUN_FILE, _JOURNAL) or {}
     return Run(str(journal.get("id")), FINISHED, output, journal, summary)
 
 
@@ -102,9 +124,26 @@ def _alive(pid: object) -> bool:
     return True
 
 
-def _document(path: Path) -> dict[str, Any] | None:
+def _document(path: Path, shape: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
         document = orjson.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-    return document if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        return None
+    fits = all(_fits(document[name], of) for name, of in shape.items() if name in document)
+    return document if fits else None
+
+
+def _fits(value: object, shape: Any) -> bool:
+    match shape:
+        case [of]:
+            return isinstance(value, list) and all(_fits(item, of) for item in value)
+        case (first, second):
+            if not isinstance(value, list) or len(value) != 2:
+                return False
+            return _fits(value[0], first) and _fits(value[1], second)
+        case dict():
+            (of,) = shape.values()
+            return isinstance(value, dict) and all(_fits(item, of) for item in value.values())
+    return isinstance(value, shape)

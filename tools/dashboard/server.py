@@ -8,32 +8,32 @@ rebinding.
 
 from __future__ import annotations
 
+import asyncio
 import os
-import sys
+import socket
 import threading
 import time
 import webbrowser
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socket import socket
 from types import MappingProxyType
-from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
+from aiohttp import web
 
 from tools.dashboard import assets
 from tools.dashboard.flink import FlinkView
 from tools.dashboard.runs import find_run
 from tools.dashboard.snapshot import RunReader
-from tools.shell import CommandError
+from tools.shell import CommandError, print_error
 
 ADDRESS = "127.0.0.1"
 _SECONDS_BETWEEN_LOOKS = 0.5
-_REQUEST_SECONDS = 10
+_STOP_SECONDS = 1
+# A browser opens six. Whoever opens many and sends nothing only loses the oldest of them.
+_MOST_CONNECTIONS = 100
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -51,6 +51,7 @@ HEADERS: Mapping[str, str] = MappingProxyType(
         "Cross-Origin-Resource-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cache-Control": "no-store",
+        "Server": "weblog",
     }
 )
 """Sent with every answer."""
@@ -72,7 +73,7 @@ class Snapshots:
         self._content = b""
         self._revision = 0
 
-    def latest(self, known: int | None) -> bytes | None:
+    def latest(self, known: str | None) -> bytes | None:
         """The snapshot as JSON, or None when it is the one that the caller knows.
 
         Args:
@@ -82,7 +83,7 @@ class Snapshots:
             if time.monotonic() - self._looked >= _SECONDS_BETWEEN_LOOKS:
                 self._renew()
                 self._looked = time.monotonic()
-            if known == self._revision:
+            if known == str(self._revision):
                 return None
             return orjson.dumps({"revision": self._revision})[:-1] + b"," + self._content[1:]
 
@@ -99,122 +100,122 @@ class Snapshots:
             self._revision += 1
 
 
-class Server(ThreadingHTTPServer):
+class _Connection(web.RequestHandler):
+    """One connection, on which bytes may come that are not HTTP."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002 - the base class's
+        status: int = HTTPStatus.BAD_REQUEST,
+        exc: BaseException | None = None,  # noqa: ARG002
+        message: str | None = None,  # noqa: ARG002
+    ) -> web.StreamResponse:
+        """Refuses what is no request; aiohttp would repeat it, and log it on the terminal."""
+        return _refusal(HTTPStatus(status))
+
+
+class Server:
     """Serves the dashboard of one output folder.
 
     Args:
         output: The output folder; it need not exist yet.
         port: Port on the loopback address; 0 for a free one.
-    """
 
-    daemon_threads = True
-    # Two dashboards on one port would each get some of the requests.
-    allow_reuse_port = False
+    Raises:
+        OSError: The port cannot be used.
+    """
 
     def __init__(self, output: Path, port: int) -> None:
         self.snapshots = Snapshots(output)
-        self.page = assets.linked_page().encode()
-        self.files: Mapping[str, tuple[str, bytes]] = {
+        self._page = assets.linked_page().encode()
+        self._files: Mapping[str, tuple[str, bytes]] = {
             f"/{name}": (assets.TYPES[Path(name).suffix], assets.read(name).encode())
             for name in (*assets.STYLES, *assets.SCRIPTS)
         }
-        super().__init__((ADDRESS, port), Handler)
-        self.hosts = frozenset(f"{name}:{self.server_port}" for name in (ADDRESS, "localhost")) | (
-            frozenset({ADDRESS, "localhost"}) if self.server_port == 80 else frozenset()
+        self._socket = socket.create_server((ADDRESS, port))
+        self.port: int = self._socket.getsockname()[1]
+        """The port on the loopback address."""
+        self._hosts = frozenset(f"{name}:{self.port}" for name in (ADDRESS, "localhost")) | (
+            frozenset({ADDRESS, "localhost"}) if self.port == 80 else frozenset()
         )
-
-    def handle_error(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
-        """Says nothing of a tab that was closed amid an answer: the terminal belongs to the run."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
+        self._loop = asyncio.new_event_loop()
+        self._ended = asyncio.Event()
 
     @property
     def url(self) -> str:
         """Where the page is."""
-        return f"http://{ADDRESS}:{self.server_port}/"
+        return f"http://{ADDRESS}:{self.port}/"
 
+    def run(self) -> None:
+        """Serves until `stop` is called in another thread."""
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
 
-class Handler(BaseHTTPRequestHandler):
-    """Answers one request."""
+    def stop(self) -> None:
+        """Ends `run`."""
+        self._loop.call_soon_threadsafe(self._ended.set)
 
-    server: Server
-    server_version = "weblog"
-    sys_version = ""
-    timeout = _REQUEST_SECONDS
+    async def _serve(self) -> None:
+        self._web = web.Server(self._answer)
+        listening = await self._loop.create_server(self._connection, sock=self._socket)
+        await self._ended.wait()
+        listening.close()
+        await self._web.shutdown(_STOP_SECONDS)
+        await self._loop.shutdown_default_executor()
 
-    def do_GET(self) -> None:
-        """The page, one of its files, or the snapshot."""
-        if not self._is_local():
-            return
-        address = urlsplit(self.path)
-        if address.path == "/":
-            self._answer(HTTPStatus.OK, "text/html; charset=utf-8", self.server.page)
-        elif address.path == "/snapshot.json":
-            content = self.server.snapshots.latest(_known_revision(address.query))
-            if content is None:
-                self._answer(HTTPStatus.NO_CONTENT)
-            else:
-                self._answer(HTTPStatus.OK, "application/json", content)
-        elif address.path in self.server.files:
-            self._answer(HTTPStatus.OK, *self.server.files[address.path])
-        else:
-            self._refuse(HTTPStatus.NOT_FOUND)
+    def _connection(self) -> asyncio.Protocol:
+        for oldest in self._web.connections[: 1 - _MOST_CONNECTIONS]:
+            oldest.force_close()
+        return _Connection(self._web, loop=self._loop)
 
-    def _not_allowed(self) -> None:
-        if self._is_local():
-            self._refuse(HTTPStatus.METHOD_NOT_ALLOWED)
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        try:
+            response = self._refused(request) or await self._found(request)
+        except Exception as error:  # noqa: BLE001 - a fault of ours, whatever it is
+            print_error(f"the dashboard cannot answer: {error!r}")
+            return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
+        response.headers.update(HEADERS)
+        return response
 
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _not_allowed  # noqa: N815
-
-    def _is_local(self) -> bool:
-        hosts = self.headers.get_all("Host") or []
-        if len(hosts) != 1 or hosts[0].lower() not in self.server.hosts:
-            self._refuse(HTTPStatus.MISDIRECTED_REQUEST)
-            return False
+    def _refused(self, request: web.BaseRequest) -> web.Response | None:
+        hosts = request.headers.getall("Host", [])
+        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
+            return _refusal(HTTPStatus.MISDIRECTED_REQUEST)
         # Browsers say where a request comes from; a page of another site has no business here,
         # except to link to the page.
-        site = self.headers.get("Sec-Fetch-Site", "none")
-        if site not in {"none", "same-origin"} and urlsplit(self.path).path != "/":
-            self._refuse(HTTPStatus.FORBIDDEN)
-            return False
-        return True
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        if site not in {"none", "same-origin"} and request.path != "/":
+            return _refusal(HTTPStatus.FORBIDDEN)
+        if request.method != "GET":
+            response = _refusal(HTTPStatus.METHOD_NOT_ALLOWED)
+            response.headers["Allow"] = "GET"
+            return response
+        return None
 
-    def _refuse(self, status: HTTPStatus) -> None:
-        # What the client will send as a body is not read, so the connection ends.
-        self.close_connection = True
-        headers = {"Allow": "GET"} if status is HTTPStatus.METHOD_NOT_ALLOWED else {}
-        self._answer(status, "text/plain; charset=utf-8", f"{status.phrase}\n".encode(), headers)
-
-    def _answer(
-        self,
-        status: HTTPStatus,
-        content_type: str | None = None,
-        content: bytes = b"",
-        headers: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        self.send_response(status)
-        for name, value in {**HEADERS, **headers}.items():
-            self.send_header(name, value)
-        if content_type is not None:
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """For requests that are not HTTP; the text of the base class repeats what was sent."""
-        del message, explain
-        self.command = self.command or ""
-        self._refuse(HTTPStatus(code))
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Says nothing: the terminal belongs to the run."""
+    async def _found(self, request: web.BaseRequest) -> web.Response:
+        if request.path == "/":
+            return _content("text/html; charset=utf-8", self._page)
+        if request.path == "/snapshot.json":
+            known = request.query.get("revision")
+            # It reads files, and asks Flink.
+            content = await asyncio.to_thread(self.snapshots.latest, known)
+            if content is None:
+                return web.Response(status=HTTPStatus.NO_CONTENT)
+            return _content("application/json", content)
+        if request.path in self._files:
+            return _content(*self._files[request.path])
+        return _refusal(HTTPStatus.NOT_FOUND)
 
 
-def _known_revision(query: str) -> int | None:
-    name, _, value = query.partition("=")
-    return int(value) if name == "revision" and value.isascii() and value.isdigit() else None
+def _content(content_type: str, content: bytes) -> web.Response:
+    return web.Response(body=content, headers={"Content-Type": content_type})
+
+
+def _refusal(status: HTTPStatus) -> web.Response:
+    response = web.Response(status=status, text=f"{status.phrase}\n", headers=HEADERS)
+    # What the client will send as a body is not read.
+    response.force_close()
+    return response
 
 
 @contextmanager
@@ -232,14 +233,13 @@ def serving(output: Path, port: int = 0) -> Iterator[Server]:
         server = Server(output, port)
     except OSError as error:
         raise CommandError(f"port {port} cannot be used: {error.strerror or error}") from error
-    with server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join()
 
 
 def open_browser(url: str) -> bool:

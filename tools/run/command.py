@@ -13,14 +13,13 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
 from aws.salt import resolve_salt
 from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP
 from flink_app.settings import OUTPUTS_GROUP, JobSettings
 from flink_app.sinks import load_sinks
-from tools.dashboard.beside import dashboard_beside
 from tools.local import cluster, ports, results, staging
 from tools.local.console import Console
 from tools.local.job import JobError, RunningJob
@@ -65,13 +64,20 @@ def run(options: argparse.Namespace) -> int:
     """
     _check_options(options)
     run_job = _run_on_streams if options.kinesis else _run_on_files
-    with dashboard_beside(options.out) if options.open else nullcontext():
+    with _dashboard(options.out) if options.open else nullcontext():
         try:
             return run_job(options, Console(sys.stdout))
         except JobError as error:
             # Here, not later: the page stays and shows how far the job came.
             print_error(error)
             return EXIT_FAILED
+
+
+def _dashboard(output: Path) -> AbstractContextManager[None]:
+    # aiohttp takes half a second.
+    from tools.dashboard.beside import dashboard_beside  # noqa: PLC0415
+
+    return dashboard_beside(output)
 
 
 def _run_on_files(options: argparse.Namespace, screen: Console) -> int:

@@ -275,7 +275,7 @@ class TestLive:
 
     @pytest.fixture
     def live(self, results: Path, watched: Watched) -> Iterator[Page]:
-        with serving(results.parents[1]) as server:
+        with serving(results.parents[2]) as server:
             ready(watched.page, server.url)
             yield watched.page
 
