@@ -11,6 +11,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -70,10 +71,13 @@ def stage(inputs: Sequence[str], directory: Path) -> StagedInput:
         directory: Where to write; made if missing.
 
     Raises:
-        CommandError: An input is missing, unreadable or a broken compressed file.
+        CommandError: An input is missing, unreadable or a broken compressed file, or another
+            file has its name by now.
         CommandError: `directory` cannot be written.
     """
-    sources = _in_order_of_time(_files(inputs))
+    files = _files(inputs)
+    listed = {file: _status(file) for file in files}
+    sources = _in_order_of_time(files)
     target = directory / "access_log.gz"
     lines = size = 0
     with writing(directory):
@@ -81,7 +85,7 @@ def stage(inputs: Sequence[str], directory: Path) -> StagedInput:
         # Level 1: the file is read once and thrown away.
         with gzip.open(target, "wb", compresslevel=1) as output:
             for source in sources:
-                for chunk in _chunks(source):
+                for chunk in _chunks(source, listed[source]):
                     output.write(chunk)
                     lines += chunk.count(b"\n")
                     size += len(chunk)
@@ -129,6 +133,14 @@ def _files(inputs: Sequence[str]) -> list[str]:
     return files
 
 
+def _status(file: str) -> os.stat_result | None:
+    """What tells a file from others; None of standard input and pipes."""
+    if file == STANDARD_INPUT or not Path(file).is_file():
+        return None
+    with _reading(file):
+        return Path(file).stat()
+
+
 def _found(item: str) -> list[str]:
     path = Path(item)
     # Without a name, as of a variable that is not set, a path is the working folder.
@@ -157,9 +169,9 @@ def _first_time(file: str) -> int | None:
         return first_time([stream.readline(_CHUNK_BYTES) for _ in range(_LINES_LOOKED_AT)])
 
 
-def _chunks(file: str) -> Iterator[bytes]:
+def _chunks(file: str, listed: os.stat_result | None) -> Iterator[bytes]:
     last = b"\n"
-    with _opened(file) as stream:
+    with _opened(file, listed) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             yield chunk
             last = chunk[-1:]
@@ -169,7 +181,7 @@ def _chunks(file: str) -> Iterator[bytes]:
 
 
 @contextmanager
-def _opened(file: str) -> Iterator[IO[bytes]]:
+def _opened(file: str, listed: os.stat_result | None = None) -> Iterator[IO[bytes]]:
     with _reading(file):
         if file == STANDARD_INPUT:
             if sys.stdin is None:
@@ -178,6 +190,15 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
         else:
             with Path(file).open("rb") as stream:
                 yield _readable(stream, file)
+                _check_same(file, os.fstat(stream.fileno()), listed)
+
+
+def _check_same(file: str, now: os.stat_result, listed: os.stat_result | None) -> None:
+    """Refuses what a rotation leaves: under names of before are other files, or shorter ones."""
+    if listed is not None and (
+        (now.st_dev, now.st_ino) != (listed.st_dev, listed.st_ino) or now.st_size < listed.st_size
+    ):
+        raise CommandError(f"{file} was replaced while the input was read: start again")
 
 
 @contextmanager

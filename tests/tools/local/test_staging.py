@@ -7,15 +7,19 @@ import gzip
 import json
 import lzma
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from io import BufferedReader, BytesIO, TextIOWrapper
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO
 
 import pytest
 
 from tests.support.lines import log_line
 from tests.udfs.parse.test_formats import ALB
+from tools.local import staging
 from tools.local.staging import StagedInput, count_events, detected_format, stage
 from tools.shell import CommandError
 
@@ -107,6 +111,76 @@ def test_a_folder_that_cannot_be_listed_is_the_inputs_fault(
     monkeypatch.setattr(Path, "iterdir", denied)
     with pytest.raises(CommandError, match=f"^cannot read {tmp_path}: Permission denied$"):
         stage([str(tmp_path)], tmp_path / "work")
+
+
+@pytest.mark.parametrize("manner", ["rename", "copytruncate"])
+def test_a_log_that_is_rotated_meanwhile_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, manner: str
+) -> None:
+    log, older = tmp_path / "access.log", tmp_path / "access.log.1"
+    log.write_text(lines_of(18, 3))
+    older.write_text(lines_of(17, 3))
+    in_order = staging._in_order_of_time
+
+    def rotated(files: list[str]) -> list[str]:
+        ordered = in_order(files)
+        # Read by its name, each line of the older log would be lost, or the newer ones come twice.
+        if manner == "rename":
+            older.rename(tmp_path / "access.log.2")
+            log.rename(older)
+        else:
+            shutil.copyfile(log, older)
+        log.write_text("")
+        return ordered
+
+    monkeypatch.setattr(staging, "_in_order_of_time", rotated)
+    with pytest.raises(CommandError, match=r"access\.log(\.1)? was replaced while the input was"):
+        stage([str(tmp_path)], tmp_path / "work")
+
+
+def test_a_log_that_grows_is_read_as_far_as_it_has_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "access.log"
+    log.write_text(lines_of(18, 3))
+    opened = staging._readable
+
+    def grown(stream: IO[bytes], file: str) -> IO[bytes]:
+        with log.open("a") as more:
+            more.write(lines_of(19, 3) + "the half of a l")
+        return opened(stream, file)
+
+    monkeypatch.setattr(staging, "_readable", grown)
+    staged = stage([str(log)], tmp_path / "work")
+    assert text_of(staged) == lines_of(18, 3) + lines_of(19, 3) + "the half of a l\n"
+    assert staged.lines == 7
+
+
+@pytest.fixture
+def ordinary_users() -> Iterator[Path]:
+    """A folder of an ordinary user, as whom the test goes on."""
+    user = os.geteuid() or 65534
+    with TemporaryDirectory() as name:
+        os.chown(name, user, -1)
+        os.seteuid(user)
+        try:
+            yield Path(name)
+        finally:
+            os.seteuid(os.getuid())
+
+
+@pytest.mark.parametrize("closed", ["logs", "logs/closed.log"])
+def test_what_the_user_may_not_read_is_named(ordinary_users: Path, closed: str) -> None:
+    logs = ordinary_users / "logs"
+    logs.mkdir()
+    for name in ("closed.log", "open.log"):
+        (logs / name).write_text(lines_of(18, 3))
+    (ordinary_users / closed).chmod(0)
+    try:
+        with pytest.raises(CommandError, match=f"^cannot read .*/{closed}: Permission denied$"):
+            stage([str(logs)], ordinary_users / "work")
+    finally:
+        logs.chmod(0o700)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
