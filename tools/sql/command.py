@@ -13,7 +13,6 @@ import hashlib
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from flink_app.connector import SOURCE_GROUP
@@ -23,6 +22,7 @@ from flink_app.sinks.filesystem import FilesystemSink
 from flink_app.sql_files import SQL_DIRECTORY, options, output_files, statements
 from flink_app.topology import query_parameters
 from tools.local import cluster
+from tools.local.temporary import temporary_folder
 from tools.local.text import shown
 from tools.run.command import SAMPLE_LOG, apply_assignments
 from tools.shell import CommandError
@@ -42,8 +42,8 @@ def run(chosen: argparse.Namespace) -> int:
     Raises:
         CommandError: A file is missing, or a statement of the script failed.
     """
-    with tempfile.TemporaryDirectory(prefix="weblog-sql-") as directory:
-        return _run_client(chosen, Path(directory))
+    with temporary_folder("sql") as directory:
+        return _run_client(chosen, directory)
 
 
 def session_statements(settings: JobSettings, results: Path) -> list[str]:

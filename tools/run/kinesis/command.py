@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import os
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +27,7 @@ from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP
 from flink_app.settings import JobSettings
 from tools.local import cluster, staging
 from tools.local.job import JobError, RunningJob
+from tools.local.temporary import temporary_folder
 from tools.options import endpoint_option
 from tools.package.connectors import check_jar
 from tools.package.layout import JAR
@@ -115,7 +114,7 @@ def run(
     endpoint = endpoint_option(options.endpoint)
     jar = find_jar(options.jar)
     with ExitStack() as stack:
-        work = stack.enter_context(_work_directory())
+        work = stack.enter_context(temporary_folder("kinesis", keep_after=JobError))
         staged = staging.stage(inputs, work / "input")
         place = stack.enter_context(open_place(endpoint))
         view.place(place.endpoint, options.shards, private=place.private)
@@ -143,20 +142,6 @@ def run(
         tails = {name: StreamTail(place.client(), _output_stream(name), since) for name in outputs}
         with RunningJob(cluster_options, properties_file) as job:
             _watch(job, feed, tails, view, staged.lines, follow=options.follow)
-
-
-@contextmanager
-def _work_directory() -> Iterator[Path]:
-    """A folder for the run; it stays when the job has failed, with the log in it."""
-    work = Path(tempfile.mkdtemp(prefix="weblog-kinesis-"))
-    try:
-        yield work
-    except JobError:
-        raise
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
-    shutil.rmtree(work, ignore_errors=True)
 
 
 def find_jar(named: Path | None) -> Path:
