@@ -109,7 +109,8 @@ def _state(journal: dict[str, Any], work: Path) -> str:
         return LOST
     if phase == RUNNING and time.time() - (work / RUN_FILE).stat().st_mtime > _SILENCE_SECONDS:
         return LOST
-    return phase
+    # The results are on their way to the output folder.
+    return FINISHING if phase == FINISHED else phase
 
 
 def _alive(pid: object) -> bool:

@@ -338,7 +338,7 @@ class TestLive:
 
     def test_the_end_is_shown(self, results: Path, live: Page, watched: Watched) -> None:
         expect(live.locator("#state")).to_have_text("starting Flink")
-        output = results.parents[1]
+        output = results.parents[2]
         write_json(output / "run.json", journal("finished"))
         write_json(output / "summary.json", summary())
         (results.parent / "run.json").unlink()

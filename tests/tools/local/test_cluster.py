@@ -34,3 +34,10 @@ def test_a_worker_starts_in_a_folder_with_a_space(
         check=False,
     )
     assert "No id provided" in worker.stdout, worker
+
+
+def test_temporary_files_lie_in_the_work_directory(tmp_path: Path) -> None:
+    options = cluster.ClusterOptions(work_directory=tmp_path)
+    assert f"-Djava.io.tmpdir={tmp_path / 'tmp'}" in cluster.command(options)
+    environment = cluster.environment(options, tmp_path / "application_properties.json")
+    assert environment["TMPDIR"] == str(tmp_path / "tmp")

@@ -50,6 +50,8 @@ def test_the_phases_of_a_run(work: Path) -> None:
         kept.finishing(3.0)
         assert find_run(work.parents[1]).state == "finishing"
         kept.finished()
+        # Until they lie in the output folder.
+        assert find_run(work.parents[1]).state == "finishing"
     assert (read(work)["phase"], read(work)["lines_total"]) == ("finished", 100)
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import socket
+import sys
 import threading
+from ipaddress import ip_address
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
 from tools.cli import run_command
 from tools.local.cluster import ClusterOptions, cluster_configuration, command
-from tools.local.ports import metrics_port, rest_address, rpc_port
+from tools.local.ports import loopback_address, metrics_port, rest_address, rpc_port
 from tools.local.progress import RestClient
 from tools.shell import EXIT_BAD_INPUT
 
@@ -76,3 +80,23 @@ def test_the_reporter_is_told_its_port(tmp_path: Path) -> None:
     asked = ClusterOptions(tmp_path, metrics_port=9249)
     assert cluster_configuration(asked)["metrics.reporter.prometheus.port"] == "9249"
     assert any("flink-metrics-prometheus" in part for part in command(asked))
+
+
+def test_flinks_rest_interface_is_where_no_page_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = [cluster_configuration(ClusterOptions(tmp_path)) for _ in range(2)]
+    addresses = [setting["rest.bind-address"] for setting in settings]
+    assert all(ip_address(address).is_loopback for address in addresses)
+    if sys.platform == "linux":
+        assert len({*addresses, "127.0.0.1"}) == 3
+    assert {setting["web.access-control-allow-origin"] for setting in settings} == {"none"}
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.EADDRNOTAVAIL, "Can't assign requested address")
+
+    # As on macOS.
+    probe = MagicMock()
+    probe.__enter__.return_value.bind = refused
+    monkeypatch.setattr(socket, "socket", lambda: probe)
+    assert loopback_address() == "127.0.0.1"
