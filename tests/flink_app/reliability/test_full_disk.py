@@ -20,8 +20,8 @@ from udfs.config.root import ROOT
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
 NAMESPACE = ("unshare", "--map-root-user", "--mount", "sh", "-c")
-# For the log, the input and the old results, but not for all results.
-MEGABYTES = 4
+# For what Flink unpacks, the log, the input and the old results, but not for all results.
+MEGABYTES = 68 + 4
 TOO_MANY_LINES = 15_000
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.interrupts import hearing_interrupts
+from tests.support.running import only
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tools.local.results import reserved
 from tools.shell import EXIT_INTERRUPTED, CommandError
@@ -223,6 +225,34 @@ def test_a_run_in_its_start_up_leaves_no_process(
     printed = wait_for_end(runner, jvm)
     assert runner.returncode == EXIT_INTERRUPTED
     assert printed.endswith(b"error: interrupted: no results were written\n")
+
+
+@pytest.mark.minicluster
+@pytest.mark.slow
+@needs_proc
+def test_a_run_goes_on_once_when_its_worker_is_killed(started: Started, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    runner = started.runner("-m", "tools.cli", "run", "--out", str(output), *only())
+    wait_until(lambda: workers_of(output), "a Python worker", lambda: runner.poll() is None)
+    (jvm,) = jvms_of(output)
+    started.groups.append(jvm)
+    for worker in workers_of(output):
+        os.kill(worker, signal.SIGKILL)
+    printed = wait_for_end(runner, jvm)
+    assert runner.returncode == 0, printed
+    summary = json.loads((output / "summary.json").read_text())
+    assert (summary["balanced"], summary["enriched"]) == (True, 9999)
+
+
+def workers_of(output: Path) -> list[int]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (process / "cmdline").read_bytes().split(b"\0")
+            is_worker = command[1:3] == [b"-m", b"pyflink.fn_execution.beam.beam_boot"]
+            if is_worker and os.getpgid(int(process.name)) in jvms_of(output):
+                found.append(int(process.name))
+    return found
 
 
 def jvms_of(output: Path) -> list[int]:
