@@ -20,9 +20,9 @@ from udfs.config.root import ROOT
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
 NAMESPACE = ("unshare", "--map-root-user", "--mount", "sh", "-c")
-# For what Flink unpacks, the log, the input and the old results, but not for all results.
-MEGABYTES = 68 + 4
-TOO_MANY_LINES = 15_000
+# For what Flink unpacks (107 MB), the input and the old results, but not for all results.
+MEGABYTES = 116
+TOO_MANY_LINES = 40_000
 
 
 @pytest.fixture
