@@ -108,14 +108,8 @@ def _run_on_files(options: argparse.Namespace, screen: Console) -> int:
         dump_properties(properties, properties_file)
         events = staging.count_events(staged)
         started = time.monotonic()
-        cluster_options = cluster.ClusterOptions(
-            work_directory=work.resolve(),
-            parallelism=options.parallelism or 1,
-            metrics_port=options.metrics_port,
-            restart_attempts=_RESTARTS,
-            held=(reservation.lock,),
-        )
-        _run_job(cluster_options, properties_file.resolve(), staged.lines, screen, journal)
+        job_cluster = _cluster(options, reservation)
+        _run_job(job_cluster, properties_file.resolve(), staged.lines, screen, journal)
         seconds = time.monotonic() - started
         journal.finishing(seconds)
         summary = summarise(work / "results", names, events, seconds)
@@ -263,6 +257,18 @@ def _announce_database(settings: JobSettings, screen: Console) -> str | None:
         return None
     geo.close()
     return geo.database_type
+
+
+def _cluster(
+    options: argparse.Namespace, reservation: results.Reservation
+) -> cluster.ClusterOptions:
+    return cluster.ClusterOptions(
+        work_directory=reservation.work.resolve(),
+        parallelism=options.parallelism or 1,
+        metrics_port=options.metrics_port,
+        restart_attempts=_RESTARTS,
+        held=(reservation.lock,),
+    )
 
 
 def _run_job(
