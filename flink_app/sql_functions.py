@@ -13,12 +13,13 @@ from typing import cast
 
 from pyflink.table.udf import ScalarFunction, udf
 
+from aws.objects import S3Objects
 from aws.salt import resolve_salt
 from flink_app.settings import JobSettings
 from udfs.config.core import CoreSettings
 from udfs.config.file import load_properties, properties_file
 from udfs.enrich import user_agent
-from udfs.enrich.geo_file import GeoLocation
+from udfs.enrich.geo_schema import GeoLocation
 from udfs.enrichment import Enricher
 from udfs.flink.function import enrich_function
 from udfs.parse import request
@@ -39,7 +40,7 @@ def _core_settings() -> CoreSettings:
 def _enricher() -> Enricher:
     # Opened in the worker, at the first address.
     settings = _core_settings()
-    return Enricher.create(settings, salt=resolve_salt(settings))
+    return Enricher.create(settings, salt=resolve_salt(settings), store=S3Objects())
 
 
 @lru_cache(maxsize=65_536)
@@ -63,7 +64,7 @@ def _city(address: str) -> str | None:
     return None if place is None else place.city
 
 
-enrich = enrich_function(_core_settings(), resolve_salt)
+enrich = enrich_function(_core_settings(), resolve_salt, S3Objects())
 page_name = _text_function(request.page_name)
 country = _text_function(_country)
 city = _text_function(_city)

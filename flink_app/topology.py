@@ -13,6 +13,7 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StatementSet, StreamTableEnvironment
 from pyflink.table.udf import ScalarFunction, udf
 
+from aws.objects import S3Objects
 from aws.salt import resolve_salt
 from flink_app.alerts import alert_parameters
 from flink_app.outputs import table_parameters
@@ -76,11 +77,11 @@ def query_parameters(settings: JobSettings) -> dict[str, str]:
 def _enrich_function(settings: JobSettings) -> ScalarFunction:
     core, lookups = settings.core, settings.lookups
     if not lookups.any or core.pipeline.stage == "basic":
-        return enrich_function(core, resolve_salt)
+        return enrich_function(core, resolve_salt, S3Objects())
     # A job without look-ups needs neither pandas nor boto3.
     from flink_app.lookups.function import EnrichWithLookups  # noqa: PLC0415
 
-    batches = EnrichWithLookups(core, lookups, resolve_salt)
+    batches = EnrichWithLookups(core, lookups, resolve_salt, S3Objects())
     function: ScalarFunction = udf(batches, result_type=ENRICH_RESULT, func_type="pandas")
     return function
 

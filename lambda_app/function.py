@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from aws.objects import S3Objects
 from aws.salt import resolve_salt
 from lambda_app.deadline import Context, Deadline
 from lambda_app.log import Invocation, init_line, invocation_line
@@ -111,6 +112,9 @@ def start(
         enricher = Enricher.create(
             settings.core,
             salt=resolve_salt(settings.core),
+            store=S3Objects(),
+            # Read whole when the package was made: the cold start does not wait for it again.
+            trusts_own_files=True,
             client_address=settings.reference.file is not None,
             max_unpacked_bytes=settings.function.gzip_maximum_bytes,
         )
@@ -141,7 +145,7 @@ def _geoip(settings: Settings, enricher: Enricher) -> tuple[Level, str]:
     if enricher.geo is None:
         return "WARNING", "none: city, country and location are null"
     age = enricher.geo.age(datetime.now(UTC)).days
-    built = f"{enricher.geo.database_type} of {enricher.geo.build_date:%Y-%m-%d}"
+    built = str(enricher.geo)
     if age > settings.core.geoip.database_max_age_days:
         return "WARNING", f"{built}, {age} days old"
     return "INFO", built

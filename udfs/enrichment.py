@@ -11,14 +11,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
-from typing import Self
+from pathlib import Path
+from typing import Literal, Self
 
 import orjson
 
 from udfs.check.filters import Rule
 from udfs.config.core import CoreSettings, GeoIpSettings
+from udfs.config.location import Location
 from udfs.config.root import ROOT
-from udfs.enrich.geo import GeoDatabase, GeoDatabaseFile
+from udfs.enrich.geo import GeoDatabase
+from udfs.enrich.geo_check import SOME_RECORDS
+from udfs.enrich.geo_schema import ASN, CITY, AutonomousSystem, Contents, GeoLocation
+from udfs.enrich.geo_source import GeoDatabaseFile, ObjectStore
 from udfs.errors import DatabaseError, StageError, ValidationError
 from udfs.letters.dead_letter import DeadLetter
 from udfs.letters.privacy import LetterPrivacy
@@ -50,6 +55,8 @@ from udfs.record.parts import CacheUse, PartMaker
 type Clock = Callable[[], float]
 """Seconds since 1970-01-01 UTC."""
 
+type GeoKind = Literal["city", "asn"]
+
 # Parts of longer lines are not kept, or a few thousand hostile lines would fill the memory.
 _MAX_KEPT_LINE = 1024
 
@@ -77,21 +84,24 @@ class Enricher:
     """Turns records into outcomes. It holds caches, so a worker keeps one.
 
     Attributes:
-        geo: the open GeoIP database, None when none is configured or needed.
+        geo: the open database of places, None when none is configured or needed.
+        asn: the open database of autonomous systems, likewise.
     """
 
     def __init__(
         self,
         settings: CoreSettings,
-        geo: GeoDatabase | None,
+        geo: GeoDatabase[GeoLocation] | None,
         clock: Clock,
         salt: bytes | None = None,
         *,
+        asn: GeoDatabase[AutonomousSystem] | None = None,
         client_address: bool = False,
         max_unpacked_bytes: int = MAX_UNPACKED_BYTES,
     ) -> None:
-        self.geo = geo
-        self._geo_file: GeoDatabaseFile | None = None
+        self.geo, self.asn = geo, asn
+        self._geo_file: GeoDatabaseFile[GeoLocation] | None = None
+        self._asn_file: GeoDatabaseFile[AutonomousSystem] | None = None
         self._clock = clock
         self._reads_basic = settings.pipeline.stage == "advanced"
         self._writes_basic = settings.pipeline.stage == "basic"
@@ -119,7 +129,7 @@ class Enricher:
         marks = FIRST_BYTES - {b"{"} if self._reads_basic else FIRST_BYTES
         self._marks = marks if self._unwraps else frozenset[bytes]()
         self._privacy = privacy = Privacy(settings.privacy, settings.dead_letters, salt)
-        self._parts = PartMaker(settings, geo, privacy)
+        self._parts = PartMaker(settings, geo, asn, privacy)
         self._no_line_members = self._parts.no_line_members
         self._letters = LetterPrivacy(privacy, None if self._reads_basic else self._parse)
         self._event_key = privacy.event_key
@@ -140,6 +150,8 @@ class Enricher:
         clock: Clock = time.time,
         salt: bytes | None = None,
         *,
+        store: ObjectStore | None = None,
+        trusts_own_files: bool = False,
         client_address: bool = False,
         max_unpacked_bytes: int = MAX_UNPACKED_BYTES,
     ) -> Self:
@@ -149,36 +161,47 @@ class Enricher:
             settings: what to do.
             clock: tells the time.
             salt: secret for hashes and event ids; needed if the privacy settings hide anything.
+            store: reads GeoIP databases in S3; needed if the settings name one.
+            trusts_own_files: a GeoIP database in the folder of the code is taken for sound; any
+                other one is read first.
             client_address: outcomes carry the client's address and their line, for look-ups.
             max_unpacked_bytes: bytes that a wrapped record may unpack to.
 
         Raises:
-            ConfigurationError: the GeoIP database cannot be used, or the salt is missing.
+            ConfigurationError: a GeoIP database cannot be used, or the salt is missing.
         """
-        path = settings.geoip.database_path
-        geo = file = None
-        if path is not None and settings.pipeline.stage != "basic":
-            file = GeoDatabaseFile(ROOT / path)
-            try:
-                geo = file.open()
-            except DatabaseError as error:
-                expected = f"a readable MaxMind DB file of City type ({error.problem})"
-                raise GeoIpSettings.error("database.path", str(path), expected) from error
+        geo = geo_file = asn = asn_file = None
+        if settings.pipeline.stage != "basic":
+            places, systems = settings.geoip.database_path, settings.geoip.asn_database_path
+            if places is not None:
+                geo, geo_file = _opened("database.path", places, CITY, store, trusts_own_files)
+            if systems is not None:
+                asn, asn_file = _opened("asn.database.path", systems, ASN, store, trusts_own_files)
         enricher = cls(
             settings,
             geo,
             clock,
             salt,
+            asn=asn,
             client_address=client_address,
             max_unpacked_bytes=max_unpacked_bytes,
         )
-        enricher._geo_file = file
+        enricher._geo_file, enricher._asn_file = geo_file, asn_file
         return enricher
 
-    def reload_geo(self) -> bool:
+    @property
+    def geo_kinds(self) -> tuple[GeoKind, ...]:
+        """The GeoIP databases that there are."""
+        opened: dict[GeoKind, object] = {"city": self.geo, "asn": self.asn}
+        return tuple(kind for kind, database in opened.items() if database is not None)
+
+    def reload_geo(self, kind: GeoKind = "city") -> bool:
         """Take a new GeoIP database, if one has taken the old one's place.
 
         Called between two records: each record's lines see one database.
+
+        Args:
+            kind: of which of the two.
 
         Returns:
             whether there was one.
@@ -186,11 +209,18 @@ class Enricher:
         Raises:
             DatabaseError: there was, and it cannot be used; the old one stays in use.
         """
-        database = None if self._geo_file is None else self._geo_file.replaced()
-        if database is None:
-            return False
-        before, self.geo = self.geo, database
-        self._parts.take_geo(database)
+        before: GeoDatabase[GeoLocation] | GeoDatabase[AutonomousSystem] | None
+        if kind == "city":
+            places = None if self._geo_file is None else self._geo_file.replaced()
+            if places is None:
+                return False
+            before, self.geo = self.geo, places
+        else:
+            systems = None if self._asn_file is None else self._asn_file.replaced()
+            if systems is None:
+                return False
+            before, self.asn = self.asn, systems
+        self._parts.take_geo(self.geo, self.asn)
         if before is not None:
             before.close()
         return True
@@ -524,6 +554,26 @@ class Enricher:
             None if form == "raw" else form,
         )
         return DeadLettered(letter, letter.to_json(iso_utc(int(now_ms)), self._max_letter_bytes))
+
+
+def _opened[T](
+    key: str, location: Location, contents: Contents[T], store: ObjectStore | None, trusts: bool
+) -> tuple[GeoDatabase[T], GeoDatabaseFile[T]]:
+    """Opens the GeoIP database that a setting names.
+
+    Raises:
+        ConfigurationError: it cannot be used.
+    """
+    is_own = isinstance(location, Path) and not location.is_absolute()
+    at = ROOT / location if isinstance(location, Path) else location
+    records = 0 if trusts and is_own else SOME_RECORDS
+    try:
+        file = GeoDatabaseFile(at, contents, store, records=records)
+        return file.open(), file
+    except DatabaseError as error:
+        kind = contents.with_article.rpartition(" ")[2]
+        expected = f"a readable MaxMind DB file of {kind} type ({error.problem})"
+        raise GeoIpSettings.error(key, str(location), expected) from error
 
 
 def lines_of(data: bytes) -> list[bytes]:

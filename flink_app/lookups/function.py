@@ -15,6 +15,7 @@ from pyflink.table.udf import FunctionContext, ScalarFunction
 from flink_app.lookups.batch import BatchEnricher
 from flink_app.lookups.service import LookupService
 from udfs.config.core import CoreSettings
+from udfs.enrich.geo_source import ObjectStore
 from udfs.flink.function import METRIC_GROUP, SaltOf, Worker
 from udfs.flink.wire import pack
 from udfs.lookups.settings import LookupSettings
@@ -27,6 +28,7 @@ class EnrichWithLookups(ScalarFunction):
         core: The core's settings.
         lookups: What is looked up.
         salt_of: Gives the secret salt, in each worker.
+        store: Reads GeoIP databases in S3.
     """
 
     def __init__(
@@ -34,9 +36,11 @@ class EnrichWithLookups(ScalarFunction):
         core: CoreSettings,
         lookups: LookupSettings,
         salt_of: SaltOf,
+        store: ObjectStore,
     ) -> None:
         self._core = core
         self._salt_of = salt_of
+        self._store = store
         self._lookups = lookups
         self._batch: BatchEnricher | None = None
 
@@ -46,7 +50,9 @@ class EnrichWithLookups(ScalarFunction):
         Raises:
             ConfigurationError: Something cannot be opened.
         """
-        worker = Worker.open(function_context, self._core, self._salt_of, client_address=True)
+        worker = Worker.open(
+            function_context, self._core, self._salt_of, self._store, client_address=True
+        )
         self._progress, self._counts = worker.progress, worker.counts
         self._upkeep, self._close_worker = worker.upkeep, worker.close
         self._batch = BatchEnricher.open(worker.enricher, self._lookups)

@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 
+from aws.objects import S3Objects
 from aws.salt import resolve_salt
 from tests.support.aws import Aws
 from udfs.config.core import CoreSettings
@@ -73,7 +74,7 @@ def test_the_function_travels_without_the_salt(monkeypatch: pytest.MonkeyPatch) 
     from udfs.flink.function import EnrichFunction
 
     monkeypatch.setenv("WEBLOG_PRIVACY_SALT", SALT)
-    packed = pickle.dumps(EnrichFunction(settings(), resolve_salt))
+    packed = pickle.dumps(EnrichFunction(settings(), resolve_salt, S3Objects()))
     assert SALT.encode() not in packed
 
 

@@ -27,16 +27,36 @@ IPV4 = {
 IPV6 = {"2001:db8::/32": SEOUL, "2a00:1450:4000::/37": UTRECHT, "2a00:1450:5000::1/128": PARIS}
 
 
-def write_city(path: Path, networks: Mapping[str, object], ip_version: int = 6) -> Path:
+def write_city(
+    path: Path,
+    networks: Mapping[str, object],
+    ip_version: int = 6,
+    *,
+    kind: str = "Made-City",
+) -> Path:
     """Writes a database whose type promises City records, whatever the records are."""
     both = ip_version == 6
-    how = {"ip_version": ip_version, "ipv4_compatible": both, "database_type": "Made-City"}
+    how = {"ip_version": ip_version, "ipv4_compatible": both, "database_type": kind}
     return _write(path, networks, **how)
+
+
+def write_asn(
+    path: Path, networks: Mapping[str, Any], *, kind: str = "Made-ASN", ip_version: int = 6
+) -> Path:
+    """Writes a database of autonomous systems, given by their numbers."""
+    records = {
+        network: {
+            "autonomous_system_number": number,
+            "autonomous_system_organization": f"of {number}",
+        }
+        for network, number in networks.items()
+    }
+    return write_city(path, records, ip_version, kind=kind)
 
 
 def write_flat(path: Path, ip_version: int, networks: Mapping[str, object]) -> Path:
     """Writes a flat database; numbers are stored as 32-bit floats, as in the package."""
-    extra = {"state1": "somewhere", "state2": "", "postcode": "", "timezone": ""}
+    extra = {"state1": "", "state2": "", "postcode": "", "timezone": ""}
     records = {
         network: extra | record if isinstance(record, dict) else record
         for network, record in networks.items()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -104,21 +106,30 @@ def computed(alarm: Mapping[str, Any], **metrics: float) -> float:
     return float(eval(expression.replace(" AND ", " and "), functions, metrics))  # noqa: S307
 
 
+@dataclass(frozen=True, slots=True)
+class CountOf:
+    """Flink's counter, which keeps its sum under its name."""
+
+    counts: Counter[str]
+    name: str
+
+    def inc(self, n: int = 1) -> None:
+        self.counts[self.name] += n
+
+
 class MetricGroup:
     """Flink's group of metrics, which keeps the names of what is registered."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
+        self.counts: Counter[str] = Counter()
 
     def add_group(self, name: str, value: str | None = None) -> MetricGroup:
         return self
 
-    def counter(self, name: str) -> MetricGroup:
+    def counter(self, name: str) -> CountOf:
         self.names.add(name)
-        return self
-
-    def inc(self, n: int = 1) -> None:
-        pass
+        return CountOf(self.counts, name)
 
     def gauge(self, name: str, value: object) -> None:
         self.names.add(name)

@@ -1,4 +1,5 @@
 import json
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from tests.support.core import (
     geo_enricher,
 )
 from udfs.config.core import CoreSettings
-from udfs.enrich.geo_file import GeoLocation
+from udfs.enrich.geo import GeoDatabase
+from udfs.enrich.geo_schema import CITY, GeoLocation
 from udfs.enrichment import Enricher, event_id
 from udfs.errors import ConfigurationError, DatabaseError
 from udfs.outcomes import DeadLettered, Enriched, Filtered
@@ -31,8 +33,8 @@ CONTRACT = [
 ADDITIONS = [
     "device_type", "os_version", "browser_version", "is_bot", "bot_kind", "country_code",
     "method", "path", "protocol", "event_time", "status_class", "referer_type", "bytes_sent",
-    "path_depth", "is_error", "is_static", "request_time_ms", "vhost", "proxy", "quality",
-    "event_id",
+    "path_depth", "is_error", "is_static", "request_time_ms", "vhost", "proxy", "region",
+    "postal_code", "time_zone", "asn", "as_org", "quality", "event_id",
 ]  # fmt: skip
 
 GEO = geo_enricher()
@@ -57,7 +59,8 @@ def test_a_record_as_the_contract_has_it() -> None:
         '"country_code":"GB","method":"GET","path":"/product.php","protocol":"HTTP/1.1",'
         '"event_time":"2025-10-28T10:15:30.000Z","status_class":"2xx","referer_type":"other",'
         '"bytes_sent":1234,"path_depth":1,"is_error":false,"is_static":false,'
-        '"request_time_ms":null,"vhost":null,"proxy":null,'
+        '"request_time_ms":null,"vhost":null,"proxy":null,"region":"England","postal_code":null,'
+        '"time_zone":"Europe/London","asn":null,"as_org":null,'
         '"quality":{"status":"ok","issues":[]},'
         f'"event_id":"{event_id(line.encode(), 0)}"}}'
     )
@@ -83,7 +86,8 @@ def test_absent_values_are_null_and_log_fields_keep_their_dash() -> None:
     assert nulls == {
         "city", "country", "location", "os", "browser", "webpage", "refering_page", "os_version",
         "browser_version", "bot_kind", "country_code", "method", "path", "protocol", "bytes_sent",
-        "path_depth", "request_time_ms", "vhost", "proxy",
+        "path_depth", "request_time_ms", "vhost", "proxy", "region", "postal_code", "time_zone",
+        "asn", "as_org",
     }  # fmt: skip
     dashes = {name for name, value in record.items() if value == "-"}
     assert dashes == {"request", "bytes", "referer", "agent"}
@@ -140,7 +144,7 @@ def test_a_place_without_a_city_has_a_country() -> None:
 
 @pytest.mark.parametrize(("latitude", "longitude"), [(51.5, None), (None, -0.1)])
 def test_half_a_location_is_none(latitude: float | None, longitude: float | None) -> None:
-    part = client_part("h", GeoLocation("London", None, None, latitude, longitude), ())
+    part = client_part("h", GeoLocation("London", None, None, latitude, longitude), None, ())
     assert part.json_place == '"city":"London","country":null,"location":null,'
 
 
@@ -150,14 +154,21 @@ def test_private_addresses_are_flagged_without_a_database() -> None:
 
 def test_a_corrupt_database_is_raised_and_never_nulls() -> None:
     path = DATA / "GeoIP2-City-Test-Broken-Double-Format.mmdb"
-    broken = enricher({"weblog.geoip": {"database.path": str(path)}})
-    for _ in range(2):
-        with pytest.raises(DatabaseError, match="corrupt"):
-            broken.process(combined(host="81.2.69.142").encode())
+    with closing(GeoDatabase.open(path, CITY)) as database:
+        broken = Enricher(CoreSettings(), database, lambda: NOW)
+        for _ in range(2):
+            with pytest.raises(DatabaseError, match="corrupt"):
+                broken.process(combined(host="81.2.69.142").encode())
 
 
 @pytest.mark.parametrize(
-    "name", ["GeoIP2-City-Test-Invalid-Node-Count.mmdb", "GeoIP2-Country-Test.mmdb", "missing.mmdb"]
+    "name",
+    [
+        "GeoIP2-City-Test-Broken-Double-Format.mmdb",
+        "GeoIP2-City-Test-Invalid-Node-Count.mmdb",
+        "GeoIP2-Country-Test.mmdb",
+        "missing.mmdb",
+    ],
 )
 def test_an_unusable_database_is_a_bad_setting(name: str) -> None:
     path = str(DATA / name)

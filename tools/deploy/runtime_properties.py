@@ -41,7 +41,7 @@ def runtime_properties(file: Path, archive: Path, manifest: Manifest) -> Propert
         raise ConfigurationError(RUN_OPTIONS_GROUP, None, None, "not to be set: the zip tells it")
     settings = JobSettings.load(groups)
     with zipfile.ZipFile(archive) as opened:
-        _check_database(settings.core.geoip.database_path, opened)
+        _check_databases(settings.core.geoip, opened)
         _check_reference(settings.lookups.reference, opened)
     _check_salt(settings.core)
     for group, values in groups.items():
@@ -77,10 +77,17 @@ def _check_limits(file: Path, groups: PropertyGroups) -> None:
                 raise ConfigurationError(group, key, shown, expected)
 
 
-def _check_database(path: Path | None, archive: zipfile.ZipFile) -> None:
-    if path is not None and _entry(path) not in archive.namelist():
-        expected = "a path in the zip, such as data/city.mmdb (./build.sh package --geoip FILE)"
-        raise GeoIpSettings.error("database.path", str(path), expected)
+def _check_databases(settings: GeoIpSettings, archive: zipfile.ZipFile) -> None:
+    names = archive.namelist()
+    city, asn = settings.database_path, settings.asn_database_path
+    if isinstance(city, Path) and _entry(city) not in names:
+        expected = (
+            "a path in the zip, such as data/city.mmdb (./build.sh package --geoip FILE), or "
+            "s3://bucket/key"
+        )
+        raise settings.error("database.path", str(city), expected)
+    if isinstance(asn, Path) and _entry(asn) not in names:
+        raise settings.error("asn.database.path", str(asn), "s3://bucket/key, or a path in the zip")
 
 
 def _check_reference(settings: ReferenceSettings, archive: zipfile.ZipFile) -> None:

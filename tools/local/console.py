@@ -15,6 +15,7 @@ from tools.local.staging import StagedInput
 from tools.local.summary import RunSummary
 from tools.shell import printable
 from udfs.enrich.geo import GeoDatabase
+from udfs.enrich.geo_schema import AutonomousSystem, GeoLocation
 from udfs.parse.detect import Detection
 
 _NAME_WIDTH = 40
@@ -38,8 +39,15 @@ class Console:
         self._started: float | None = None
         self._state: str | None = None
 
-    def database(self, geo: GeoDatabase | None, max_age_days: int) -> None:
-        """Says which GeoIP database is used and warns of an old one."""
+    def database(
+        self,
+        geo: GeoDatabase[GeoLocation] | None,
+        max_age_days: int,
+        asn: GeoDatabase[AutonomousSystem] | None = None,
+    ) -> None:
+        """Says which GeoIP databases are used and warns of an old one of places."""
+        if asn is not None:
+            self._line(f"ASN       {asn}")
         if geo is None:
             self._line("GeoIP     none (weblog.geoip database.path is empty): no city, no country")
             return

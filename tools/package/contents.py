@@ -14,6 +14,8 @@ from tools.package.layout import DATA_DIRECTORY
 from tools.shell import CommandError
 from udfs.config.root import ROOT
 from udfs.enrich.geo import GeoDatabase
+from udfs.enrich.geo_check import ALL_RECORDS
+from udfs.enrich.geo_schema import CITY
 from udfs.errors import DatabaseError
 
 WITHOUT_DATABASE = "WITHOUT a GeoIP database: city, country and location are null (see --geoip)"
@@ -54,7 +56,7 @@ def data_files(options: Options) -> Iterator[tuple[str, Path]]:
     """
     if options.geoip is not None:
         try:
-            geo = GeoDatabase.open(options.geoip)
+            geo = GeoDatabase.open(options.geoip, CITY, records=ALL_RECORDS)
         except DatabaseError as error:
             raise CommandError(f"--geoip: {error}") from error
         geo.close()

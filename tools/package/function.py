@@ -33,6 +33,7 @@ from tools.package.contents import data_path, megabytes
 from tools.shell import CommandError
 from udfs.config.core import GeoIpSettings
 from udfs.config.file import DEFAULT_FILE, dump_properties, load_properties
+from udfs.config.location import Location
 from udfs.config.root import ROOT
 from udfs.enrich.reference import ReferenceFile, ReferenceSettings
 
@@ -49,6 +50,7 @@ _CODE = ("aws", "lambda_app", "udfs")
 _NOT_THE_FUNCTIONS = ("udfs/flink",)
 _PROPERTIES = DEFAULT_FILE.relative_to(ROOT).as_posix()
 _DATABASE_KEY = "database.path"
+_ASN_DATABASE_KEY = "asn.database.path"
 _REFERENCE_KEY = "file"
 
 
@@ -154,11 +156,9 @@ def _write_properties(options: PackageOptions, root: Path) -> None:
         return
     settings = Settings.load(groups)
     # An absolute path may lie in a layer or on a file system of the function.
-    database = settings.core.geoip.database_path
-    if database is not None and not database.is_absolute() and not (root / database).exists():
-        raise GeoIpSettings.error(
-            _DATABASE_KEY, str(database), "an absolute path, or a database that --geoip adds"
-        )
+    geoip = settings.core.geoip
+    _check_database(_DATABASE_KEY, geoip.database_path, root)
+    _check_database(_ASN_DATABASE_KEY, geoip.asn_database_path, root)
     reference = settings.reference.file
     if reference is not None and not reference.is_absolute():
         if not (root / reference).exists():
@@ -170,6 +170,13 @@ def _write_properties(options: PackageOptions, root: Path) -> None:
     target = root / _PROPERTIES
     target.parent.mkdir(exist_ok=True)
     dump_properties(groups, target)
+
+
+def _check_database(key: str, location: Location | None, root: Path) -> None:
+    if not isinstance(location, Path) or location.is_absolute() or (root / location).exists():
+        return
+    added = ", or a database that --geoip adds" if key == _DATABASE_KEY else ""
+    raise GeoIpSettings.error(key, str(location), f"an absolute path or s3://bucket/key{added}")
 
 
 def _compile(root: Path) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
+from aws.objects import S3Objects
 from aws.salt import resolve_salt
 from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP
 from flink_app.settings import OUTPUTS_GROUP, JobSettings
@@ -35,7 +36,6 @@ from udfs.config.file import (
 )
 from udfs.config.input import ParserSettings
 from udfs.config.root import ROOT
-from udfs.enrich.geo import GeoDatabase
 from udfs.enrich.reference import ReferenceFile
 from udfs.enrichment import Enricher
 from udfs.errors import ConfigurationError
@@ -250,9 +250,12 @@ def _check_options(options: argparse.Namespace) -> None:
 def _announce_database(settings: JobSettings, screen: Console) -> str | None:
     # Opened here too, so that bad files and a missing salt are told before anything starts.
     core = settings.core
-    geo: GeoDatabase | None = Enricher.create(core, salt=resolve_salt(core)).geo
-    screen.database(geo, settings.core.geoip.database_max_age_days)
+    enricher = Enricher.create(core, salt=resolve_salt(core), store=S3Objects())
+    geo, asn = enricher.geo, enricher.asn
+    screen.database(geo, settings.core.geoip.database_max_age_days, asn)
     ReferenceFile.open(settings.lookups.reference)
+    if asn is not None:
+        asn.close()
     if geo is None:
         return None
     geo.close()

@@ -8,12 +8,15 @@ The tests prove that a record of checked parts and the schema agree.
 
 from __future__ import annotations
 
-from udfs.enrich.geo_file import GeoLocation
+from udfs.enrich.geo_schema import AutonomousSystem, GeoLocation
 from udfs.enrich.user_agent import UserAgent
 from udfs.errors import ValidationError
 
 MAX_TEXT = 1024
 """Characters of a name or version that a record may hold."""
+
+MAX_ASN = 2**32 - 1
+"""The highest number of an autonomous system."""
 
 
 def check_place(place: GeoLocation | None) -> None:
@@ -24,15 +27,28 @@ def check_place(place: GeoLocation | None) -> None:
     """
     if place is None:
         return
-    city, country, country_code, latitude, longitude = place
+    city, country, country_code, latitude, longitude, *others = place
     if not (
-        _is_text(city)
-        and _is_text(country)
+        all(map(_is_text, (city, country, *others)))
         and _is_country_code(country_code)
         and _is_degrees(latitude, 90)
         and _is_degrees(longitude, 180)
     ):
         raise _violation("the place of the client")
+
+
+def check_network(network: AutonomousSystem | None) -> None:
+    """Check what a database of autonomous systems says.
+
+    Raises:
+        ValidationError: stage ``validate``, reason ``schema_violation``.
+    """
+    if network is None:
+        return
+    number, organization = network
+    is_number = isinstance(number, int) and not isinstance(number, bool)
+    if not ((number is None or (is_number and 0 <= number <= MAX_ASN)) and _is_text(organization)):
+        raise _violation("the network of the client")
 
 
 def check_agent(agent: UserAgent) -> None:

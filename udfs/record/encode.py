@@ -19,7 +19,7 @@ import orjson
 
 from udfs.check.filters import Rule
 from udfs.enrich.bots import BotKind
-from udfs.enrich.geo_file import GeoLocation
+from udfs.enrich.geo_schema import AutonomousSystem, GeoLocation
 from udfs.enrich.referrer import Referrer
 from udfs.enrich.user_agent import UserAgent
 from udfs.parse.request import Page, Request
@@ -41,6 +41,8 @@ class ClientPart:
     json_place: str
     """``city`` to ``location``."""
     json_country_code: str
+    json_network: str
+    """``region`` to ``as_org``."""
 
 
 @dataclass(slots=True)
@@ -111,11 +113,23 @@ class StatusPart:
     json_error: str
 
 
-def client_part(host: str | None, place: GeoLocation | None, issues: tuple[str, ...]) -> ClientPart:
-    """Part of a client as the record shows it; None for a place means that it is not known."""
-    city = country = code = location = None
+def client_part(
+    host: str | None,
+    place: GeoLocation | None,
+    network: AutonomousSystem | None,
+    issues: tuple[str, ...],
+) -> ClientPart:
+    """Part of a client as the record shows it.
+
+    Args:
+        host: The client.
+        place: Where it is, if that is known.
+        network: Whose network it is in, if that is known.
+        issues: What is odd.
+    """
+    city = country = code = location = region = postal_code = time_zone = None
     if place is not None:
-        city, country, code, latitude, longitude = place
+        city, country, code, latitude, longitude, region, postal_code, time_zone = place
         if latitude is not None and longitude is not None:
             location = {"lat": latitude, "lon": longitude}
     return ClientPart(
@@ -125,6 +139,15 @@ def client_part(host: str | None, place: GeoLocation | None, issues: tuple[str, 
         f'"host":{_value(host)},',
         _members({"city": city, "country": country, "location": location}),
         _kept_member("country_code", code),
+        _members(
+            {
+                "region": region,
+                "postal_code": postal_code,
+                "time_zone": time_zone,
+                "asn": None if network is None else network.number,
+                "as_org": None if network is None else network.organization,
+            }
+        ),
     )
 
 
@@ -260,8 +283,8 @@ def encode(  # noqa: PLR0917 - keywords would add 0.1 us to every record
         f"{agent.json_families}{request.json_webpage}{referrer.json_page}{agent.json_device}"
         f'{client.json_country_code}{request.json_request}"event_time":"{event_time}",'
         f'{status.json_class}{referrer.json_type}"bytes_sent":{"null" if size is None else size},'
-        f"{request.json_depth}{status.json_error}{request.json_static}{more}{quality_member(issues)}"
-        f'"event_id":"{event_id}"}}'
+        f"{request.json_depth}{status.json_error}{request.json_static}{more}{client.json_network}"
+        f'{quality_member(issues)}"event_id":"{event_id}"}}'
     )
 
 

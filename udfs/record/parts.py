@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from udfs.check.anomalies import Checks
 from udfs.check.filters import Filters, Rule
-from udfs.check.schema import check_agent, check_place
+from udfs.check.schema import check_agent, check_network, check_place
 from udfs.config.core import CoreSettings
 from udfs.enrich.geo import GeoDatabase, is_reserved
+from udfs.enrich.geo_schema import AutonomousSystem, GeoLocation
 from udfs.enrich.referrer import NO_REFERRER, describe_referrer
 from udfs.enrich.user_agent import (
     UNKNOWN,
@@ -83,10 +84,16 @@ class PartMaker:
         no_line_members: what :meth:`line_members` gives for a line that has none.
     """
 
-    def __init__(self, settings: CoreSettings, geo: GeoDatabase | None, privacy: Privacy) -> None:
+    def __init__(
+        self,
+        settings: CoreSettings,
+        geo: GeoDatabase[GeoLocation] | None,
+        asn: GeoDatabase[AutonomousSystem] | None,
+        privacy: Privacy,
+    ) -> None:
         self.filters = Filters(settings.filters)
         self.checks = Checks(settings.validation)
-        self._geo = geo
+        self._geo, self._asn = geo, asn
         self._privacy = privacy
         self._internal_hosts = frozenset(settings.site.internal_hosts)
         stage = settings.pipeline.stage
@@ -114,9 +121,11 @@ class PartMaker:
         self._has_extra = bool(settings.parser.extra_fields)
         self.no_line_members = line_members(None, None, None, None, has_extra=self._has_extra)
 
-    def take_geo(self, geo: GeoDatabase) -> None:
-        """Use another GeoIP database; what the one before said of clients is forgotten."""
-        self._geo = geo
+    def take_geo(
+        self, geo: GeoDatabase[GeoLocation] | None, asn: GeoDatabase[AutonomousSystem] | None
+    ) -> None:
+        """Use other GeoIP databases; what those before said of clients is forgotten."""
+        self._geo, self._asn = geo, asn
         self._client_cache.cache_clear()
 
     def cache_use(self) -> dict[str, CacheUse]:
@@ -137,11 +146,16 @@ class PartMaker:
             raise _bad_client()
         place = None if self._geo is None else self._geo.lookup(host)
         check_place(place)
+        network = None if self._asn is None else self._asn.lookup(host)
+        check_network(network)
         issues = self.checks.client(host) if self._is_first else ()
         if place is None and is_reserved(host):
             issues = (PRIVATE_ADDRESS, *issues)
+        if place is not None and self._privacy.hides_client:
+            # A postal code may stand for a few streets: next to it a hidden address says less.
+            place = place._replace(postal_code=None)
         shown = self._privacy.shown_client(host) if self._is_last else host
-        return client_part(shown, place, issues)
+        return client_part(shown, place, network, issues)
 
     def _request_part(self, field: str) -> RequestPart:
         if not self._is_first:

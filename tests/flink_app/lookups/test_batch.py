@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from aws.objects import S3Objects
 from flink_app.lookups.batch import BatchEnricher
 from flink_app.lookups.function import EnrichWithLookups
 from flink_app.settings import JobSettings
@@ -231,7 +232,8 @@ def test_the_metrics_have_the_names_that_are_documented() -> None:
         "weblog.lookups.dynamodb": {"table": "pages", "region": "eu-west-1"},
     }
     core = CoreSettings.load(given)
-    function = EnrichWithLookups(core, LookupSettings.load(given, core), lambda _: None)
+    lookups = LookupSettings.load(given, core)
+    function = EnrichWithLookups(core, lookups, lambda _: None, S3Objects())
     context: Any = Context()
     function.open(context)
     function.close()

@@ -14,6 +14,7 @@ from tools.bench.inputs import Setup, make_city_database, repeated
 from tools.bench.made_log import SITE, MadeLog
 from tools.run.command import SAMPLE_LOG
 from udfs.enrich.geo import GeoDatabase, is_reserved
+from udfs.enrich.geo_schema import CITY
 from udfs.errors import ValidationError, WebLogError
 from udfs.parse.access_log import LogLine, parser_for
 from udfs.parse.timestamps import read_timestamp
@@ -144,7 +145,7 @@ def test_the_made_database_knows_most_public_addresses(
     for path in paths:
         make_city_database(path, depth=14)
     assert paths[0].read_bytes() == paths[1].read_bytes()
-    geo = GeoDatabase.open(paths[0])
+    geo = GeoDatabase.open(paths[0], CITY)
     public = {line.host for line in parsed if line.host[0].isdigit() and ":" not in line.host}
     found = [geo.lookup(host) for host in public if not is_reserved(host)]
     known = [one for one in found if one is not None]

@@ -13,6 +13,7 @@ from tools.geoip import demo as geoip_demo
 from tools.geoip.sources import IPV4_FILE
 from udfs.enrich.geo import GeoDatabase
 from udfs.enrich.geo_file import GeoFile
+from udfs.enrich.geo_schema import CITY
 from udfs.errors import DatabaseError
 
 
@@ -57,7 +58,10 @@ def test_a_subset_gives_the_same_answers_for_the_networks_asked_for(tmp_path: Pa
         assert geoip_demo.make_subset(source, asked, output) == 3
     # The same source gives the same bytes.
     assert outputs[0].read_bytes() == outputs[1].read_bytes()
-    with closing(GeoDatabase.open(source)) as flat, closing(GeoDatabase.open(outputs[0])) as subset:
+    with (
+        closing(GeoDatabase.open(source, CITY)) as flat,
+        closing(GeoDatabase.open(outputs[0], CITY)) as subset,
+    ):
         for address in [*asked, "1.2.3.255", "1.2.5.255", "1.2.6.0", "9.255.0.0"]:
             assert subset.lookup(address) == flat.lookup(address)
         assert subset.lookup("203.0.113.7") is None
@@ -69,7 +73,7 @@ def test_a_subset_gives_the_same_answers_for_the_networks_asked_for(tmp_path: Pa
 
 
 def build_date(path: Path) -> datetime:
-    with closing(GeoFile.open(path)) as file:
+    with closing(GeoFile.open(path, CITY)) as file:
         return file.build_date
 
 

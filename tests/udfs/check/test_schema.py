@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from tests.support.core import CITY_DATABASE, FIREFOX, NOW, SAMPLE, combined, enriched, enricher
 from udfs import quality
 from udfs.check.filters import Rule
-from udfs.check.schema import check_agent, check_place
+from udfs.check.schema import check_agent, check_network, check_place
 from udfs.config.core import CoreSettings
 from udfs.config.properties import Properties
 from udfs.config.root import ROOT
 from udfs.enrich.geo import GeoDatabase
-from udfs.enrich.geo_file import GeoLocation
+from udfs.enrich.geo_schema import AutonomousSystem, GeoLocation
 from udfs.enrich.user_agent import UserAgent
 from udfs.enrichment import Enricher
 from udfs.errors import ValidationError
@@ -197,6 +197,9 @@ def test_the_check_of_places_is_the_schemas(place: GeoLocation) -> None:
         "country": place.country,
         "country_code": place.country_code,
         "location": location,
+        "region": place.region,
+        "postal_code": place.postal_code,
+        "time_zone": place.time_zone,
     }
     good = accepted(lambda: check_place(place))
     if good:
@@ -227,7 +230,15 @@ def test_the_check_of_user_agents_is_the_schemas(agent: UserAgent) -> None:
     assert accepted(lambda: check_agent(agent)) == ENRICHED.is_valid(record)
 
 
-class OddDatabase(GeoDatabase):
+@given(st.builds(AutonomousSystem, number=anything, organization=anything))
+def test_the_check_of_networks_is_the_schemas(network: AutonomousSystem) -> None:
+    record = RECORD | {"asn": network.number, "as_org": network.organization}
+    # JSON Schema takes 1.0 for an integer.
+    if not isinstance(network.number, float):
+        assert accepted(lambda: check_network(network)) == ENRICHED.is_valid(record)
+
+
+class OddDatabase(GeoDatabase[GeoLocation]):
     """A database whose records are not what they should be."""
 
     def __init__(self, latitude: float) -> None:

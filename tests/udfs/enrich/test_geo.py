@@ -12,13 +12,15 @@ import pytest
 from tests.support.core import CITY_DATABASE, DATA
 from tests.support.geoip_files import write_city
 from udfs.enrich.geo import GeoDatabase, is_reserved
-from udfs.enrich.geo_file import GeoLocation
+from udfs.enrich.geo_schema import CITY, GeoLocation
 from udfs.errors import DatabaseError
+
+type Places = GeoDatabase[GeoLocation]
 
 
 @pytest.fixture(scope="module")
-def city() -> Iterator[GeoDatabase]:
-    database = GeoDatabase.open(CITY_DATABASE)
+def city() -> Iterator[Places]:
+    database = GeoDatabase.open(CITY_DATABASE, CITY)
     yield database
     database.close()
 
@@ -52,17 +54,21 @@ def expected_location(address: ipaddress.IPv4Address | ipaddress.IPv6Address) ->
     holding = [network for network in NETWORKS if address in network]
     record = NETWORKS[max(holding, key=lambda network: network.prefixlen)]
     location = record.get("location", {})
+    regions = [region["names"]["en"] for region in record.get("subdivisions", [])]
     return GeoLocation(
         city=record.get("city", {}).get("names", {}).get("en"),
         country=record.get("country", {}).get("names", {}).get("en"),
         country_code=record.get("country", {}).get("iso_code"),
         latitude=location.get("latitude"),
         longitude=location.get("longitude"),
+        region=regions[0] if regions else None,
+        postal_code=record.get("postal", {}).get("code"),
+        time_zone=location.get("time_zone"),
     )
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=str)
-def test_every_network_of_maxminds_table(city: GeoDatabase, network: Network) -> None:
+def test_every_network_of_maxminds_table(city: Places, network: Network) -> None:
     for address in (network[0], network[-1]):
         assert city.lookup(str(address)) == expected_location(address)
 
@@ -72,15 +78,20 @@ def test_the_table_is_not_trivial() -> None:
     assert len(locations) > 200
     assert sum(one.city is not None for one in locations) > 10
     assert sum(one.country is None for one in locations) > 0
+    assert sum(one.region is not None for one in locations) > 5
+    assert sum(one.postal_code is not None for one in locations) > 1
+    assert sum(one.time_zone is not None for one in locations) > 100
 
 
-def test_an_address_spelt_out(city: GeoDatabase) -> None:
+def test_an_address_spelt_out(city: Places) -> None:
     assert city.lookup("81.2.69.142") == GeoLocation(
-        "London", "United Kingdom", "GB", 51.5142, -0.0931
+        "London", "United Kingdom", "GB", 51.5142, -0.0931, "England", None, "Europe/London"
     )
 
 
-def test_country_is_where_the_address_is_not_where_it_is_registered(city: GeoDatabase) -> None:
+def test_country_is_where_the_address_is_not_where_it_is_registered(
+    city: Places,
+) -> None:
     record = NETWORKS[ipaddress.IPv4Network("2.125.160.216/29")]
     assert record["country"]["iso_code"] != record["registered_country"]["iso_code"]
     found = city.lookup("2.125.160.216")
@@ -88,7 +99,7 @@ def test_country_is_where_the_address_is_not_where_it_is_registered(city: GeoDat
     assert found.country_code == record["country"]["iso_code"]
 
 
-def test_mapped_and_long_spellings_of_an_address(city: GeoDatabase) -> None:
+def test_mapped_and_long_spellings_of_an_address(city: Places) -> None:
     assert city.lookup("::ffff:81.2.69.142") == city.lookup("81.2.69.142")
     short = city.lookup("2001:218::1")
     assert short is not None
@@ -110,7 +121,7 @@ def test_mapped_and_long_spellings_of_an_address(city: GeoDatabase) -> None:
         "2130706433",
     ],
 )
-def test_what_is_not_in_the_database_is_none(city: GeoDatabase, host: str) -> None:
+def test_what_is_not_in_the_database_is_none(city: Places, host: str) -> None:
     assert city.lookup(host) is None
 
 
@@ -146,7 +157,7 @@ def test_reserved_addresses(host: str, reserved: bool) -> None:
     assert is_reserved(host) is reserved
 
 
-def test_build_date_and_age(city: GeoDatabase) -> None:
+def test_build_date_and_age(city: Places) -> None:
     assert city.database_type == "GeoIP2-City"
     assert city.build_date.tzinfo is UTC
     assert city.build_date > datetime(2020, 1, 1, tzinfo=UTC)
@@ -156,14 +167,14 @@ def test_build_date_and_age(city: GeoDatabase) -> None:
 def test_a_database_of_ipv4_alone_has_no_ipv6_address(tmp_path: Path) -> None:
     record = {"city": {"names": {"en": "Paris"}}}
     path = write_city(tmp_path / "city.mmdb", {"81.2.69.0/24": record}, ip_version=4)
-    with closing(GeoDatabase.open(path)) as database:
+    with closing(GeoDatabase.open(path, CITY)) as database:
         assert database.lookup("81.2.69.142") is not None
         assert database.lookup("::ffff:81.2.69.142") is not None
         assert database.lookup("2001:218::1") is None
 
 
 def test_a_closed_database_answers_nothing() -> None:
-    database = GeoDatabase.open(CITY_DATABASE)
+    database = GeoDatabase.open(CITY_DATABASE, CITY)
     database.close()
     with pytest.raises(ValueError, match="closed"):
         database.lookup("81.2.69.142")
@@ -171,7 +182,7 @@ def test_a_closed_database_answers_nothing() -> None:
 
 def check_error_and_no_miss(path: Path, address: str, problem: str) -> None:
     """A record that cannot be used is an error; the database goes on answering for others."""
-    with closing(GeoDatabase.open(path)) as database:
+    with closing(GeoDatabase.open(path, CITY)) as database:
         with pytest.raises(DatabaseError, match=problem) as caught:
             database.lookup(address)
         assert caught.value.path == str(path)
@@ -191,8 +202,8 @@ def test_a_name_that_is_not_utf8_is_an_error_and_not_a_miss(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "record",
-    ["Paris", [], {"city": "Paris"}, {"city": {"names": []}}],
-    ids=["text", "list", "text for a map", "list for a map"],
+    ["Paris", [], {"city": "Paris"}, {"city": {"names": []}}, {"subdivisions": {"en": "x"}}],
+    ids=["text", "list", "text for a map", "list for a map", "map for a list"],
 )
 def test_a_record_of_another_schema_is_an_error_and_not_a_miss(
     tmp_path: Path, record: object
@@ -212,29 +223,29 @@ def test_a_record_of_another_schema_is_an_error_and_not_a_miss(
 )
 def test_unusable_files_are_refused_when_opened(name: str, problem: str) -> None:
     with pytest.raises(DatabaseError) as caught:
-        GeoDatabase.open(DATA / name)
+        GeoDatabase.open(DATA / name, CITY)
     assert caught.value.problem == problem
 
 
 def test_a_folder_and_an_empty_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError):
-        GeoDatabase.open(tmp_path)
+        GeoDatabase.open(tmp_path, CITY)
     empty = tmp_path / "empty.mmdb"
     empty.touch()
     with pytest.raises(DatabaseError):
-        GeoDatabase.open(empty)
+        GeoDatabase.open(empty, CITY)
 
 
 def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
     cut = tmp_path / "cut.mmdb"
     cut.write_bytes(CITY_DATABASE.read_bytes()[:10_000])
     with pytest.raises(DatabaseError):
-        GeoDatabase.open(cut)
+        GeoDatabase.open(cut, CITY)
 
 
 def test_a_path_may_hold_blanks_and_other_scripts(tmp_path: Path) -> None:
     copy = tmp_path / "städte und länder.mmdb"
     shutil.copy(CITY_DATABASE, copy)
-    database = GeoDatabase.open(copy)
+    database = GeoDatabase.open(copy, CITY)
     assert database.lookup("81.2.69.142") is not None
     database.close()

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.core import CITY_DATABASE, DATA, combined, enriched, enricher
+from tests.support.core import CITY_DATABASE, DATA, NOW, combined, enriched, enricher
 from tests.support.geoip_files import BOUVET, write_flat, write_pair
 from tools.geoip.sources import IPV4_FILE, IPV6_FILE
+from udfs.config.core import CoreSettings
 from udfs.enrich.geo import GeoDatabase
-from udfs.enrich.geo_file import GeoLocation
+from udfs.enrich.geo_schema import CITY, GeoLocation
+from udfs.enrichment import Enricher
 from udfs.errors import ConfigurationError, DatabaseError
 
 FILES = [IPV4_FILE, IPV6_FILE]
@@ -43,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("named", FILES)
 def test_either_file_of_a_pair_names_both(folder: Path, named: str) -> None:
-    with closing(GeoDatabase.open(folder / named)) as database:
+    with closing(GeoDatabase.open(folder / named, CITY)) as database:
         assert {address: database.lookup(address) for address in KNOWN} == KNOWN
         assert not any(map(database.lookup, UNKNOWN))
         assert database.files == {folder / name for name in FILES}
@@ -56,7 +58,7 @@ def test_a_pair_is_as_old_as_its_older_file(folder: Path) -> None:
     # The date is the last thing in the file, in 4 bytes.
     path.write_bytes(content[:-4] + b"\x60\x00\x00\x00")
     for name in FILES:
-        with closing(GeoDatabase.open(folder / name)) as database:
+        with closing(GeoDatabase.open(folder / name, CITY)) as database:
             assert database.build_date.timestamp() == 0x60000000
 
 
@@ -65,13 +67,15 @@ def test_what_a_record_leaves_open_is_none(tmp_path: Path) -> None:
         "1.0.0.0/24": BOUVET,
         "1.0.1.0/24": {"city": "Nowhere", "country_code": ""},
         "1.0.2.0/24": {"country_code": "ZZ", "latitude": 0.0, "longitude": -0.5},
+        "1.0.3.0/24": {"state1": "Svalbard", "postcode": "9170", "timezone": "Arctic/Longyearbyen"},
     }
     path = write_flat(tmp_path / IPV4_FILE, 4, records)
-    with closing(GeoDatabase.open(path)) as database:
-        assert [database.lookup(f"1.0.{number}.1") for number in range(3)] == [
+    with closing(GeoDatabase.open(path, CITY)) as database:
+        assert [database.lookup(f"1.0.{number}.1") for number in range(4)] == [
             NO_CITY,
             GeoLocation("Nowhere", None, None, None, None),
             GeoLocation(None, None, "ZZ", 0.0, -0.5),
+            GeoLocation(None, None, None, None, None, "Svalbard", "9170", "Arctic/Longyearbyen"),
         ]
 
 
@@ -84,7 +88,7 @@ def test_a_file_without_the_other_knows_its_own_addresses(
 ) -> None:
     (folder / gone).unlink()
     (path,) = folder.iterdir()
-    with closing(GeoDatabase.open(path)) as database:
+    with closing(GeoDatabase.open(path, CITY)) as database:
         assert database.files == {path}
         assert database.lookup(known) is not None
         assert database.lookup(unknown) is None
@@ -94,7 +98,7 @@ def test_a_file_without_the_other_knows_its_own_addresses(
 def test_a_city_database_needs_no_other_file(tmp_path: Path, name: str) -> None:
     path = shutil.copy(CITY_DATABASE, tmp_path / name)
     (tmp_path / IPV6_FILE).write_bytes(b"no database")
-    with closing(GeoDatabase.open(path)) as database:
+    with closing(GeoDatabase.open(path, CITY)) as database:
         assert database.files == {path}
         assert database.lookup("2001:218::1") is not None
 
@@ -135,14 +139,18 @@ def test_the_three_outcomes_stay_apart(
 ) -> None:
     path = folder / name
     path.write_bytes(path.read_bytes().replace(b"\x45Paris", broken))
-    core = enricher({"weblog.geoip": {"database.path": str(path)}})
-    for _ in range(2):
-        with pytest.raises(DatabaseError, match="corrupt") as caught:
-            core.process(combined(host=address).encode())
-        assert caught.value.path == str(path)
-    assert "Seoul" in enriched(core, combined(host="1.2.4.1")).json
-    assert enriched(core, combined(host="10.0.0.1")).issues == ("private_address",)
-    assert not enriched(core, combined(host="8.8.8.8")).issues
+    with pytest.raises(ConfigurationError, match=r"City type \(corrupt\)"):
+        enricher({"weblog.geoip": {"database.path": str(path)}})
+    # A file that is damaged later is met by a look-up.
+    with closing(GeoDatabase.open(path, CITY)) as database:
+        core = Enricher(CoreSettings(), database, lambda: NOW)
+        for _ in range(2):
+            with pytest.raises(DatabaseError, match="corrupt") as caught:
+                core.process(combined(host=address).encode())
+            assert caught.value.path == str(path)
+        assert "Seoul" in enriched(core, combined(host="1.2.4.1")).json
+        assert enriched(core, combined(host="10.0.0.1")).issues == ("private_address",)
+        assert not enriched(core, combined(host="8.8.8.8")).issues
 
 
 @pytest.mark.parametrize("record", ["Paris", [], {"latitude": "north"}, {"country_code": []}])
@@ -150,7 +158,7 @@ def test_a_record_of_another_schema_is_an_error_and_not_a_miss(
     tmp_path: Path, record: object
 ) -> None:
     path = write_flat(tmp_path / IPV4_FILE, 4, {"1.2.3.0/24": record})
-    with closing(GeoDatabase.open(path)) as database:
+    with closing(GeoDatabase.open(path, CITY)) as database:
         with pytest.raises(DatabaseError, match="not of the flat schema"):
             database.lookup("1.2.3.4")
         assert database.lookup("1.2.4.4") is None

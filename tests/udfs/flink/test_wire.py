@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support.core import combined, enriched, enricher, geo_enricher, unpack
 from udfs.check.filters import Rule
 from udfs.config.root import ROOT
-from udfs.enrich.geo_file import GeoLocation
+from udfs.enrich.geo_schema import GeoLocation
 from udfs.enrich.referrer import Referrer
 from udfs.enrich.user_agent import UserAgent
 from udfs.flink.progress import StreamProgress
@@ -35,7 +35,7 @@ TIME = 1_761_646_530_000
 
 
 def client(host: str | None = "81.2.69.142", country: str | None = "United Kingdom") -> ClientPart:
-    return client_part(host, GeoLocation(None, country, "GB", None, None), ())
+    return client_part(host, GeoLocation(None, country, "GB", None, None), None, ())
 
 
 def request(webpage: str | None = "product") -> RequestPart:
