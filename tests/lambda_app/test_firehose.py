@@ -16,7 +16,7 @@ from lambda_app.deadline import Deadline
 from lambda_app.errors import EventError, OutageError
 from lambda_app.firehose import RESPONSE_LIMIT, FirehoseTransformation, Response
 from lambda_app.tally import Tally
-from tests.support.core import DATA, combined
+from tests.support.core import combined
 from tests.support.functions import (
     BAD,
     GOOD,
@@ -270,7 +270,7 @@ def test_letters_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_response_stays_below_the_limit() -> None:
-    records = [long_line(number, 60_000) for number in range(60)]
+    records = [long_line(number, 61_000) for number in range(60)]
     tally = Tally()
 
     response = run(transformation(FakeTarget()), [*records, GOOD, BAD, b""], tally=tally)
@@ -343,7 +343,8 @@ def test_no_outage(records: list[bytes], minimum: int) -> None:
 
 
 def test_a_corrupt_database_is_no_bad_data() -> None:
-    broken = str(DATA / "GeoIP2-City-Test-Broken-Double-Format.mmdb")
+    # As if it lay in the package, which is read when it is made and not at the start.
+    broken = "tests/data/GeoIP2-City-Test-Broken-Double-Format.mmdb"
     function = transformation(of=processor({"weblog.geoip": {"database.path": broken}}))
     line = combined(host="2001:220::80").encode()
 

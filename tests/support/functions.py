@@ -174,6 +174,7 @@ def processor(
         settings.core,
         clock=lambda: NOW,
         salt=salt,
+        trusts_own_files=True,
         client_address=looks_up,
         max_unpacked_bytes=settings.function.gzip_maximum_bytes,
     )
