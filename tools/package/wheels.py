@@ -24,6 +24,7 @@ BOTO_SERVICES = frozenset(
         "dynamodb",
         "firehose",
         "kinesis",
+        "s3",
         "secretsmanager",
         "sns",
         "sqs",
