@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from aws.arn import region_of, stream_arn
 from flink_app.connector import Resource, Source, client_options, unless_active
 from flink_app.sql_files import milliseconds
-from udfs.config.properties import Parser, choice, duration, endpoint, integer, pattern, setting
+from udfs.config.properties import (
+    Parser,
+    choice,
+    duration,
+    endpoint,
+    integer,
+    pattern,
+    setting,
+    text,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -49,6 +58,12 @@ class KinesisSource(Source):
         "LATEST", "Where to start when there is no snapshot."
     )
     initial_timestamp: str = setting(initial_timestamp(), "", "The start for AT_TIMESTAMP.")
+    role_arn: str = setting(
+        pattern(r"(arn:aws[a-z-]*:iam::[0-9]{12}:role/.+)?", "the ARN of a role"),
+        "",
+        "Role to read it by, for a stream of another account.",
+    )
+    role_external_id: str = setting(text(), "", "What that role wants to be told, if anything.")
     reader_type: Literal["POLLING", "EFO"] = choice(
         "POLLING", "Shared throughput (GetRecords), or enhanced fan-out."
     )
@@ -86,6 +101,8 @@ class KinesisSource(Source):
         if (self.initial_position == "AT_TIMESTAMP") != bool(self.initial_timestamp):
             expected = "a time exactly when initial.position is AT_TIMESTAMP"
             raise self.error("initial.timestamp", self.initial_timestamp, expected)
+        if self.role_external_id and not self.role_arn:
+            raise self.error("role.external.id", self.role_external_id, "nothing without role.arn")
         if (self.reader_type == "EFO") != bool(self.consumer_name):
             expected = "a name exactly when reader.type is EFO"
             raise self.error("consumer.name", self.consumer_name, expected)
@@ -105,6 +122,12 @@ class KinesisSource(Source):
                 f"{milliseconds(self.empty_fetch_interval)} ms"
             ),
         }
+        if self.role_arn:
+            options["aws.credentials.provider"] = "ASSUME_ROLE"
+            options["aws.credentials.role.arn"] = self.role_arn
+            options["aws.credentials.role.sessionName"] = "weblog"
+        if self.role_external_id:
+            options["aws.credentials.role.externalId"] = self.role_external_id
         if self.initial_timestamp:
             options["source.init.timestamp"] = self.initial_timestamp
         if self.reader_type == "EFO":

@@ -94,6 +94,8 @@ def kinesis(**settings: str) -> dict[str, str]:
             kinesis(reader_type="EFO", consumer_name="a b"),
             "consumer.name = 'a b': expected up to 128 letters",
         ),
+        (kinesis(role_arn="reader"), "role.arn = 'reader': expected the ARN of a role"),
+        (kinesis(role_external_id="x"), "role.external.id = 'x': expected nothing without"),
         (kinesis(records_per_fetch="10001"), "records.per.fetch = '10001': expected a whole"),
         (kinesis(shard_discovery_interval="1 s"), "discovery.interval = '1 s': expected a dura"),
         *(
@@ -175,6 +177,19 @@ def test_efo_names_its_consumer() -> None:
     assert options["source.reader.type"] == "EFO"
     assert options["source.efo.consumer.name"] == "me"
     assert options["source.efo.lifecycle"] == "JOB_MANAGED"
+
+
+def test_a_stream_of_another_account_is_read_by_a_role() -> None:
+    role = "arn:aws:iam::210987654321:role/reader"
+    source = KinesisSource(stream_arn=STREAM, role_arn=role, role_external_id="logs")
+    options = source.options().items()
+    assert {key: value for key, value in options if ".credentials." in key} == {
+        "aws.credentials.provider": "ASSUME_ROLE",
+        "aws.credentials.role.arn": role,
+        "aws.credentials.role.sessionName": "weblog",
+        "aws.credentials.role.externalId": "logs",
+    }
+    assert not any("credentials" in key for key in KinesisSource(stream_arn=STREAM).options())
 
 
 def test_http_1_is_for_plain_endpoints_alone() -> None:
