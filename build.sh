@@ -24,7 +24,7 @@
 #:   dashboard [ARGS]        Show a run in the browser, live or afterwards.
 #:   package [ARGS]          Make the zip for Amazon Managed Service for Apache Flink.
 #:   package-lambda [ARGS]   Make the zip for AWS Lambda.
-#:   deploy [COMMAND]        Create or update the application; status, start, stop, snapshot, rollback, delete.
+#:   deploy [COMMAND]        Make or change a stack on AWS; status, start, stop, snapshot, rollback, delete, outputs.
 #:   replay [ARGS]           Show dead letters and send repaired ones back to the input.
 #:   size [ARGS]             Sizing and monthly cost from a rate and measured figures.
 #:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
+from collections.abc import Callable
 
 import pytest
 
-from tests.support.stacks import EXAMPLES, Stack, stack
+from tests.support.stacks import EXAMPLES, Stack
 
 
 @pytest.fixture(
-    params=[(name, one) for name, several in EXAMPLES.items() for one in several], ids=itemgetter(0)
+    params=[make for several in EXAMPLES.values() for make in several],
+    ids=[f"{kind}{number}" for kind, several in EXAMPLES.items() for number in range(len(several))],
 )
 def example(request: pytest.FixtureRequest) -> Stack:
-    name, parameters = request.param
-    return stack(name, **parameters)
+    make: Callable[[], Stack] = request.param
+    return make()

@@ -16,7 +16,7 @@ from tests.support.functions import (
     firehose_event,
     transformation,
 )
-from tests.support.stacks import CONSUMER, INLINE, READ_SALT, SALT, SOURCE, arn, stack
+from tests.support.stacks import CONSUMER, INLINE, READ_SALT, SALT, SOURCE, arn, function
 from tools.package.function import HANDLERS
 
 DIRECT: dict[str, str] = {}
@@ -24,7 +24,7 @@ SHAPES = pytest.mark.parametrize("shape", [DIRECT, INLINE, CONSUMER])
 
 QUEUE = arn("sqs", "weblog-lambda-dead-letters")
 DELIVERY = arn("firehose", "deliverystream/weblog-lambda")
-FUNCTION = arn("lambda", "function:weblog-lambda")
+FUNCTION = arn("lambda", "function:weblog-lambda:live")
 READ = {
     f"kinesis:{name}" for name in ("DescribeStream", "GetRecords", "GetShardIterator", "ListShards")
 }
@@ -32,7 +32,7 @@ READ = {
 
 def rights(role: str, **parameters: str) -> dict[str, set[str]]:
     """What a role may do; the bucket has a short name in place of the one that AWS makes up."""
-    made = stack("lambda", **parameters)
+    made = function(**parameters)
     bucket = made.outputs["BucketName"]
     return {name.replace(bucket, "bucket"): actions for name, actions in made.rights(role).items()}
 
@@ -42,7 +42,7 @@ def test_the_function_may_do_what_it_does_in_its_shape() -> None:
     always = {log: {"logs:CreateLogStream", "logs:PutLogEvents"}, QUEUE: {"sqs:SendMessage"}}
 
     assert rights("FunctionRole") == rights("FunctionRole", **INLINE) == always
-    assert rights("FunctionRole", SaltArn=SALT) == always | {SALT: READ_SALT}
+    assert rights("FunctionRole", FunctionSaltArn=SALT) == always | {SALT: READ_SALT}
     assert rights("FunctionRole", **CONSUMER) == always | {
         SOURCE: READ | {"kinesis:DescribeStreamSummary"},
         DELIVERY: {"firehose:PutRecordBatch"},
@@ -63,7 +63,7 @@ def test_the_delivery_may_call_the_function_only_inline() -> None:
         },
         "arn:aws:s3:::bucket/*": {"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"},
     }
-    inline = always | {FUNCTION: call, f"{FUNCTION}:$LATEST": call}
+    inline = always | {FUNCTION: call}
 
     assert rights("DeliveryRole") == inline
     assert rights("DeliveryRole", **INLINE) == inline | {SOURCE: READ}
@@ -71,26 +71,26 @@ def test_the_delivery_may_call_the_function_only_inline() -> None:
 
 
 @SHAPES
-@pytest.mark.parametrize("more", [{}, {"SaltArn": SALT, "ReserveSeconds": "15"}])
+@pytest.mark.parametrize("more", [{}, {"FunctionSaltArn": SALT, "ReserveSeconds": "15"}])
 def test_the_function_accepts_its_environment(shape: dict[str, str], more: dict[str, str]) -> None:
-    function = stack("lambda", **shape, **more)["Function"]
+    made = function(**shape, **more)["Function"]
 
-    settings = settings_from(function["Environment"]["Variables"])
+    settings = settings_from(made["Environment"]["Variables"])
 
     assert settings.function.dead_letter_arn is not None
     assert settings.function.dead_letter_arn.text == QUEUE
     assert settings.function.output_arn is not None
     assert settings.function.output_arn.text == DELIVERY
     reserve = settings.function.timeout_reserve.total_seconds()
-    assert reserve == float(more.get("ReserveSeconds", 10)) < function["Timeout"]
-    assert settings.core.privacy.salt_secret_arn == more.get("SaltArn", "")
+    assert reserve == float(more.get("ReserveSeconds", 10)) < made["Timeout"]
+    assert settings.core.privacy.salt_secret_arn == more.get("FunctionSaltArn", "")
     kind = "Kinesis consumer" if shape is CONSUMER else "Firehose transformation"
-    assert function["Handler"] == HANDLERS[kind]
+    assert made["Handler"] == HANDLERS[kind]
 
 
 @SHAPES
 def test_the_delivery_stream_has_the_function_transform_inline(shape: dict[str, str]) -> None:
-    delivery = stack("lambda", **shape).only("KinesisFirehose::DeliveryStream")
+    delivery = function(**shape).only("KinesisFirehose::DeliveryStream")
     destination = delivery["ExtendedS3DestinationConfiguration"]
     # Failures have a place of their own.
     assert destination["ErrorOutputPrefix"].startswith("failed/!{firehose:error-output-type}/")
@@ -112,18 +112,44 @@ def test_the_delivery_stream_has_the_function_transform_inline(shape: dict[str, 
 
 
 def test_the_consumer_answers_with_partial_failures() -> None:
-    made = stack("lambda", **CONSUMER)
+    made = function(**CONSUMER)
     mapping = made.only("Lambda::EventSourceMapping")
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BisectBatchOnFunctionError"] is True
     given_up = mapping["DestinationConfig"]["OnFailure"]["Destination"]
     assert given_up == f"arn:aws:s3:::{made.outputs['BucketName']}"
     assert mapping["MaximumRecordAgeInSeconds"] < 24 * 3600
-    assert stack("lambda", **INLINE).of("Lambda::EventSourceMapping") == {}
+    assert function(**INLINE).of("Lambda::EventSourceMapping") == {}
+
+
+def test_everything_calls_the_alias_of_a_version_of_its_own() -> None:
+    made = function(**CONSUMER, ProvisionedConcurrency="2")
+    assert made["Alias"]["FunctionName"] == made["Version0a1b"]["FunctionName"] == "weblog-lambda"
+    kept_started = made["Alias"]["ProvisionedConcurrencyConfig"]
+    assert kept_started == {"ProvisionedConcurrentExecutions": 2}
+    assert made.only("Lambda::EventSourceMapping")["FunctionName"] == FUNCTION
+    assert "ProvisionedConcurrencyConfig" not in function()["Alias"]
+
+
+def test_the_consumer_takes_what_the_parameters_say() -> None:
+    pattern = '{"data": {"vhost": ["example.com"]}}'
+    sizes = {"BatchRecords": "200", "BatchesPerShard": "4"}
+    mapping = function(**CONSUMER, EventFilter=pattern, **sizes).only("Lambda::EventSourceMapping")
+    assert mapping["FilterCriteria"] == {"Filters": [{"Pattern": pattern}]}
+    assert (mapping["BatchSize"], mapping["ParallelizationFactor"]) == (200, 4)
+    assert "FilterCriteria" not in function(**CONSUMER).only("Lambda::EventSourceMapping")
+
+
+def test_enriched_records_expire_when_that_is_wanted_and_nothing_else_does() -> None:
+    kept, expiring = function(), function(KeepDays="90")
+    (leftovers,) = kept.only("S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    assert leftovers["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    _, rule = expiring.only("S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    assert (rule["Prefix"], rule["ExpirationInDays"]) == ("enriched/", 90)
 
 
 def test_a_batch_of_the_default_size_fits_the_response() -> None:
-    size = float(stack("lambda").parameters["BatchMegabytes"]) * 1_048_576
+    size = float(function().parameters["BatchMegabytes"]) * 1_048_576
     lines = itertools.cycle(sample_lines()[:2000])
     short = itertools.cycle([b'::1 - - [17/May/2015:10:05:03 +0000] "" 200 - "-" "-"'])
     # Only lines far shorter than any real ones do not fit.

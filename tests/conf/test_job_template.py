@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import re
+from collections.abc import Callable
 
 import pytest
 
+from flink_app.alerts import rule_settings
 from flink_app.settings import JobSettings
 from flink_app.sinks.kinesis import KinesisSink
 from flink_app.sources.kinesis import KinesisSource
 from tests.support import stacks
-from tests.support.stacks import Stack, arn, stack
-from tools.package.layout import RUN_OPTIONS_GROUP, Manifest
+from tests.support.stacks import Groups, Stack, arn, job, property_file
+from tools.deploy.template import APPLICATION, parameters
 from udfs.config.root import ROOT
-
-PROPERTIES = ROOT / "conf" / "managed_flink_properties.json"
-APPLICATION = "KinesisAnalyticsV2::Application"
 
 
 def stream(name: str) -> str:
@@ -27,10 +26,8 @@ def actions(service: str, names: str) -> set[str]:
 
 
 INPUT = stream("weblog-input")
-OUTPUTS = {
-    stream(f"weblog-{name}")
-    for name in ("aggregates", "alerts", "dead-letters", "enriched", "late")
-}
+NAMES = ("aggregates", "alerts", "dead-letters", "enriched", "late")
+OUTPUTS = {stream(f"weblog-{name}") for name in NAMES}
 POLL = actions("kinesis", "DescribeStreamSummary GetRecords GetShardIterator ListShards")
 CONSUME = actions("kinesis", "DeregisterStreamConsumer DescribeStreamConsumer SubscribeToShard")
 FAN_OUT = {
@@ -43,7 +40,20 @@ FILES = {
     "arn:aws:s3:::lake": {"s3:ListBucket"},
     "arn:aws:s3:::lake/logs/web/*": actions("s3", MOVE_FILES),
 }
+LOOK_AT_NETWORK = (
+    "DescribeDhcpOptions DescribeNetworkInterfaces DescribeSecurityGroups DescribeSubnets "
+    "DescribeVpcs"
+)
+REACH_NETWORK = "CreateNetworkInterface CreateNetworkInterfacePermission DeleteNetworkInterface"
+NETWORK = {
+    "*": actions("ec2", LOOK_AT_NETWORK),
+    **{
+        arn("ec2", f"{kind}/*"): actions("ec2", REACH_NETWORK)
+        for kind in ("network-interface", "security-group", "subnet")
+    },
+}
 LOG_GROUP = "log-group:/aws/kinesis-analytics/weblog"
+ENRICHED = {stream("weblog-enriched"): {"kinesis:PutRecords"}}
 ALWAYS = {
     "arn:aws:s3:::code-bucket/weblog/*": {"s3:GetObject", "s3:GetObjectVersion"},
     INPUT: POLL,
@@ -55,66 +65,80 @@ ALWAYS = {
 
 
 @pytest.mark.parametrize(
-    ("parameters", "more"),
+    ("make", "less", "more"),
     [
-        ({}, {}),
-        (stacks.TOPICS, {}),  # which the pipes write to
-        ({"EnhancedFanOut": "yes"}, FAN_OUT),
-        ({"KeyArn": stacks.KEY}, {stacks.KEY: {"kms:Decrypt", "kms:GenerateDataKey"}}),
-        ({"SaltArn": stacks.SALT}, {stacks.SALT: stacks.READ_SALT}),
-        ({"ReferenceTableArn": stacks.TABLE}, {stacks.TABLE: {"dynamodb:BatchGetItem"}}),
-        ({"DeliveryStreamArn": stacks.DELIVERY}, {stacks.DELIVERY: {"firehose:PutRecordBatch"}}),
-        ({"FilesBucket": "lake", "FilesPrefix": "logs/web"}, FILES),
+        (job, {}, {}),
+        (lambda: job(**stacks.TOPICS), {}, {}),  # which the pipes write to
+        (lambda: job(stacks.FAN_OUT), {}, FAN_OUT),
+        (lambda: job(stacks.OTHER_SOURCE), {INPUT: POLL}, {stacks.SOURCE: POLL}),
+        (lambda: job(stacks.OTHER_ACCOUNT), {INPUT: POLL}, {stacks.ROLE: {"sts:AssumeRole"}}),
+        (lambda: job(stacks.HIDDEN), {}, {stacks.SALT: stacks.READ_SALT}),
+        (lambda: job(stacks.LOOKED_UP), {}, {stacks.TABLE: {"dynamodb:BatchGetItem"}}),
+        (lambda: job(stacks.DELIVERED), ENRICHED, {stacks.DELIVERY: {"firehose:PutRecordBatch"}}),
+        (lambda: job(stacks.FILES), ENRICHED, FILES),
+        (lambda: job(KeyArn=stacks.KEY), {}, {stacks.KEY: {"kms:Decrypt", "kms:GenerateDataKey"}}),
+        (lambda: job(GeoIpObjectArn=stacks.FILE), {}, {stacks.FILE: {"s3:GetObject"}}),
+        (lambda: job(**stacks.VPC), {}, NETWORK),
     ],
 )
 def test_a_right_comes_with_the_setting_that_needs_it(
-    parameters: dict[str, str], more: dict[str, set[str]]
+    make: Callable[[], Stack], less: dict[str, set[str]], more: dict[str, set[str]]
 ) -> None:
-    assert stack("weblog", **parameters).rights("ApplicationRole") == ALWAYS | more
+    always = {name: right for name, right in ALWAYS.items() if name not in less}
+    assert make().rights("ApplicationRole") == always | more
 
 
 def properties_of(made: Stack) -> dict[str, dict[str, str]]:
     """The property groups that the application gets."""
-    environment = made.only(APPLICATION)["ApplicationConfiguration"]["EnvironmentProperties"]
+    environment = made[APPLICATION]["ApplicationConfiguration"]["EnvironmentProperties"]
     return {one["PropertyGroupId"]: one["PropertyMap"] for one in environment["PropertyGroups"]}
 
 
-def test_a_stream_of_another_stack_is_read_in_place_of_its_own() -> None:
-    own, other = (stack("weblog", **one, EnhancedFanOut="yes") for one in ({}, stacks.INLINE))
-    for made, source in ((own, INPUT), (other, stacks.SOURCE)):
-        assert properties_of(made)["weblog.source"]["stream.arn"] == source
-        assert made.outputs["InputStreamArn"] == source
-        resources = {one.replace(source, INPUT) for one in made.rights("ApplicationRole")}
-        assert resources == (ALWAYS | FAN_OUT).keys()
-    assert own.of("Kinesis::Stream").keys() - other.of("Kinesis::Stream").keys() == {"InputStream"}
+def streams_of(made: Stack) -> set[str]:
+    return {one["Name"] for one in made.of("Kinesis::Stream").values()}
 
 
-def test_streams_queue_and_role_have_their_names_in_the_outputs() -> None:
-    made = stack("weblog", StreamMode="PROVISIONED", Shards="3", RetentionHours="48")
+def test_streams_are_made_that_the_property_file_names_and_the_job_uses() -> None:
+    assert streams_of(job()) == {f"weblog-{name}" for name in ("input", *NAMES)}
+    assert streams_of(job(stacks.OTHER_SOURCE, stacks.FILES)) == {
+        f"weblog-{name}" for name in set(NAMES) - {"enriched"}
+    }
+    shape: Groups = {
+        "weblog.pipeline": {"stage": "aggregates"},
+        "weblog.outputs": {"alerts": "off"},
+    }
+    others: Groups = {"weblog.outputs": {"enriched": "off", "dead_letters": "off"}}
+    assert streams_of(job(shape, others)) == {"weblog-input", "weblog-aggregates", "weblog-late"}
+
+
+def test_each_output_may_have_a_stream_of_its_own() -> None:
+    made = job({"weblog.sink.aggregates": {"stream.arn": "${Stream.of-{output}}"}})
+    names = {name for name in streams_of(made) if name.startswith("weblog-of-")}
+    assert {"weblog-of-errors-per-page", "weblog-of-sessions"} < names
+    assert {stream(name) for name in names} < made.rights("ApplicationRole").keys()
+    assert properties_of(made)["weblog.sink.aggregates"]["stream.arn"] == stream(
+        "weblog-of-{output}"
+    )
+
+
+def test_streams_have_their_size_and_their_names_in_the_outputs() -> None:
+    made = job(Shards="3", RetentionHours="48")
     streams = made.of("Kinesis::Stream").values()
     assert {(one["ShardCount"], one["RetentionPeriodHours"]) for one in streams} == {(3, 48)}
-    assert not any("ShardCount" in one for one in stack("weblog").of("Kinesis::Stream").values())
+    on_demand = job(StreamMode="ON_DEMAND").of("Kinesis::Stream").values()
+    assert not any("ShardCount" in one for one in on_demand)
+    assert {one["StreamModeDetails"]["StreamMode"] for one in on_demand} == {"ON_DEMAND"}
     named = {value for key, value in made.outputs.items() if key.endswith("StreamArn")}
     assert named == {stream(one["Name"]) for one in streams} == OUTPUTS | {INPUT}
     assert made.outputs["DeadLetterQueueUrl"].endswith("/weblog-dead-letters")
-    assert made.outputs["ApplicationRoleArn"].endswith(":role/weblog-application")
-    assert made.outputs["ApplicationRoleArn"] == made.only(APPLICATION)["ServiceExecutionRole"]
 
 
-# The jobs of the README's shapes by the names of their stacks: one after another, or side by side.
-@pytest.mark.parametrize(
-    ("name", "source"),
-    [("weblog", INPUT), ("aggregates", INPUT), ("advanced", stream("weblog-enriched"))],
-)
-def test_a_job_may_read_and_write_what_its_property_file_names(name: str, source: str) -> None:
-    text = PROPERTIES.read_text("utf-8").replace("stream/weblog-", f"stream/{name}-")
-    properties = {one["PropertyGroupId"]: one["PropertyMap"] for one in json.loads(text)}
-    properties["weblog.source"]["stream.arn"] = source
-    other = {} if name == "weblog" else {"SourceStreamArn": source}
+@pytest.mark.parametrize("name", ["weblog", "advanced"])
+def test_a_job_may_read_and_write_what_its_settings_name(name: str) -> None:
+    made = job(name=name)
+    settings = JobSettings.load(properties_of(made))
 
-    settings = JobSettings.load(properties)
-
-    rights = stack("weblog", Name=name, ApplicationByStack="no", **other).rights("ApplicationRole")
+    rights = made.rights("ApplicationRole")
     assert isinstance(settings.source, KinesisSource)
     assert rights[settings.source.stream_arn] == POLL
     for sink in settings.sinks.values():
@@ -123,8 +147,8 @@ def test_a_job_may_read_and_write_what_its_property_file_names(name: str, source
 
 
 def test_pipes_move_what_the_job_wrote() -> None:
-    made, without = stack("weblog", **stacks.TOPICS), stack("weblog")
-    queue = arn("sqs", "weblog-dead-letters")
+    made, without = job(**stacks.TOPICS), job()
+    queue, failures = arn("sqs", "weblog-dead-letters"), arn("sqs", "weblog-pipe-failures")
     targets = {
         "AlertPipe": ("weblog-alerts", stacks.ALERTS, "sns:Publish"),
         "DeadLetterPipe": ("weblog-dead-letters", queue, "sqs:SendMessage"),
@@ -134,45 +158,99 @@ def test_pipes_move_what_the_job_wrote() -> None:
     for name, (source, target, action) in targets.items():
         pipe, read = made[name], POLL | {"kinesis:DescribeStream"}
         assert (pipe["Source"], pipe["Target"]) == (stream(source), target)
-        # As a value: AWS says that it takes the quotation marks out of an object anywhere else.
-        assert pipe["TargetParameters"] == {"InputTemplate": '{"data": <$.data>}'}
+        reading = pipe["SourceParameters"]["KinesisStreamParameters"]
         # What SendMessageBatch and PublishBatch take.
-        assert pipe["SourceParameters"]["KinesisStreamParameters"]["BatchSize"] <= 10
-        assert made.rights(f"{name}Role") == {stream(source): read, target: {action}}
+        assert reading["BatchSize"] <= 10
+        # What can't be delivered holds up nothing, and is known.
+        assert reading["MaximumRetryAttempts"] == 100
+        assert reading["DeadLetterConfig"] == {"Arn": failures}
+        rights = {stream(source): read, target: {action}, failures: {"sqs:SendMessage"}}
+        assert made.rights(f"{name}Role") == rights
+    for name in ("DeadLetterPipe", "DeadLetterTopicPipe"):
+        # As a value: AWS says that it takes the quotation marks out of an object anywhere else.
+        assert made[name]["TargetParameters"] == {"InputTemplate": '{"data": <$.data>}'}
     topics = ("AlertPipe", "AlertPipeRole", "DeadLetterTopicPipe", "DeadLetterTopicPipeRole")
     assert made.resources.keys() - without.resources.keys() == {*topics, "AlertPipeAlarm"}
 
 
+def test_a_pipe_is_for_a_stream_of_one_output() -> None:
+    shared: Groups = {"weblog.outputs": {"alerts": "aggregates", "dead_letters": "aggregates"}}
+    made = job(shared, **stacks.TOPICS)
+    assert made.of("Pipes::Pipe") == made.of("SQS::Queue") == {}
+    assert "DeadLetterQueueUrl" not in made.outputs
+
+
+def test_an_alert_is_a_text_that_says_what_and_where_to_look() -> None:
+    made = job(**stacks.TOPICS, RunbookUrl="https://example.com/runbook")
+    text = made["AlertPipe"]["TargetParameters"]["InputTemplate"]
+    declared = (ROOT / "sql" / "outputs" / "alerts" / "alerts.sql").read_text("utf-8")
+    columns = set(
+        re.findall(
+            r"^  ([a-z_]+) +[A-Z]",
+            declared.partition("TABLE alerts (")[2].partition("${")[0],
+            re.MULTILINE,
+        )
+    )
+    named = set(re.findall(r"<\$\.data\.(\w+)>", text))
+    assert named < columns
+    assert {"alert", "state", "subject", "metric", "metric_value", "threshold"} < named
+    assert text.startswith('"weblog: <$.data.alert> ')
+    assert text.endswith(' What to do: https://example.com/runbook#<$.data.alert>"')
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("rule", [one.key for one in rule_settings()])
+def test_the_runbook_has_a_heading_for_each_alert(rule: str) -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+    assert f"\n### {rule}\n" in runbook
+
+
 def test_the_key_says_whom_its_policy_must_admit_for_the_application() -> None:
-    application = stack("weblog", KeyArn=stacks.KEY).only(APPLICATION)
-    encryption = application["ApplicationConfiguration"]["ApplicationEncryptionConfiguration"]
+    configuration = job(KeyArn=stacks.KEY)[APPLICATION]["ApplicationConfiguration"]
+    encryption = configuration["ApplicationEncryptionConfiguration"]
     assert encryption == {"KeyType": "CUSTOMER_MANAGED_KEY", "KeyId": stacks.KEY}
     # Managed Flink refuses an application whose key does not let both use it.
-    described = stacks.template("weblog")["Parameters"]["KeyArn"]["Description"]
+    described = parameters("job")["KeyArn"]["Description"]
     assert " kinesisanalytics.amazonaws.com " in described
-    assert " infrastructure.kinesisanalytics.amazonaws.com," in described
+    assert " infrastructure.kinesisanalytics.amazonaws.com " in described
+
+
+def test_the_application_is_what_the_parameters_say() -> None:
+    made = job(Parallelism="4", ParallelismPerKpu="2", MaintenanceWindow="03:00", **stacks.VPC)
+    configuration = made[APPLICATION]["ApplicationConfiguration"]
+    flink = configuration["FlinkApplicationConfiguration"]
+    assert {**flink["ParallelismConfiguration"], "AutoScalingEnabled": None} == {
+        "ConfigurationType": "CUSTOM",
+        "Parallelism": 4,
+        "ParallelismPerKPU": 2,
+        "AutoScalingEnabled": None,
+    }
+    assert configuration["VpcConfigurations"] == [
+        {"SubnetIds": ["subnet-1a", "subnet-1b"], "SecurityGroupIds": ["sg-1"]}
+    ]
+    window = made[APPLICATION]["ApplicationMaintenanceConfiguration"]
+    assert window == {"ApplicationMaintenanceWindowStartTime": "03:00"}
+    assert "VpcConfigurations" not in job()[APPLICATION]["ApplicationConfiguration"]
+
+
+def test_an_update_goes_on_from_the_latest_snapshot() -> None:
+    application = job()[APPLICATION]
+    restore = application["RunConfiguration"]["ApplicationRestoreConfiguration"]
+    assert restore == {"ApplicationRestoreType": "RESTORE_FROM_LATEST_SNAPSHOT"}
+    configuration = application["ApplicationConfiguration"]
+    assert configuration["ApplicationSnapshotConfiguration"] == {"SnapshotsEnabled": True}
+    assert configuration["ApplicationSystemRollbackConfiguration"] == {"RollbackEnabled": True}
 
 
 @pytest.mark.parametrize(
-    ("parameters", "enriched"),
-    [
-        *zip(stacks.EXAMPLES["weblog"], ("enriched", "delivery"), strict=True),
-        ({"WithConnectors": "no"}, "enriched"),
-        ({"GeoIpDatabasePath": "data/city.mmdb"}, "enriched"),
-        ({"FilesBucket": "lake"}, "files"),
-    ],
+    ("changes", "enriched"),
+    [([], "enriched"), ([stacks.DELIVERED], "lake"), ([stacks.FILES, stacks.HIDDEN], "lake")],
 )
-def test_the_job_accepts_the_properties(parameters: dict[str, str], enriched: str) -> None:
-    properties = properties_of(stack("weblog", **parameters))
+def test_the_job_accepts_the_properties(changes: list[Groups], enriched: str) -> None:
+    properties = properties_of(job(*changes))
 
     settings = JobSettings.load(properties)
 
     named = {name: settings.outputs[name] for name in ("alerts", "dead_letters", "enriched")}
     assert named == {"alerts": "alerts", "dead_letters": "dead-letters", "enriched": enriched}
-    if "FilesBucket" in parameters:
-        assert settings.sinks["files"].options("enriched")["path"] == "s3a://lake/weblog/enriched"
-    assert settings.lookups.any == ("ReferenceTableArn" in parameters)
-    assert settings.core.privacy.salt_secret_arn == parameters.get("SaltArn", "")
-    assert sum(map(len, properties.values())) <= 50
-    connectors = parameters.get("WithConnectors") != "no"
-    assert properties[RUN_OPTIONS_GROUP] == Manifest("x", "1", connectors=connectors).run_options()
+    assert properties.keys() == property_file(*changes).keys()

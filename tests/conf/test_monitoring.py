@@ -10,7 +10,19 @@ from typing import Any
 import pytest
 
 from tests.support.metrics import Metric, computed, of_alarm, of_dashboard
-from tests.support.stacks import CONSUMER, ELSEWHERE, INLINE, TOPICS, Stack, examples, stack
+from tests.support.stacks import (
+    CONSUMER,
+    DELIVERED,
+    FAN_OUT,
+    FILES,
+    OTHER_SOURCE,
+    TOPICS,
+    Groups,
+    Stack,
+    examples,
+    function,
+    job,
+)
 from udfs.config.root import ROOT
 
 RUNBOOK = ROOT / "docs" / "runbook.md"
@@ -22,7 +34,7 @@ ALARMED: dict[str, set[float]] = {
     "SubscribeToShardEvent.MillisBehindLatest": {60_000}, "lastCheckpointDuration": {1, 60_000},
     "numberOfFailedCheckpoints": {0}, "numRestarts": {0}, "restartingTime": {60_000},
     "failingTime": {60_000}, "heapMemoryUtilization": {90}, "containerCPUUtilization": {80},
-    "containerMemoryUtilization": {85}, "backPressuredTimeMsPerSecond": {500},
+    "containerMemoryUtilization": {85},
     "threadsCount": {1000}, "oldGenerationGCTime": {60}, "ReadProvisionedThroughputExceeded": {0},
     "WriteProvisionedThroughputExceeded": {0}, "ExecutionFailed": {0},
     # The function and its delivery stream.
@@ -33,7 +45,7 @@ ALARMED: dict[str, set[float]] = {
     "lines_filtered": {1},
     # Both: the error rate, late lines and no output, and the queues.
     "IncomingRecords": {0, 1, 5}, "ApproximateAgeOfOldestMessage": {86_400},
-    "ApproximateNumberOfMessagesVisible": {1000},
+    "ApproximateNumberOfMessagesVisible": {0, 1000},
 }  # fmt: skip
 # Nothing but their alarms is of interest.
 NOT_DRAWN = {"ExecutionFailed", "DestinationDeliveryFailures"}
@@ -91,32 +103,37 @@ def test_the_runbook_has_a_heading_for_each_alarm_and_no_other() -> None:
 
 
 def test_a_consumer_of_its_own_is_watched_by_its_own_metric() -> None:
-    (polling,) = of_alarm(stack("weblog")["UnreadInputAlarm"])
-    (fan_out,) = of_alarm(stack("weblog", EnhancedFanOut="yes")["UnreadInputAlarm"])
+    (polling,) = of_alarm(job()["UnreadInputAlarm"])
+    (fan_out,) = of_alarm(job(FAN_OUT)["UnreadInputAlarm"])
     assert polling.name == "GetRecords.IteratorAgeMilliseconds"
     assert fan_out.name == "SubscribeToShardEvent.MillisBehindLatest"
     # The name that the job registers, and that the rights are for.
     assert fan_out.dimensions == {**polling.dimensions, "ConsumerName": "weblog"}
 
 
-@pytest.mark.parametrize(("parameters", "source"), [({}, "weblog-input"), (INLINE, "lines")])
-def test_each_stream_is_watched_for_throttling(parameters: dict[str, str], source: str) -> None:
-    made = stack("weblog", **parameters)
+@pytest.mark.parametrize(
+    ("changes", "source"), [([], "weblog-input"), ([OTHER_SOURCE, FILES], "lines")]
+)
+def test_each_stream_is_watched_for_throttling(changes: list[Groups], source: str) -> None:
+    made = job(*changes)
     written = {one["Name"] for one in made.of("Kinesis::Stream").values()} - {source}
     assert {
         (metric.name.removesuffix("ProvisionedThroughputExceeded"), metric.dimensions["StreamName"])
         for metric in watched(made)
         if "ThroughputExceeded" in metric.name
-    } == {("Read", source), *(("Write", name) for name in written)}
+    } == {("Read", source), ("Write", source), *(("Write", name) for name in written)}
     read = list(of_alarm(made["UnreadInputAlarm"])) + list(of_alarm(made["ErrorRateAlarm"]))
     assert {one.dimensions["StreamName"] for one in read} == {source, "weblog-dead-letters"}
 
 
 def test_a_pipe_that_is_the_only_way_is_watched() -> None:
-    metrics = watched(stack("weblog", **TOPICS))
+    made = job(**TOPICS)
+    metrics = watched(made)
     # What goes to the topic of dead letters is in the queue too.
     pipes = {one.dimensions["PipeName"] for one in metrics if one.name == "ExecutionFailed"}
     assert pipes == {"weblog-dead-letters", "weblog-alerts"}
+    (failures,) = of_alarm(made["PipeFailuresAlarm"])
+    assert failures.dimensions == {"QueueName": "weblog-pipe-failures"}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +141,7 @@ def test_a_pipe_that_is_the_only_way_is_watched() -> None:
     [("1", 10, False), ("1", 11, True), ("50", 500, False), ("50", 501, True), ("2.5", 26, True)],
 )
 def test_the_error_rate_is_a_share_of_lines(lines_per_record: str, dead: int, rings: bool) -> None:
-    alarm = stack("weblog", LinesPerRecord=lines_per_record)["ErrorRateAlarm"]
+    alarm = job(LinesPerRecord=lines_per_record)["ErrorRateAlarm"]
     assert (computed(alarm, dead=dead, records=1_000) > alarm["Threshold"]) is rings
 
 
@@ -132,35 +149,49 @@ def test_the_error_rate_is_a_share_of_lines(lines_per_record: str, dead: int, ri
     ("lines_per_record", "late", "rings"), [("1", 50, False), ("1", 51, True), ("10", 51, False)]
 )
 def test_late_is_a_share_of_lines(lines_per_record: str, late: int, rings: bool) -> None:
-    alarm = stack("operations", LinesPerRecord=lines_per_record)["LateAlarm"]
+    alarm = job(LinesPerRecord=lines_per_record)["LateAlarm"]
     assert (computed(alarm, late=late, records=1_000) > alarm["Threshold"]) is rings
 
 
 @pytest.mark.parametrize(
-    ("parameters", "places"),
+    ("changes", "places"),
     [
-        ({}, {("AWS/Kinesis", "weblog-input"), ("AWS/Kinesis", "weblog-enriched")}),
-        (ELSEWHERE, {("AWS/Kinesis", "lines"), ("AWS/Firehose", "lake")}),
+        ([], {("AWS/Kinesis", "weblog-input"), ("AWS/Kinesis", "weblog-enriched")}),
+        ([OTHER_SOURCE, DELIVERED], {("AWS/Kinesis", "lines"), ("AWS/Firehose", "lake")}),
     ],
 )
 def test_no_output_looks_where_enriched_records_go(
-    parameters: dict[str, str], places: set[tuple[str, str]]
+    changes: list[Groups], places: set[tuple[str, str]]
 ) -> None:
-    alarm = stack("operations", **parameters)["NoOutputAlarm"]
+    alarm = job(*changes)["NoOutputAlarm"]
     assert {(one.namespace, *one.dimensions.values()) for one in of_alarm(alarm)} == places
     for records, enriched, rings in ((100, 0, True), (100, 1, False), (0, 0, False)):
         value = computed(alarm, records=records, enriched=enriched)
         assert (value > alarm["Threshold"]) is rings
 
 
-def test_nothing_waits_for_enriched_records_where_nothing_counts_them() -> None:
-    counted, not_counted = (stack("operations", EnrichedCounted=one) for one in ("yes", "no"))
-    assert alarms(counted).keys() - alarms(not_counted).keys() == {"no-output"}
-    assert "weblog-enriched" not in values("StreamName", watched(not_counted))
+OFF: Groups = {"weblog.outputs": {"enriched": "off"}}
+SHARED: Groups = {"weblog.outputs": {"enriched": "aggregates"}}
+
+
+@pytest.mark.parametrize("change", [FILES, OFF, SHARED])
+def test_nothing_waits_for_enriched_records_where_nothing_counts_them(change: Groups) -> None:
+    made = job(change)
+    assert "no-output" in alarms(job())
+    assert "no-output" not in alarms(made)
+    assert "weblog-enriched" not in values("StreamName", watched(made))
+
+
+def test_a_job_without_windows_has_no_late_lines() -> None:
+    shape: Groups = {"weblog.pipeline": {"stage": "records"}, "weblog.outputs": {"late": "off"}}
+    without = (
+        alarms(job()).keys() - alarms(job(shape, {"weblog.outputs": {"alerts": "off"}})).keys()
+    )
+    assert without == {"late", "late-throttled", "aggregates-throttled", "alerts-throttled"}
 
 
 def test_the_duration_that_alarms_is_the_timeout_minus_the_reserve() -> None:
-    alarm = stack("lambda", TimeoutSeconds="100", ReserveSeconds="30")["DurationAlarm"]
+    alarm = function(TimeoutSeconds="100", ReserveSeconds="30")["DurationAlarm"]
     assert computed(alarm, duration=70_000) == alarm["Threshold"] == 0
 
 
@@ -169,7 +200,7 @@ def test_the_duration_that_alarms_is_the_timeout_minus_the_reserve() -> None:
     [("0", 61_000, True), ("60", 61_000, False), ("60", 121_000, True), ("300", 301_000, False)],
 )
 def test_collecting_a_batch_is_not_being_behind(batch_seconds: str, age: int, rings: bool) -> None:
-    made = stack("lambda", **CONSUMER, BatchSeconds=batch_seconds)
+    made = function(**CONSUMER, BatchSeconds=batch_seconds)
     mapping, alarm = made.only("Lambda::EventSourceMapping"), made["IteratorAgeAlarm"]
     assert mapping["MaximumBatchingWindowInSeconds"] == int(batch_seconds)
     assert (computed(alarm, age=age) > alarm["Threshold"]) is rings
@@ -197,34 +228,35 @@ def test_dashboards_draw_metrics_that_exist(example: Stack) -> None:
 
 
 def test_what_has_an_alarm_or_is_counted_is_drawn() -> None:
-    names = {metric.name for metric in drawn(stack("operations", FunctionName="weblog-lambda"))}
+    names = {metric.name for metric in (*drawn(job(FAN_OUT)), *drawn(function()))}
     counted = {"lines_dead_lettered", "lines_filtered", "enrichment_micros_per_line"}
     assert (ALARMED.keys() | counted) - NOT_DRAWN <= names
 
 
-def test_dashboards_name_what_the_other_templates_make() -> None:
-    made = stack("operations", FunctionName="weblog-lambda")
-    job, function = stack("weblog"), stack("lambda")
-    streams = {one["Name"] for one in job.of("Kinesis::Stream").values()}
+def test_dashboards_name_what_the_stacks_make() -> None:
+    made, of_function = job(), function()
+    streams = {one["Name"] for one in made.of("Kinesis::Stream").values()}
     assert values("StreamName", drawn(made)) == streams
-    queues = {one.only("SQS::Queue")["QueueName"] for one in (job, function)}
-    assert values("QueueName", drawn(made)) == queues
-    assert values("FunctionName", drawn(made)) == {function["Function"]["FunctionName"]}
+    assert values("QueueName", drawn(made)) == {made["DeadLetterQueue"]["QueueName"]}
+    queue = of_function.only("SQS::Queue")["QueueName"]
+    assert values("QueueName", drawn(of_function)) == {queue}
+    name = of_function["Function"]["FunctionName"]
+    assert values("FunctionName", drawn(of_function)) == {name}
     (log,) = (one for one in dashboards(made)["weblog"]["widgets"] if one["type"] == "log")
-    assert f"SOURCE '{job['LogGroup']['LogGroupName']}'" in log["properties"]["query"]
+    assert f"SOURCE '{made['LogGroup']['LogGroupName']}'" in log["properties"]["query"]
 
 
-def test_a_job_that_reads_and_writes_elsewhere_is_drawn_there() -> None:
-    metrics = drawn(stack("operations", **ELSEWHERE))
+def test_a_job_that_reads_elsewhere_is_drawn_there() -> None:
+    metrics = drawn(job(OTHER_SOURCE, FAN_OUT))
     assert "lines" in values("StreamName", metrics)
     assert "weblog-input" not in values("StreamName", metrics)
-    assert values("DeliveryStreamName", metrics) == {"lake"}
+    assert values("ConsumerName", metrics) == {"weblog"}
 
 
 def test_sums_of_counters_are_drawn_as_what_was_counted() -> None:
     # Managed Flink reports each counter four times a minute.
     summed = 0
-    for widget in dashboards(stack("operations"))["weblog"]["widgets"]:
+    for widget in dashboards(job())["weblog"]["widgets"]:
         expressions = [one[0] for one in widget["properties"].get("metrics", []) if len(one) == 1]
         shown = {one["expression"] for one in expressions if one.get("visible", True)}
         for one in expressions:

@@ -6,7 +6,6 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,9 @@ from flink_app.connector import SINK_GROUP_PREFIX
 from flink_app.settings import OUTPUTS_GROUP, job_settings
 from flink_app.sql_files import SQL_DIRECTORY
 from lambda_app.settings import FunctionSettings
-from tests.support.deploy import application
 from tools.cli import COMMANDS, run_command
-from tools.deploy.application import changes
-from tools.deploy.plan import Plan
-from tools.deploy.storage import ZipLocation
+from tools.deploy.deployment import Deployment, plan
+from tools.deploy.stack import ChangeSet, Present
 from tools.settings_reference import tables
 from udfs import enrichment
 from udfs.config.root import ROOT
@@ -102,8 +99,7 @@ def test_named_settings_exist(page: Path) -> None:
 def test_named_groups_exist(page: Path) -> None:
     known = {one.group for one in job_settings()} | {OUTPUTS_GROUP, FunctionSettings.group}
     named = re.findall(r"`(weblog\.[a-z.]+[a-z])[`:]", page.read_text("utf-8"))
-    others = ("weblog.yaml", SINK_GROUP_PREFIX)
-    assert {one for one in named if not one.startswith(others)} <= known
+    assert {one for one in named if not one.startswith(SINK_GROUP_PREFIX)} <= known
 
 
 def reasons() -> set[str]:
@@ -166,40 +162,43 @@ def test_sizes_shown_are_what_the_command_shows(
         assert all(any(line == one for one in remaining) for line in wanted), arguments
 
 
-OLD_ZIP = ZipLocation("code-bucket", "weblog/weblog-stream-processor-0.1.0-1f3a9c0d22b7.zip")
-NEW_ZIP = ZipLocation("code-bucket", "weblog/weblog-stream-processor-0.2.0-9c41e7b0a8d5.zip")
-BEFORE = application(code=OLD_ZIP.code, parallelism=2)
-
-
-def plan(location: ZipLocation, **others: Any) -> Plan:
-    """An update to the zip there, and to four subtasks."""
-    wanted = replace(BEFORE, code=location.code, parallelism=4)
-    name, _, _ = Path(location.key).name.rpartition("-")
-    return Plan(
-        name="weblog",
-        wanted=wanted,
-        archive=Path("dist", f"{name}.zip"),
-        location=location,
-        differing=changes(BEFORE, wanted),
-        **others,
-    )
-
-
-SHOWN = plan(OLD_ZIP, uploaded=True, version=1, snapshot=None, running=False)
-UPGRADE = plan(
-    NEW_ZIP, uploaded=False, version=7, snapshot="before-update-20261124T080000Z", running=True
-)
-
-
-@pytest.mark.parametrize(("page", "plan"), [("README.md", SHOWN), ("docs/upgrade.md", UPGRADE)])
-def test_plans_shown_are_what_the_command_shows(page: str, plan: Plan) -> None:
+def test_the_plan_shown_is_what_the_command_shows() -> None:
+    text = (ROOT / "docs" / "upgrade.md").read_text("utf-8")
     (shown,) = re.findall(
-        r"^   ```text\n((?:(?!```).)*\bdry run(?:(?!```).)*)   ```",
-        (ROOT / page).read_text("utf-8"),
-        re.DOTALL | re.MULTILINE,
+        r"^   ```text\n(   change (?:(?!```).)*)   ```", text, re.DOTALL | re.MULTILINE
     )
     lines = [line.removeprefix("   ") for line in shown.splitlines()]
-    assert lines == [*plan.lines(), "dry run: nothing was changed"]
+    old, new = re.findall(r"'(weblog/\S+\.zip)'", shown)
+    present = Present("id", "UPDATE_COMPLETE", {"CodeKey": old}, {}, {"Resources": {}})
+    change: Any = {
+        "Action": "Modify",
+        "LogicalResourceId": "Application",
+        "ResourceType": "AWS::KinesisAnalyticsV2::Application",
+        "Replacement": "False",
+    }
+    wanted = Deployment(
+        {"Resources": {}},
+        {"CodeKey": new},
+        (Path("dist", f"{Path(new).name.rpartition('-')[0]}.zip"), new),
+    )
+    change_set = ChangeSet("id", creates=False, changes=({"ResourceChange": change},))
+    assert lines[0] == "change 'weblog' in eu-west-1:"
+    assert lines[1:-1] == [*plan(wanted, present, change_set, running=True)]
+    assert lines[-1] == "dry run: nothing was changed"
+
+
+def test_options_of_deploy_that_are_shown_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run_command("deploy", ["apply", "--help"])
+    known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    text = "\n".join(
+        (ROOT / "docs" / f"{page}.md").read_text("utf-8")
+        for page in ("deploy", "lambda", "runbook")
+    )
+    named = set(re.findall(r"`(?:deploy )?(--[a-z-]+)", text))
+    others = {"--geoip", "--reference", "--properties", "--only", "--limit", "--send", "--json"}
+    started = {"--snapshot", "--skip-restore", "--force"}
+    assert named - others - started <= known
 
 
 FOLDERS = {

@@ -8,38 +8,39 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import boto3
 import pytest
-from botocore.stub import Stubber
+from botocore.stub import ANY, Stubber
 
 from tools.cli import run_command
 from tools.deploy import command
-from tools.deploy.application import Application, Code
-from tools.deploy.service import Patience, Service
+from tools.deploy.service import Service
+from tools.deploy.waiting import Patience
 from tools.package.layout import MANIFEST, Manifest
 
 NAME = "weblog"
 REGION: Literal["eu-west-1"] = "eu-west-1"
 ACCOUNT = "123456789012"
-ROLE_NAME = "weblog-application"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/{ROLE_NAME}"
 BUCKET = "code-bucket"
-LOG_GROUP = f"/aws/kinesis-analytics/{NAME}"
-LOG_STREAM = (
-    f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{LOG_GROUP}:log-stream:kinesis-analytics-log-stream"
-)
-KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 CREATED = datetime(2025, 10, 28, 10, 15, 30, tzinfo=UTC)
 
 type Groups = dict[str, dict[str, str]]
 
 
-def run_deploy(arguments: list[str], patience: Patience) -> int:
-    """Runs the command, which waits as it is told here."""
+def run_deploy(arguments: list[str], patience: Patience, client: object = None) -> int:
+    """Runs the command, which waits as it is told here.
+
+    Args:
+        arguments: Those of the command line.
+        patience: How it waits.
+        client: Stands for the client of the managed service.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "Patience", lambda **_: patience)
+        if client is not None:
+            patch.setattr(command, "_application_client", lambda _: client)
         return run_command("deploy", arguments)
 
 
@@ -73,78 +74,24 @@ def write_properties(path: Path, groups: Mapping[str, Mapping[str, str]]) -> Pat
     return path
 
 
-def application(**changed: Any) -> Application:
-    facts: dict[str, Any] = {
-        "runtime": "FLINK-2_2",
-        "role": ROLE,
-        "code": Code(f"arn:aws:s3:::{BUCKET}", "weblog-1.zip"),
-        "properties": {"weblog.windows": {"size": "1 min"}},
-        "parallelism": 1,
-        "parallelism_per_kpu": 1,
-        "auto_scaling": False,
-        "log_level": "INFO",
-        "metrics_level": "TASK",
-        "log_stream": LOG_STREAM,
-    }
-    return Application(**facts | changed)
-
-
 def detail(
-    status: str = "READY",
-    version: int = 1,
-    one: Application | None = None,
-    **more: Any,
+    status: str = "READY", version: int = 1, runtime: str = "FLINK-2_2", **more: Any
 ) -> dict[str, Any]:
     """What the service answers about an application."""
-    one = one or application()
-    logging = (
-        []
-        if one.log_stream is None
-        else [{"CloudWatchLoggingOptionId": "1.1", "LogStreamARN": one.log_stream}]
-    )
     return {
         "ApplicationARN": f"arn:aws:kinesisanalytics:{REGION}:{ACCOUNT}:application/{NAME}",
         "ApplicationName": NAME,
-        "RuntimeEnvironment": one.runtime,
-        "ServiceExecutionRole": one.role,
+        "RuntimeEnvironment": runtime,
         "ApplicationStatus": status,
         "ApplicationVersionId": version,
         "CreateTimestamp": CREATED,
-        "CloudWatchLoggingOptionDescriptions": logging,
         "ApplicationConfigurationDescription": {
-            "ApplicationCodeConfigurationDescription": {
-                "CodeContentType": "ZIPFILE",
-                "CodeContentDescription": {
-                    "S3ApplicationCodeLocationDescription": {
-                        "BucketARN": one.code.bucket_arn,
-                        "FileKey": one.code.key,
-                    }
-                },
-            },
             "FlinkApplicationConfigurationDescription": {
-                "MonitoringConfigurationDescription": {
-                    "ConfigurationType": "CUSTOM",
-                    "MetricsLevel": one.metrics_level,
-                    "LogLevel": one.log_level,
-                },
                 "ParallelismConfigurationDescription": {
                     "ConfigurationType": "CUSTOM",
-                    "Parallelism": one.parallelism,
-                    "ParallelismPerKPU": one.parallelism_per_kpu,
-                    "AutoScalingEnabled": one.auto_scaling,
+                    "Parallelism": 4,
                 },
             },
-            "EnvironmentPropertyDescriptions": {
-                "PropertyGroupDescriptions": [
-                    {"PropertyGroupId": group, "PropertyMap": dict(values)}
-                    for group, values in one.properties.items()
-                ]
-            },
-            "ApplicationEncryptionConfigurationDescription": {"KeyType": "AWS_OWNED_KEY"}
-            if one.key is None
-            else {"KeyType": "CUSTOMER_MANAGED_KEY", "KeyId": one.key},
-            "ApplicationSnapshotConfigurationDescription": {"SnapshotsEnabled": one.snapshots},
-            "ApplicationSystemRollbackConfigurationDescription": {"RollbackEnabled": one.rollback},
         },
         **more,
     }
@@ -167,6 +114,8 @@ class Script:
     """
 
     said: list[str] = field(default_factory=list)
+    answer: bool = True
+    any: ClassVar[object] = ANY
     slept: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -184,6 +133,10 @@ class Script:
         self.slept.append(seconds)
         self.time += seconds
 
+    def _asked(self, question: str) -> bool:
+        self.said.append(question)
+        return self.answer
+
     @property
     def patience(self) -> Patience:
         return Patience(
@@ -192,6 +145,7 @@ class Script:
             sleep=self._sleep,
             clock=lambda: self.time,
             say=self.said.append,
+            ask=self._asked,
         )
 
     @property

@@ -34,9 +34,7 @@ DOCUMENTED = {
         oldGenerationGCTime threadsCount
     """,
     # Reported by stream, task or flow too: only a query over these finds them.
-    ("AWS/KinesisAnalytics",): """
-        backPressuredTimeMsPerSecond failingTime millisBehindLatest restartingTime
-    """,
+    ("AWS/KinesisAnalytics",): "failingTime millisBehindLatest restartingTime",
     ("AWS/Lambda", "FunctionName"): """
         ConcurrentExecutions DestinationDeliveryFailures Duration Errors Invocations IteratorAge
         Throttles

@@ -1,28 +1,33 @@
 """Stacks of the CloudFormation templates as moto makes them, with every function resolved.
 
-A test asks for `stack("weblog", EnhancedFanOut="yes")` and looks at the resources of that stack by
-logical id or by type, at its outputs, and at the rights of its roles.
+A test asks for `job(Shards="3")`, `job(FILES)` or `function(**CONSUMER)` and looks at the resources
+of that stack by logical id or by type, at its outputs, and at the rights of its roles.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from moto import mock_aws
 from moto.cloudformation import parsing
-from moto.cloudformation.models import Stack as MotoStack
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.kinesis.models import kinesis_backends
 from moto.s3.models import s3_backends
 
+from flink_app.settings import JobSettings
 from tests.support.aws import REGION
+from tools.deploy.deployment import with_groups
+from tools.deploy.job import Place, needs, resolved
+from tools.deploy.template import Kind, render
+from udfs.config.file import load_properties
 from udfs.config.root import ROOT
 
-FOLDER = ROOT / "conf" / "cloudformation"
+PROPERTIES = ROOT / "conf" / "managed_flink_properties.json"
 
 
 def arn(service: str, resource: str) -> str:
@@ -33,30 +38,46 @@ def arn(service: str, resource: str) -> str:
 KEY = arn("kms", "key/1234")
 SALT = arn("secretsmanager", "secret:weblog-salt-AbCdEf")
 ALARMS, ALERTS, LETTERS = (arn("sns", name) for name in ("alarms", "alerts", "letters"))
-DELIVERY = arn("firehose", "deliverystream/weblog")
+DELIVERY = arn("firehose", "deliverystream/lake")
 TABLE = arn("dynamodb", "table/pages")
 SOURCE = arn("kinesis", "stream/lines")
+FILE = "arn:aws:s3:::data/city"
+ROLE = "arn:aws:iam::210987654321:role/reader"
 READ_SALT = {"secretsmanager:GetSecretValue", "ssm:GetParameter"}
 
-REQUIRED = {"CodeBucket": "code-bucket", "CodeKey": "code.zip"}
+REQUIRED = {"CodeBucket": "code-bucket", "CodeKey": "weblog/code.zip"}
 """Values for parameters without a default."""
 
-SECURED = {"KeyArn": KEY, "SaltArn": SALT, "AlarmTopicArn": ALARMS}
-TOPICS = {"AlertTopicArn": ALERTS, "DeadLetterTopicArn": LETTERS}
-TARGETS = {"DeliveryStreamArn": DELIVERY, "FilesBucket": "lake", "ReferenceTableArn": TABLE}
-INLINE = {"SourceStreamArn": SOURCE}
-CONSUMER = INLINE | {"Shape": "consumer"}
-ELSEWHERE = {"SourceStreamName": "lines", "DeliveryStreamName": "lake"}
+# --- changes of the property file --------------------------------------------------------------
 
-EXAMPLES: dict[str, list[dict[str, str]]] = {
-    "weblog": [
-        {},
-        SECURED | TOPICS | TARGETS | INLINE | {"EnhancedFanOut": "yes", "PrivacyProfile": "strict"},
-    ],
-    "lambda": [{}, INLINE, SECURED, CONSUMER, CONSUMER | SECURED],
-    "operations": [{}, ELSEWHERE | {"FunctionName": "weblog-lambda", "AlarmTopicArn": ALARMS}],
+type Groups = Mapping[str, Mapping[str, str]]
+
+FAN_OUT = {"weblog.source": {"reader.type": "EFO", "consumer.name": "weblog"}}
+OTHER_SOURCE = {"weblog.source": {"stream.arn": SOURCE}}
+OTHER_ACCOUNT = {
+    "weblog.source": {
+        "stream.arn": f"arn:aws:kinesis:{REGION}:210987654321:stream/lines",
+        "role.arn": ROLE,
+    }
 }
-"""Parameters of stacks by their templates; each resource is part of one of them."""
+HIDDEN = {"weblog.privacy": {"profile": "strict", "salt.secret.arn": SALT}}
+LOOKED_UP = {"weblog.lookups.dynamodb": {"table": "pages"}}
+DELIVERED = {
+    "weblog.sink.lake": {"type": "firehose", "stream.arn": DELIVERY},
+    "weblog.outputs": {"enriched": "lake"},
+}
+FILES = {
+    "weblog.sink.lake": {"type": "filesystem", "path": "s3a://lake/logs/web"},
+    "weblog.outputs": {"enriched": "lake"},
+}
+
+# --- parameters --------------------------------------------------------------------------------
+
+SECURED = {"KeyArn": KEY, "AlarmTopicArn": ALARMS}
+TOPICS = {"AlertTopicArn": ALERTS, "DeadLetterTopicArn": LETTERS}
+VPC = {"SubnetIds": "subnet-1a,subnet-1b", "SecurityGroupIds": "sg-1"}
+INLINE = {"InputStreamArn": SOURCE}
+CONSUMER = INLINE | {"Shape": "consumer"}
 
 # The types that moto does not make in a stack, with the property whose value `Ref` returns.
 NOT_IN_MOTO = {
@@ -64,6 +85,9 @@ NOT_IN_MOTO = {
     "AWS::KinesisAnalyticsV2::Application": "ApplicationName",
     "AWS::KinesisAnalyticsV2::ApplicationCloudWatchLoggingOption": "",
     "AWS::KinesisFirehose::DeliveryStream": "DeliveryStreamName",
+    "AWS::Lambda::Alias": "Name",
+    "AWS::Lambda::EventSourceMapping": "",
+    "AWS::Lambda::Version": "",
     "AWS::Logs::LogStream": "LogStreamName",
     "AWS::Pipes::Pipe": "Name",
     "AWS::S3::BucketPolicy": "",
@@ -78,15 +102,42 @@ class NamedResource:
         self.physical_resource_id = name
 
     @classmethod
-    def create_from_cloudformation_json(cls, name: str, *_: object, **__: object) -> NamedResource:
+    def create_from_cloudformation_json(
+        cls, name: str, resource: Any, *_: object, **__: object
+    ) -> NamedResource:
         return cls(name)
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls, new_resource_name: str, cloudformation_json: Any, **_: object
+    ) -> NamedResource:
+        return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json)
+
+    @classmethod
+    def delete_from_cloudformation_json(cls, *_: object) -> None:
+        pass
 
     def is_created(self) -> bool:
         return True
 
+    def get_cfn_attribute(self, name: str) -> str:
+        return name
+
+
+class AliasResource(NamedResource):
+    """An alias of a function, which `Ref` returns as an ARN."""
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, name: str, resource: Any, *_: object, **__: object
+    ) -> AliasResource:
+        of = resource["Properties"]["FunctionName"]
+        return cls(arn("lambda", f"function:{of}:{name}"))
+
 
 # Moto looks its models up in these two.
 models: dict[str, Any] = dict.fromkeys(NOT_IN_MOTO, NamedResource)
+models["AWS::Lambda::Alias"] = AliasResource
 parsing.get_model_map().update(models)
 parsing.get_name_type_map().update(NOT_IN_MOTO)
 
@@ -100,13 +151,13 @@ class Stack:
     """A stack that was made.
 
     Attributes:
-        template: The name of the template.
+        template: Its template, with CloudFormation's functions in it.
         parameters: The values of all parameters.
         resources: The resources of the stack by logical id, resolved.
         outputs: The outputs by key.
     """
 
-    template: str
+    template: Mapping[str, Any]
     parameters: Mapping[str, Any]
     resources: Mapping[str, Mapping[str, Any]]
     outputs: Mapping[str, str]
@@ -145,24 +196,51 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-@cache
-def template(name: str) -> dict[str, Any]:
-    """Returns a template as it is written, with its functions in their long form."""
-    return MotoStack.parse_template((FOLDER / f"{name}.yaml").read_text("utf-8"))
+def property_file(*changes: Groups) -> dict[str, dict[str, str]]:
+    """Returns the groups of the property file that `deploy` takes first, with changes."""
+    groups = load_properties(PROPERTIES)
+    for change in changes:
+        for group, values in change.items():
+            groups[group] = groups.get(group, {}) | dict(values)
+    return groups
+
+
+def job(*changes: Groups, name: str = "weblog", **parameters: str) -> Stack:
+    """Makes the stack of a job.
+
+    Args:
+        changes: What differs from the property file that `deploy` takes first.
+        name: The stack's name.
+        parameters: Values of parameters; the others have their defaults.
+
+    Raises:
+        RefusedError: A parameter is unknown, or a value does not match its pattern.
+    """
+    return _job(json.dumps(property_file(*changes)), name, **parameters)
 
 
 @cache
-def stack(name: str, **parameters: str) -> Stack:
-    """Makes a stack of a template, with defaults for the parameters that are not named.
+def _job(properties: str, name: str, **parameters: str) -> Stack:
+    groups, place = json.loads(properties), Place(name, REGION, ACCOUNT)
+    final = resolved(groups, place, lambda _: {})
+    needed = needs(JobSettings.load(final), groups, place)
+    written = with_groups(render("job", needed.repeated), final)
+    return _made(name, written, REQUIRED | dict(needed.parameters) | parameters)
+
+
+@cache
+def function(**parameters: str) -> Stack:
+    """Makes the stack of a function.
 
     Raises:
         RefusedError: A parameter is unknown, a value does not match its pattern, or a rule does
             not hold.
     """
-    written = template(name)
-    declared = written["Parameters"]
-    required = {key: REQUIRED[key] for key in declared if "Default" not in declared[key]}
-    values = required | parameters
+    written = render("function", {"Version": ["0a1b"]})
+    return _made("weblog-lambda", written, REQUIRED | parameters)
+
+
+def _made(name: str, written: dict[str, Any], values: dict[str, Any]) -> Stack:
     made = parsing.ResourceMap("id", name, values, {}, REGION, ACCOUNT, written, {})
     with mock_aws(config={"lambda": {"use_docker": False}}):
         made.load()
@@ -171,7 +249,7 @@ def stack(name: str, **parameters: str) -> Stack:
         made.create(written)
         outputs = parsing.OutputMap(made, written, "id")
         return Stack(
-            name,
+            written,
             made.resolved_parameters,
             {
                 logical_id: _without_none(parsing.clean_json(resource, made))
@@ -182,10 +260,29 @@ def stack(name: str, **parameters: str) -> Stack:
         )
 
 
-def examples(*names: str) -> Iterator[Stack]:
-    """Gives the example stacks of templates."""
-    for name in names or EXAMPLES:
-        yield from (stack(name, **parameters) for parameters in EXAMPLES[name])
+EXAMPLES: Mapping[Kind, Sequence[Callable[[], Stack]]] = {
+    "job": (
+        job,
+        lambda: job(OTHER_SOURCE, FAN_OUT, HIDDEN, LOOKED_UP, DELIVERED, **SECURED, **TOPICS),
+        lambda: job(
+            OTHER_ACCOUNT, FILES, StreamMode="ON_DEMAND", GeoIpObjectArn=f"{FILE}.mmdb", **VPC
+        ),
+    ),
+    "function": (
+        function,
+        lambda: function(**INLINE, ProvisionedConcurrency="2", KeepDays="90"),
+        lambda: function(**SECURED, FunctionSaltArn=SALT),
+        lambda: function(**CONSUMER, EventFilter='{"data": {"vhost": ["a"]}}'),
+        lambda: function(**CONSUMER, **SECURED),
+    ),
+}
+"""Stacks by their kinds; each resource is part of one of them."""
+
+
+def examples(*kinds: Kind) -> Iterator[Stack]:
+    """Gives the example stacks of kinds."""
+    for kind in kinds or EXAMPLES:
+        yield from (make() for make in EXAMPLES[kind])
 
 
 def _check_parameters(written: Mapping[str, Any], made: parsing.ResourceMap) -> None:

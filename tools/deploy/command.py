@@ -1,188 +1,215 @@
-"""`./build.sh deploy`: the application on Amazon Managed Service for Apache Flink.
+"""`./build.sh deploy`: a stack with the job, or the function, on AWS.
 
-Usage: ./build.sh deploy [COMMAND] --name NAME [OPTIONS]
+Usage: ./build.sh deploy [COMMAND] --stack NAME [OPTIONS]
 
-Without COMMAND, or with `apply`: uploads the zip and creates the application, or brings
-it up to date; if nothing differs it says so and does nothing. A running application is
-given a snapshot first and goes on from its state. Other commands: status, start, stop,
-snapshot, rollback, delete.
+Without COMMAND, or with `apply`: makes the stack, or brings it up to date. It checks zip, settings
+and streams, shows what would change, asks, follows what happens, and says where to look. A running
+job is given a snapshot first and goes on from its state; a new one is started. What no option names
+stays as it is.
 
-Credentials and the endpoint come from where the AWS command line takes them. An option
-may also be given as a variable: --service-role as WEBLOG_DEPLOY_SERVICE_ROLE.
+  ./build.sh deploy --stack weblog --bucket BUCKET              the first time
+  ./build.sh deploy --stack weblog --config FILE                other settings
+  ./build.sh deploy --stack weblog --zip                        this version of the code
+  ./build.sh deploy --stack weblog --parallelism 4              more of it
+
+Other commands: status, outputs, start, stop, snapshot, rollback, delete.
+
+Credentials and the endpoint come from where the AWS command line takes them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 
 from aws.errors import explained
-from flink_app.settings import JobSettings
-from tools.deploy import preflight, storage
-from tools.deploy.application import RUNTIME, Application, from_detail
-from tools.deploy.plan import Plan, make_plan, snapshot_name
-from tools.deploy.runtime_properties import runtime_properties
-from tools.deploy.service import Patience, Service
+from tools.deploy import deployment
+from tools.deploy.deployment import Deployment, Request
+from tools.deploy.job import Place
+from tools.deploy.rollout import Rollout, snapshot_name
+from tools.deploy.service import Service
+from tools.deploy.stack import Present, Stack
+from tools.deploy.storage import Storage
+from tools.deploy.template import PARTS, Kind, derived, parameters
+from tools.deploy.waiting import Patience
+from tools.package import command as job_package
+from tools.package import function as function_package
+from tools.package import wheels
 from tools.package.contents import name_and_version
-from tools.package.layout import read_manifest
 from tools.shell import CommandError
+from udfs.config.root import ROOT
 
-VARIABLE_PREFIX = "WEBLOG_DEPLOY_"
+if TYPE_CHECKING:
+    from mypy_boto3_kinesisanalyticsv2 import KinesisAnalyticsV2Client
+    from mypy_boto3_kinesisanalyticsv2.type_defs import ApplicationDetailTypeDef
 
-_LOG_GROUP_PREFIX = "/aws/kinesis-analytics/"
 _DIST = Path("dist")
+_SETTINGS = ROOT / "conf" / "managed_flink_properties.json"
+# What the names of the stack's resources leave of their services' limits.
+_STACK_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{0,39}")
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs one of the commands."""
-    _COMMANDS[options.command](options, Patience(deadline=options.timeout))
+    cloud = Cloud.connect(options.stack, options.region, Patience(deadline=options.timeout))
+    _COMMANDS[options.command](options, cloud)
     return 0
 
 
-# --- apply -----------------------------------------------------------------------------
+# --- apply and rollback ------------------------------------------------------------------
 
 
-def _apply(options: argparse.Namespace, patience: Patience) -> None:
-    session = _session(options)
-    archive = _archive(options.zip)
-    properties = runtime_properties(options.config, archive, read_manifest(archive))
-    if not options.no_stream_check:
-        preflight.check(JobSettings.load(properties))
-    s3 = session.client("s3")
-    role = storage.role_arn(session.client("iam"), options.service_role)
-    location = storage.zip_location(archive, options.bucket, options.prefix, _partition(role))
-    group = options.log_group or _LOG_GROUP_PREFIX + options.name
-    stream = storage.log_stream_arn(role, session.region_name, group)
-    service = _service(session, options, patience)
-    plan = make_plan(
-        options.name,
-        wanted=Application(
-            runtime=RUNTIME,
-            role=role,
-            code=location.code,
-            properties=properties,
-            parallelism=options.parallelism,
-            parallelism_per_kpu=options.parallelism_per_kpu,
-            auto_scaling=options.auto_scaling,
-            log_level=options.log_level,
-            metrics_level=options.metrics_level,
-            log_stream=None if options.no_logging else stream,
-            key=options.key,
-        ),
-        archive=archive,
-        location=location,
-        uploaded=storage.is_uploaded(s3, location),
-        detail=service.find(),
-        take_snapshot=not options.no_snapshot,
-    )
-    for line in plan.lines():
-        patience.say(line)
-    if options.dry_run:
-        patience.say("dry run: nothing was changed")
-    elif not plan.up_to_date:
-        if not options.no_logging:
-            storage.ensure_log_stream(session.client("logs"), group)
-        if not plan.uploaded:
-            storage.upload(s3, archive, location)
-        _carry_out(plan, service, options)
-
-
-def _carry_out(plan: Plan, service: Service, options: argparse.Namespace) -> None:
-    if plan.version is None:
-        service.create(plan.wanted)
-        service.patience.say(f"created; start it with: ./build.sh deploy start --name {plan.name}")
+def _apply(options: argparse.Namespace, cloud: Cloud) -> None:
+    present = cloud.stack.find()
+    kind = present.kind if present is not None else "function" if options.function else "job"
+    storage = cloud.storage(options.bucket, present)
+    chosen = _chosen(options)
+    archive, config = options.zip, options.config
+    if archive == _DIST or (archive is None and present is None):
+        known = present.parameters if present is not None else {}
+        archive = _packaged(kind, {**known, **chosen})
+    if config is None and present is None and kind == "job":
+        config = _SETTINGS
+    request = Request(archive, config, chosen, look=not options.no_stream_check)
+    if kind == "job":
+        wanted = deployment.job(request, cloud.place(), storage, present, cloud.outputs_of)
+    else:
+        wanted = deployment.function(request, storage, present)
+    if options.template is not None:
+        options.template.write_text(json.dumps(wanted.template, indent=1) + "\n", "utf-8")
+        cloud.say(f"wrote {options.template}")
         return
-    service.update(
-        plan.wanted,
-        plan.differing,
-        snapshot=plan.snapshot,
-        allow_non_restored_state=options.allow_non_restored_state,
-    )
-    service.patience.say("updated")
+    if not storage.exists():
+        missing = f"there is no bucket {storage.bucket!r}"
+        question = f"{missing.capitalize()}. Make it?"
+        if options.dry_run or not (options.yes or cloud.stack.patience.ask(question)):
+            raise CommandError(missing)
+        storage.create(cloud.region)
+    _roll_out(wanted, present, cloud, options)
 
 
-def _archive(named: Path | None) -> Path:
-    if named is not None:
-        return named
-    found = sorted(_DIST.glob("*.zip"))
-    if len(found) == 1:
-        return found[0]
-    # Others stay there of former versions, or are the function's.
-    current = _DIST / "{}-{}.zip".format(*name_and_version())
-    if current in found:
-        return current
-    what = "holds several zips" if found else "holds no zip"
-    raise CommandError(f"{_DIST} {what}: name one with --zip, or make it with ./build.sh package")
+def _rollback(options: argparse.Namespace, cloud: Cloud) -> None:
+    present = cloud.stack.present()
+    previous = present.metadata.get("Previous")
+    if previous is None:
+        raise CommandError(f"stack {cloud.stack.name!r} was never changed: nothing to go back to")
+    template = json.loads(cloud.storage(None, present).read(previous["Key"]))
+    _roll_out(Deployment(template, previous["Parameters"]), present, cloud, options)
+
+
+def _roll_out(
+    wanted: Deployment, present: Present | None, cloud: Cloud, options: argparse.Namespace
+) -> None:
+    Rollout(
+        cloud.stack,
+        cloud.service,
+        cloud.storage(options.bucket, present),
+        cloud.region,
+        sure=options.yes,
+        dry=options.dry_run,
+        snapshot=not options.no_snapshot,
+        start=not options.no_start,
+        tags=dict(_pair(text, "--tag") for text in options.tag),
+    ).run(wanted, present)
+    if not options.dry_run and (made := cloud.stack.find()) is not None:
+        _show(dict(sorted(made.outputs.items())), cloud)
+
+
+def _packaged(kind: Kind, values: Mapping[str, str]) -> Path:
+    """Returns the zip of this version in `dist`, which is made if it is missing."""
+    name, version = name_and_version()
+    if kind == "job":
+        archive = _DIST / f"{name}-{version}.zip"
+        return archive if archive.exists() else job_package.build(job_package.PackageOptions())
+    arm = values.get("Architecture") == "arm64"
+    platform = wheels.ARM64 if arm else wheels.X86_64
+    archive = _DIST / f"{name}-lambda-{version}-{platform.machine}.zip"
+    if not archive.exists():
+        function_package.build(function_package.PackageOptions(platform=platform))
+    return archive
 
 
 # --- the other commands ------------------------------------------------------------------
 
 
-def _status(options: argparse.Namespace, patience: Patience) -> None:
-    service = _service(_session(options), options, patience)
-    detail = service.describe()
-    current = from_detail(detail)
-    latest = service.latest_snapshot()
-    facts = {
-        "name": options.name,
-        "status": detail["ApplicationStatus"],
-        "version": detail["ApplicationVersionId"],
-        "runtime": current.runtime,
-        "code": str(current.code),
-        "parallelism": current.parallelism,
-        "kpus": current.kpus,
-        "log_stream": current.log_stream,
-        "latest_snapshot": latest["SnapshotName"] if latest else None,
-    }
-    if options.json:
-        patience.say(json.dumps(facts, indent=2))
+def _status(options: argparse.Namespace, cloud: Cloud) -> None:
+    present = cloud.stack.present()
+    facts: dict[str, object] = {"stack": cloud.stack.name, "stack_status": present.status}
+    facts["code"] = "s3://{CodeBucket}/{CodeKey}".format(**present.parameters)
+    if present.kind == "job":
+        detail, latest = cloud.service.describe(), cloud.service.latest_snapshot()
+        facts |= {
+            "application_status": detail["ApplicationStatus"],
+            "version": detail["ApplicationVersionId"],
+            "runtime": detail["RuntimeEnvironment"],
+            "parallelism": _parallelism(detail),
+            "latest_snapshot": latest["SnapshotName"] if latest else None,
+        }
+    _show(facts, cloud, as_json=options.json)
+
+
+def _parallelism(detail: ApplicationDetailTypeDef) -> int | None:
+    configuration = detail.get("ApplicationConfigurationDescription", {})
+    flink = configuration.get("FlinkApplicationConfigurationDescription", {})
+    return flink.get("ParallelismConfigurationDescription", {}).get("Parallelism")
+
+
+def _outputs(options: argparse.Namespace, cloud: Cloud) -> None:
+    outputs = cloud.stack.present().outputs
+    _show(dict(sorted(outputs.items())), cloud, as_json=options.json)
+
+
+def _show(facts: Mapping[str, object], cloud: Cloud, *, as_json: bool = False) -> None:
+    if as_json:
+        cloud.say(json.dumps(facts, indent=2))
         return
+    width = max(map(len, facts), default=0)
     for key, value in facts.items():
-        patience.say(f"{key.replace('_', ' '):<16} {'-' if value is None else value}")
+        cloud.say(f"{key.replace('_', ' '):<{width}}  {'-' if value is None else value}")
 
 
-def _start(options: argparse.Namespace, patience: Patience) -> None:
-    _service(_session(options), options, patience).start(
+def _start(options: argparse.Namespace, cloud: Cloud) -> None:
+    cloud.service.start(
         snapshot=options.snapshot,
         skip_restore=options.skip_restore,
         allow_non_restored_state=options.allow_non_restored_state,
     )
-    patience.say("running")
+    cloud.say("running")
 
 
-def _stop(options: argparse.Namespace, patience: Patience) -> None:
-    _service(_session(options), options, patience).stop(force=options.force)
-    patience.say("stopped")
+def _stop(options: argparse.Namespace, cloud: Cloud) -> None:
+    cloud.service.stop(force=options.force)
+    cloud.say("stopped")
 
 
-def _snapshot(options: argparse.Namespace, patience: Patience) -> None:
-    _service(_session(options), options, patience).snapshot(snapshot_name("manual"))
-    patience.say("taken")
+def _snapshot(_: argparse.Namespace, cloud: Cloud) -> None:
+    cloud.service.snapshot(snapshot_name("manual"))
+    cloud.say("taken")
 
 
-def _rollback(options: argparse.Namespace, patience: Patience) -> None:
-    _service(_session(options), options, patience).rollback()
-    patience.say("rolled back and running")
+def _delete(options: argparse.Namespace, cloud: Cloud) -> None:
+    present = cloud.stack.present()
+    cloud.say(f"delete {cloud.stack.name!r} with the snapshots of its application, but keep:")
+    for line in sorted(cloud.stack.kept(present)):
+        cloud.say(f"  {line}")
+    if not options.yes and not cloud.stack.patience.ask("Go on?"):
+        cloud.say("nothing was changed")
+        return
+    cloud.stack.delete(present)
+    cloud.say("deleted; the next `deploy` of this name takes over what was kept")
 
 
-def _delete(options: argparse.Namespace, patience: Patience) -> None:
-    if not options.yes:
-        raise CommandError(
-            f"deleting {options.name!r} also deletes its snapshots: say --yes if that is meant"
-        )
-    _service(_session(options), options, patience).delete()
-    patience.say("deleted; its zip in S3 and its logs are left")
-
-
-_COMMANDS = {
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace, Cloud], None]] = {
     "apply": _apply,
     "status": _status,
+    "outputs": _outputs,
     "start": _start,
     "stop": _stop,
     "snapshot": _snapshot,
@@ -190,25 +217,78 @@ _COMMANDS = {
     "delete": _delete,
 }
 
-# --- the session -------------------------------------------------------------------------
+# --- AWS ---------------------------------------------------------------------------------
 
 
-def _session(options: argparse.Namespace) -> boto3.Session:
-    with explained("reading the settings of AWS"):
-        session = boto3.Session(region_name=options.region)
-    if session.region_name is None:
-        raise CommandError("no AWS region: give --region or set AWS_REGION")
-    return session
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """AWS, as far as a command needs it.
+
+    Attributes:
+        session: Credentials and region.
+        stack: The stack.
+        service: Its application.
+    """
+
+    session: boto3.Session
+    stack: Stack
+    service: Service
+
+    @classmethod
+    def connect(cls, name: str, region: str | None, patience: Patience) -> Self:
+        """Returns AWS as seen from a stack.
+
+        Raises:
+            WebLogError: Region or profile are missing.
+        """
+        with explained("reading the settings of AWS"):
+            session = boto3.Session(region_name=region)
+            if session.region_name is None:
+                raise CommandError("no AWS region: give --region or set AWS_REGION")
+            stack = Stack(session.client("cloudformation"), name, patience)
+            return cls(session, stack, Service(_application_client(session), name, patience))
+
+    @property
+    def region(self) -> str:
+        """The region."""
+        return self.session.region_name
+
+    def say(self, line: str) -> None:
+        """Tells a line to whoever started the command."""
+        self.stack.patience.say(line)
+
+    def storage(self, bucket: str | None, present: Present | None) -> Storage:
+        """Returns the stack's folder in its bucket.
+
+        Raises:
+            CommandError: A stack that isn't there has none.
+        """
+        known = present.parameters["CodeBucket"] if present is not None else None
+        if (used := bucket or known) is None:
+            raise CommandError("a new stack needs --bucket, for its zip and its template")
+        return Storage(self.session.client("s3"), used, self.stack.name)
+
+    def place(self) -> Place:
+        """Returns where the stack is.
+
+        Raises:
+            AwsError: The call failed.
+        """
+        with explained("account of the credentials"):
+            caller = self.session.client("sts").get_caller_identity()
+        return Place(self.stack.name, self.region, caller["Account"], caller["Arn"].split(":")[1])
+
+    def outputs_of(self, name: str) -> Mapping[str, str]:
+        """Returns the outputs of another stack.
+
+        Raises:
+            WebLogError: There is none, or the call failed.
+        """
+        return Stack(self.stack.client, name, self.stack.patience).present().outputs
 
 
-def _service(session: boto3.Session, options: argparse.Namespace, patience: Patience) -> Service:
-    with explained("connecting to the managed service"):
-        client = session.client("kinesisanalyticsv2")
-    return Service(client, options.name, patience)
-
-
-def _partition(role: str) -> str:
-    return role.split(":")[1]
+def _application_client(session: boto3.Session) -> KinesisAnalyticsV2Client:
+    return session.client("kinesisanalyticsv2")
 
 
 # --- the command line --------------------------------------------------------------------
@@ -219,133 +299,125 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(
         prog=parser.prog, dest="command", required=True, metavar="COMMAND"
     )
-    apply = _command(commands, "apply", "create the application or bring it up to date")
+    apply = _command(commands, "apply", "make the stack, or bring it up to date")
     _add_apply_options(apply)
-    status = _command(commands, "status", "show the application")
-    status.add_argument("--json", action="store_true", help="as JSON")
-    start = _command(commands, "start", "start it, from its newest snapshot if there is one")
+    for name, text in (("status", "show the stack and its job"), ("outputs", "show what it made")):
+        _command(commands, name, text).add_argument("--json", action="store_true", help="as JSON")
+    start = _command(commands, "start", "start the job, from its newest snapshot if there is one")
     start.add_argument("--snapshot", help="start from this snapshot")
     start.add_argument("--skip-restore", action="store_true", help="start without state")
-    _add_non_restored(start)
-    stop = _command(commands, "stop", "stop it; the service takes a snapshot")
+    start.add_argument(
+        "--allow-non-restored-state", action="store_true",
+        help="drop state that the code has no place for, instead of failing",
+    )  # fmt: skip
+    stop = _command(commands, "stop", "stop the job; the service takes a snapshot")
     stop.add_argument("--force", action="store_true", help="at once and without a snapshot")
-    _command(commands, "snapshot", "take a snapshot and let it run on")
-    _command(commands, "rollback", "go back to the version that ran before")
-    delete = _command(commands, "delete", "delete it, its snapshots included")
-    delete.add_argument("--yes", action="store_true", help="really")
+    _command(commands, "snapshot", "take a snapshot of the job and let it run on")
+    rollback = _command(commands, "rollback", "make the stack what it was before the last change")
+    _add_change_options(rollback)
+    rollback.set_defaults(bucket=None, tag=[])
+    delete = _command(commands, "delete", "delete the stack, but not its streams, queues and logs")
+    delete.add_argument("--yes", action="store_true", help="don't ask")
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    text: str,
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=text)
-    _option(parser, "--name", required=True, help="name of the application")
-    _option(parser, "--region", help="AWS region (default: the profile's)")
-    _option(
-        parser, "--timeout", type=float, default=900.0, metavar="SECONDS",
-        help="longest wait for a change of status (default: 900)",
+    parser.add_argument("--stack", required=True, type=_stack_name, help="name of the stack")
+    parser.add_argument("--region", help="AWS region (default: the profile's)")
+    parser.add_argument(
+        "--timeout", type=float, default=1800.0, metavar="SECONDS",
+        help="longest wait for a change (default: 1800)",
     )  # fmt: skip
     return parser
 
 
-def _add_apply_options(parser: argparse.ArgumentParser) -> None:
-    _option(parser, "--bucket", required=True, help="S3 bucket for the zip, in the same region")
-    _option(parser, "--prefix", default="", help="folder in the bucket")
-    _option(
-        parser, "--service-role", required=True, metavar="ROLE",
-        help="role that the application works under, name or ARN",
-    )  # fmt: skip
-    _option(
-        parser, "--config", type=Path, required=True, metavar="FILE",
-        help="property groups, as in conf/managed_flink_properties.json",
-    )  # fmt: skip
-    _option(parser, "--zip", type=Path, help="the zip (default: this version's in dist)")
-    _option(parser, "--parallelism", type=_positive, default=1, help="subtasks (default: 1)")
-    _option(
-        parser, "--parallelism-per-kpu", type=_positive, default=1, metavar="N",
-        help="subtasks that share a KPU of 1 vCPU and 4 GB (default: 1)",
-    )  # fmt: skip
-    _option(
-        parser, "--key", type=_key_arn, metavar="ARN",
-        help="KMS key for state and snapshots (default: as it is, at first the service's own)",
-    )  # fmt: skip
-    _option(parser, "--log-group", help=f"log group (default: {_LOG_GROUP_PREFIX}NAME)")
-    _option(
-        parser, "--log-level", type=_one_of("DEBUG", "INFO", "WARN", "ERROR"), default="INFO",
-        metavar="LEVEL", help="DEBUG, INFO, WARN or ERROR (default: INFO)",
-    )  # fmt: skip
-    _option(
-        parser, "--metrics-level", default="TASK", metavar="LEVEL",
-        type=_one_of("APPLICATION", "TASK", "OPERATOR", "PARALLELISM"),
-        help="APPLICATION, TASK, OPERATOR or PARALLELISM (default: TASK)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--auto-scaling",
-        action="store_true",
-        help="let the service change the parallelism by load (a change restarts the job)",
-    )
-    parser.add_argument(
-        "--no-stream-check",
-        action="store_true",
-        help="do not ask first whether the streams of the settings exist",
-    )
-    parser.add_argument("--no-logging", action="store_true", help="leave CloudWatch Logs alone")
+def _add_change_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="don't ask")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan and stop")
     parser.add_argument(
         "--no-snapshot", action="store_true", help="take no named snapshot before an update"
     )
-    parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
-    _add_non_restored(parser)
+    parser.add_argument("--no-start", action="store_true", help="leave a new job stopped")
 
 
-def _add_non_restored(parser: argparse.ArgumentParser) -> None:
+def _add_apply_options(parser: argparse.ArgumentParser) -> None:
+    _add_change_options(parser)
+    parser.add_argument("--bucket", help="S3 bucket for zip and template, in the same region")
     parser.add_argument(
-        "--allow-non-restored-state",
-        action="store_true",
-        help="drop state that the new code has no place for, instead of failing",
+        "--function", action="store_true", help="make the stack of the function, not of the job"
     )
-
-
-def _option(
-    parser: argparse.ArgumentParser,
-    flag: str,
-    *,
-    required: bool = False,
-    default: object = None,
-    **more: object,
-) -> None:
-    """An option that may also stand in the environment."""
-    variable = VARIABLE_PREFIX + flag.removeprefix("--").replace("-", "_").upper()
-    # A text default goes through the same conversion and choices as an argument.
-    value = os.environ.get(variable, default)
     parser.add_argument(
-        flag,
-        required=required and value is None,
-        default=value,
-        **more,  # type: ignore[arg-type] # argparse's own keywords, passed on
+        "--config", type=Path, metavar="FILE",
+        help="property file of the job (first: conf/managed_flink_properties.json)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--zip", type=Path, nargs="?", const=_DIST, metavar="FILE",
+        help="the zip; without FILE this version's in dist, which is made if it is missing",
+    )  # fmt: skip
+    parser.add_argument(
+        "--parameters", type=Path, metavar="FILE",
+        help='values of the options below as JSON, such as {"Parallelism": 4}',
+    )  # fmt: skip
+    parser.add_argument(
+        "--tag", action="append", default=[], metavar="KEY=VALUE",
+        help="a tag of everything in the stack; those given take the place of those there",
+    )  # fmt: skip
+    parser.add_argument(
+        "--template", type=Path, metavar="FILE", help="write the template there and stop"
     )
+    parser.add_argument(
+        "--no-stream-check", action="store_true",
+        help="do not ask first whether the streams of the settings exist",
+    )  # fmt: skip
+    for kind in PARTS:
+        group = parser.add_argument_group(f"parameters of the stack of a {kind}")
+        for name, declared in _choices(kind):
+            default = str(declared.get("Default", "")) or "none"
+            group.add_argument(
+                _flag(name), dest=name, metavar="VALUE",
+                help=f"{declared['Description']} (first: {default})".replace("%", "%%"),
+            )  # fmt: skip
 
 
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
+def _choices(kind: Kind) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The parameters that are options, each with the first kind that has it."""
+    shared = parameters("job") if kind != "job" else {}
+    for name, declared in parameters(kind).items():
+        if name not in derived(kind) and name not in shared:
+            yield name, declared
 
 
-def _key_arn(text: str) -> str:
-    # The service also takes an id or an alias, but answers with an ARN: they would seem to differ.
-    if not re.fullmatch(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not the ARN of a KMS key")
+def _flag(name: str) -> str:
+    return "--" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+
+
+def _chosen(options: argparse.Namespace) -> dict[str, str]:
+    chosen: dict[str, str] = {}
+    if options.parameters is not None:
+        try:
+            document = json.loads(options.parameters.read_text("utf-8"))
+            chosen = {str(key): str(value) for key, value in document.items()}
+        except (ValueError, AttributeError) as error:
+            expected = 'an object such as {"Parallelism": 4}'
+            raise CommandError(f"{options.parameters}: expected {expected}") from error
+    if own := sorted(chosen.keys() & derived("job")):
+        raise CommandError(f"{options.parameters}: {', '.join(own)} is by deploy itself")
+    names = [name for kind in PARTS for name, _ in _choices(kind)]
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
+    return chosen | given
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise CommandError(f"{option} {text!r}: expected KEY=VALUE")
+    return key, value
+
+
+def _stack_name(text: str) -> str:
+    if not _STACK_NAME.fullmatch(text):
+        expected = "up to 40 letters, digits and hyphens, the first a letter"
+        raise argparse.ArgumentTypeError(f"{text!r} is not {expected}")
     return text
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    """Like argparse's `choices`, which does not look at a value from the environment."""
-
-    def read(text: str) -> str:
-        if text not in words:
-            raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(words)}")
-        return text
-
-    return read

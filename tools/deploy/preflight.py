@@ -7,6 +7,8 @@ a job ask first. The job itself does not: where it runs it may lack these permis
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import chain
 from typing import Any
 
 from botocore.exceptions import (
@@ -41,17 +43,22 @@ _DENIED = frozenset(
 _MISSING = frozenset({"ResourceNotFoundException", "404", "NoSuchBucket"})
 
 
-def check(settings: JobSettings) -> None:
+def check(settings: JobSettings, but: Collection[str] = ()) -> None:
     """Looks at every stream and bucket that the job reads or writes.
+
+    Args:
+        settings: The job's settings.
+        but: Names of what isn't looked at.
 
     Raises:
         ConfigurationError: One is missing, not usable, out of reach or denied; names the
             setting.
     """
-    for resource in settings.source.resources():
-        _check(SOURCE_GROUP, resource)
-    for _, group, resource in settings.written():
-        _check(group, resource)
+    read = ((SOURCE_GROUP, resource) for resource in settings.source.resources())
+    written = ((group, resource) for _, group, resource in settings.written())
+    for group, resource in chain(read, written):
+        if resource.name not in but:
+            _check(group, resource)
 
 
 def _check(group: str, resource: Resource) -> None:

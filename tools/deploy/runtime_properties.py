@@ -1,4 +1,4 @@
-"""Property groups for the managed service: a local file's, checked for that place."""
+"""Property groups, checked for the managed service."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flink_app.connector import OBJECT_STORES, TYPE_KEY, Connector
 from flink_app.settings import JobSettings
 from tools.package.layout import APPLICATION_DIRECTORY, RUN_OPTIONS_GROUP, Manifest
 from udfs.config.core import CoreSettings, GeoIpSettings
-from udfs.config.file import PropertyGroups, load_properties
+from udfs.config.file import PropertyGroups
 from udfs.enrich.reference import ReferenceFile, ReferenceSettings
 from udfs.errors import ConfigurationError
 from udfs.privacy.rules import rules_of
@@ -24,19 +24,26 @@ LONGEST_GROUP = 50
 LONGEST_VALUE = 2048
 
 
-def runtime_properties(file: Path, archive: Path, manifest: Manifest) -> PropertyGroups:
-    """The groups to give to the service, its own run options included.
+def with_data(groups: PropertyGroups, manifest: Manifest) -> PropertyGroups:
+    """Returns the groups, with the data files of the zip where they name none themselves."""
+    known = {GeoIpSettings.group: ("database.path", manifest.geoip)}
+    known[ReferenceSettings.group] = ("file", manifest.reference)
+    given = {group: {key: path} for group, (key, path) in known.items() if path}
+    return groups | {group: values | groups.get(group, {}) for group, values in given.items()}
+
+
+def checked(groups: PropertyGroups, archive: Path, manifest: Manifest) -> JobSettings:
+    """Checks property groups for the managed service.
 
     Args:
-        file: A properties file in the service's form.
+        groups: The groups, references resolved.
         archive: The zip of the application.
         manifest: That zip's manifest.
 
     Raises:
-        ConfigurationError: The job would not accept the file, or what it says cannot
+        ConfigurationError: The job would not accept the groups, or what they say cannot
             work on the managed service with this zip.
     """
-    groups = load_properties(file)
     if RUN_OPTIONS_GROUP in groups:
         raise ConfigurationError(RUN_OPTIONS_GROUP, None, None, "not to be set: the zip tells it")
     settings = JobSettings.load(groups)
@@ -54,15 +61,15 @@ def runtime_properties(file: Path, archive: Path, manifest: Manifest) -> Propert
                 raise ConfigurationError(group, key, value, expected)
     for group, connector in settings.connectors().items():
         _check_connector(group, connector, groups, manifest)
-    groups[RUN_OPTIONS_GROUP] = manifest.run_options()
-    _check_limits(file, groups)
-    return groups
+    _check_limits(groups)
+    return settings
 
 
-def _check_limits(file: Path, groups: PropertyGroups) -> None:
-    if len(groups) > MOST_GROUPS:
+def _check_limits(groups: PropertyGroups) -> None:
+    total = len(groups) + 1
+    if total > MOST_GROUPS:
         expected = f"at most {MOST_GROUPS} together with {RUN_OPTIONS_GROUP}"
-        raise ConfigurationError(str(file), "number of groups", str(len(groups)), expected)
+        raise ConfigurationError("property groups", "number", str(total), expected)
     for group, values in groups.items():
         if not re.fullmatch(rf"[a-zA-Z0-9_.-]{{1,{LONGEST_GROUP}}}", group):
             expected = f"a group's name of at most {LONGEST_GROUP} letters, digits and any of _ . -"

@@ -1,138 +1,118 @@
-"""What the application needs around it: its zip in S3, its role, its log stream."""
+"""The bucket of a stack: its zips and templates, each under a key that tells its content."""
 
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aws.errors import AwsError, NotFoundError, explained
-from tools.deploy.application import Code
+from aws.errors import NotFoundError, explained
 from tools.shell import CommandError
 
 if TYPE_CHECKING:
-    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.literals import BucketLocationConstraintType
 
-# The name that the service's console gives.
-LOG_STREAM = "kinesis-analytics-log-stream"
 _HASH_LENGTH = 12
-_CHUNK_BYTES = 1 << 20
+# The region that is no place to name.
+_FIRST_REGION = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)
-class ZipLocation:
-    """Where a zip belongs in S3.
+class Storage:
+    """The folder of a stack in its bucket.
 
-    The key carries a hash of the content: the same zip is uploaded once, and another one
-    never takes the place of a zip that an application, or a rollback, still points to.
+    A key carries a hash of the content: the same file is uploaded once, and another one never takes
+    the place of one that an application, or a rollback, still points to.
 
     Attributes:
+        client: boto3's client of `s3`.
         bucket: Name of the bucket.
-        key: Key of the object.
-        partition: `aws`, `aws-cn` or `aws-us-gov`.
+        folder: The stack's folder in it.
     """
 
+    client: S3Client
     bucket: str
-    key: str
-    partition: str = "aws"
+    folder: str
 
-    @property
-    def code(self) -> Code:
-        """The location as the service wants it."""
-        return Code(f"arn:{self.partition}:s3:::{self.bucket}", self.key)
+    def exists(self) -> bool:
+        """Whether the bucket is there.
+
+        Raises:
+            AwsError: It may not be looked at.
+        """
+        try:
+            with explained(f"bucket {self.bucket!r}"):
+                self.client.head_bucket(Bucket=self.bucket)
+        except NotFoundError:
+            return False
+        return True
+
+    def create(self, region: str) -> None:
+        """Creates the bucket; S3 encrypts it and keeps the public out by itself.
+
+        Raises:
+            AwsError: It can't be made.
+        """
+        place: BucketLocationConstraintType = region  # type: ignore[assignment]
+        with explained(f"making bucket {self.bucket!r}"):
+            if region == _FIRST_REGION:
+                self.client.create_bucket(Bucket=self.bucket)
+            else:
+                self.client.create_bucket(
+                    Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": place}
+                )
+
+    def key(self, stem: str, suffix: str, content: bytes) -> str:
+        """Returns the key of a file.
+
+        Args:
+            stem: What its name begins with.
+            suffix: What its name ends with.
+            content: What is in it.
+        """
+        digest = hashlib.sha256(content).hexdigest()[:_HASH_LENGTH]
+        return f"{self.folder}/{stem}-{digest}{suffix}"
+
+    def put(self, key: str, content: bytes) -> None:
+        """Uploads a file unless it is there.
+
+        Raises:
+            AwsError: The bucket may not be read or written.
+        """
+        with explained(f"uploading s3://{self.bucket}/{key}"):
+            try:
+                with explained(key):
+                    self.client.head_object(Bucket=self.bucket, Key=key)
+            except NotFoundError:
+                # S3 itself checks that what arrived is what was sent.
+                self.client.put_object(
+                    Bucket=self.bucket, Key=key, Body=content, ChecksumAlgorithm="SHA256"
+                )
+
+    def url(self, key: str, region: str) -> str:
+        """Returns the address by which CloudFormation reads a template."""
+        domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+        return f"https://s3.{region}.{domain}/{self.bucket}/{key}"
+
+    def read(self, key: str) -> bytes:
+        """Returns what is in a file.
+
+        Raises:
+            AwsError: It is gone or may not be read.
+        """
+        with explained(f"reading s3://{self.bucket}/{key}"):
+            return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
 
-def zip_location(path: Path, bucket: str, prefix: str, partition: str) -> ZipLocation:
-    """Where a zip belongs.
+def read(path: Path) -> bytes:
+    """Returns what is in a file.
 
     Raises:
-        CommandError: The file cannot be read.
+        CommandError: It can't be read.
     """
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:_HASH_LENGTH]
+        return path.read_bytes()
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror or error}") from error
-    folder = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-    return ZipLocation(bucket, f"{folder}{path.stem}-{digest}.zip", partition)
-
-
-def is_uploaded(client: S3Client, location: ZipLocation) -> bool:
-    """Whether the zip is in S3 already.
-
-    Raises:
-        WebLogError: The bucket does not exist, is in another region or may not be read.
-    """
-    try:
-        with explained(f"bucket {location.bucket!r}"):
-            client.head_bucket(Bucket=location.bucket)
-    except NotFoundError as error:
-        raise CommandError(f"there is no bucket {location.bucket!r}") from error
-    try:
-        with explained(f"s3://{location.bucket}/{location.key}"):
-            client.head_object(Bucket=location.bucket, Key=location.key)
-    except NotFoundError:
-        return False
-    return True
-
-
-def upload(client: S3Client, path: Path, location: ZipLocation) -> None:
-    """Uploads a zip.
-
-    Raises:
-        AwsError: It cannot be written.
-    """
-    with explained(f"uploading s3://{location.bucket}/{location.key}"), path.open("rb") as body:
-        client.put_object(
-            Bucket=location.bucket,
-            Key=location.key,
-            Body=body,
-            ContentType="application/zip",
-            # S3 itself checks that what arrived is what was sent.
-            ChecksumAlgorithm="SHA256",
-        )
-
-
-def role_arn(client: Any, role: str) -> str:
-    """The ARN of a role given by name or ARN; that it exists is checked if that is allowed.
-
-    Args:
-        client: boto3's client of `iam`.
-        role: Name or ARN.
-
-    Raises:
-        WebLogError: There is no such role, or a name cannot be looked up.
-    """
-    name = role.rpartition("/")[2]
-    try:
-        with explained(f"role {name!r}"):
-            return str(client.get_role(RoleName=name)["Role"]["Arn"])
-    except NotFoundError as error:
-        raise CommandError(f"there is no role {name!r}") from error
-    except AwsError:
-        # Whoever deploys need not be allowed to read roles, if the ARN is known.
-        if role.startswith("arn:"):
-            return role
-        raise
-
-
-def log_stream_arn(role: str, region: str, group: str) -> str:
-    """The ARN of the application's log stream in a log group of the role's account."""
-    _, partition, _, _, account, *_ = role.split(":")
-    return f"arn:{partition}:logs:{region}:{account}:log-group:{group}:log-stream:{LOG_STREAM}"
-
-
-def ensure_log_stream(client: CloudWatchLogsClient, group: str) -> None:
-    """Creates the log group and stream if they are missing.
-
-    Raises:
-        AwsError: They cannot be created.
-    """
-    with explained(f"log group {group!r}"):
-        exists = client.exceptions.ResourceAlreadyExistsException
-        with suppress(exists):
-            client.create_log_group(logGroupName=group)
-        with suppress(exists):
-            client.create_log_stream(logGroupName=group, logStreamName=LOG_STREAM)

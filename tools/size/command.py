@@ -86,7 +86,7 @@ def _assumptions(options: argparse.Namespace, case: Case, measured: Measured) ->
         f"Load      {rate}{sizes}, peak {number(case.peak)} x the mean; a month is 30 days",
         f"Job       {number(case.job_micros)} us of CPU a record ({measured.source})",
         f"Lambda    {function} ({_function_source(options, measured)})",
-        "Streams   of provisioned shards, which those of weblog.yaml are not by default",
+        "Streams   of provisioned shards, as deploy makes them by default",
         f"Prices    USD, {prices.region}, {prices.date}: verify before use",
         f"          from {prices.source}",
         *busy,

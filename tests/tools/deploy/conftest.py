@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
-from moto.core.exceptions import JsonRESTError
-from moto.kinesisanalyticsv2.models import KinesisAnalyticsV2Backend, kinesisanalyticsv2_backends
+import yaml
+from moto.cloudformation.models import ChangeSet, Stack
 
-from tests.support.deploy import ACCOUNT, BUCKET, REGION, ROLE_NAME, Script
+from tests.support import stacks  # tells moto of the types that it does not make
+from tests.support.deploy import BUCKET, REGION, Script
 from tests.support.moto_server import moto_server, reset
-from tools.deploy.service import Patience
+
+assert stacks.NOT_IN_MOTO
 
 
 @pytest.fixture(autouse=True)
@@ -30,36 +34,49 @@ def moto_address() -> Iterator[str]:
         yield address
 
 
+def _mend_moto(patch: pytest.MonkeyPatch) -> None:
+    """Has moto note what a change set brings, tell parameters as AWS does, and read JSON fast."""
+    execute, read = ChangeSet.apply, yaml.load
+
+    def apply(self: ChangeSet) -> None:
+        if self.change_set_type == "CREATE":
+            execute(self)
+        resources = self.stack.resource_map
+        resources._template, resources.input_parameters = self.template_dict, self.parameters
+        resources._resource_json_map = self.template_dict["Resources"]
+        resources.load_parameters()
+        resources.load_conditions()
+        self.stack.template, self.stack.parameters = self.template, self.parameters
+        self.stack._parse_template()
+        self.stack.output_map = self.stack._create_output_map()
+
+    def parameter_list(self: Stack) -> list[dict[str, object]]:
+        resolved = self.resource_map.resolved_parameters.items()
+        return [
+            {
+                "ParameterKey": name,
+                "ParameterValue": ",".join(value) if isinstance(value, list) else value,
+            }
+            for name, value in resolved
+        ]
+
+    def json_or_yaml(text: str, *loader: Any, **named: Any) -> Any:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return read(text, *loader, **named)
+
+    patch.setattr(ChangeSet, "apply", apply)
+    patch.setattr(Stack, "parameter_list", property(parameter_list))
+    patch.setattr(yaml, "load", json_or_yaml)
+
+
 @pytest.fixture
 def cloud(moto_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto's server in place of AWS, with a bucket, two streams and the application's role."""
+    """moto's server in place of AWS, with a bucket."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto_address)
+    _mend_moto(monkeypatch)
     reset(moto_address)
-    # moto answers a missing application with an internal error, unlike the service.
-    describe = KinesisAnalyticsV2Backend.describe_application
-
-    def describe_or_not_found(
-        self: KinesisAnalyticsV2Backend, application_name: str
-    ) -> dict[str, object]:
-        if application_name not in self.applications:
-            raise JsonRESTError("ResourceNotFoundException", "no such application")
-        return describe(self, application_name)
-
-    monkeypatch.setattr(KinesisAnalyticsV2Backend, "describe_application", describe_or_not_found)
     boto3.client("s3").create_bucket(
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
     )
-    for name in ("weblog-input", "weblog-output"):
-        boto3.client("kinesis").create_stream(StreamName=name, ShardCount=1)
-    boto3.client("iam").create_role(RoleName=ROLE_NAME, AssumeRolePolicyDocument="{}")
-
-
-@pytest.fixture
-def patience() -> Patience:
-    """Waiting makes moto's applications ready, which they never become by themselves."""
-
-    def settle(seconds: float) -> None:
-        for one in kinesisanalyticsv2_backends[ACCOUNT][REGION].applications.values():
-            one.application_status = "READY"
-
-    return Patience(deadline=60, interval=1, sleep=settle, say=print)

@@ -59,6 +59,10 @@ def test_a_missing_source_stream(streams: Streams) -> None:
     assert "an existing stream" in str(error)
 
 
+def test_what_the_stack_makes_is_not_looked_at(streams: Streams) -> None:
+    preflight.check(settings(streams, source={"stream.arn": arn("nowhere")}), {arn("nowhere")})
+
+
 def test_a_missing_stream_of_one_output(streams: Streams) -> None:
     error = problem(settings(streams, sink={"stream.arn": arn("missing-{output}")}))
     assert (error.group, error.key) == ("weblog.sink.k", "stream.arn")

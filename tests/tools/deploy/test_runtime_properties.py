@@ -8,12 +8,10 @@ import boto3
 import pytest
 
 from flink_app.settings import JobSettings
-from tests.support.deploy import Groups, kinesis_groups, write_properties, write_zip
+from tests.support.deploy import Groups, kinesis_groups, write_zip
 from tools.deploy import runtime_properties as module
-from tools.deploy.runtime_properties import runtime_properties
-from tools.package.layout import RUN_OPTIONS_GROUP, read_manifest
-from udfs.config.file import load_properties
-from udfs.config.root import ROOT
+from tools.deploy.runtime_properties import checked, with_data
+from tools.package.layout import RUN_OPTIONS_GROUP, Manifest, read_manifest
 from udfs.errors import ConfigurationError
 
 SALT = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:salt-AbCdEf"
@@ -23,23 +21,19 @@ IN_ZIP = {
 }
 
 
-def read(tmp_path: Path, groups: Groups, *, connectors: bool = True) -> Groups:
+def read(tmp_path: Path, groups: Groups, *, connectors: bool = True) -> JobSettings:
     archive = write_zip(tmp_path / "x.zip", connectors=connectors, more=IN_ZIP)
-    file = write_properties(tmp_path / "x.json", groups)
-    return runtime_properties(file, archive, read_manifest(archive))
+    return checked(groups, archive, read_manifest(archive))
 
 
-def test_the_run_options_are_added(tmp_path: Path) -> None:
-    groups = read(tmp_path, kinesis_groups())
+def test_data_of_the_zip_is_used_unless_the_settings_name_other(tmp_path: Path) -> None:
+    manifest = Manifest("x", "1", connectors=True, geoip="data/city.mmdb", reference="data/p.csv")
+    given = kinesis_groups() | {"weblog.geoip": {"database.path": "data/own.mmdb"}}
 
-    assert groups[RUN_OPTIONS_GROUP]["python"] == "app/flink_app/main.py"
-    assert {key: groups[key] for key in kinesis_groups()} == kinesis_groups()
-    # The job itself must let them pass.
-    JobSettings.load(groups)
+    groups = with_data(given, manifest)
 
-
-def test_the_example_in_the_repository_is_accepted(tmp_path: Path) -> None:
-    read(tmp_path, load_properties(ROOT / "conf" / "managed_flink_properties.json"))
+    assert groups == given | {"weblog.reference": {"file": "data/p.csv"}}
+    assert with_data(given, Manifest("x", "1", connectors=True)) == given
 
 
 def test_a_database_in_the_zip(tmp_path: Path) -> None:
@@ -149,7 +143,7 @@ GROUPS_LEFT = 49 - len(kinesis_groups())
 @pytest.mark.parametrize(
     ("allowed", "refused", "expected"),
     [
-        (sinks(GROUPS_LEFT), sinks(GROUPS_LEFT + 1), "number of groups = '51': expected at most"),
+        (sinks(GROUPS_LEFT), sinks(GROUPS_LEFT + 1), "number = '51': expected at most"),
         (rules(50), rules(51), "weblog.alerts.rules: number of properties = '51': expected"),
         (parameters(2048), parameters(2049), r"p\.\.\. \(2049 characters\)': expected at most"),
         (sink_named(50), sink_named(51), "a group's name of at most 50 letters"),

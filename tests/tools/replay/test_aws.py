@@ -11,7 +11,7 @@ import pytest
 from aws.errors import AwsError
 from tests.support.aws import REGION, Aws
 from tests.support.core import combined, dead, enricher
-from tests.support.stacks import template
+from tests.support.stacks import job
 from tests.support.streams import Streams, delivery_arn
 from tests.support.streams import arn as stream_arn
 from tools.cli import run_command
@@ -85,7 +85,7 @@ def test_repaired_lines_are_sent_and_only_they_are_deleted(
 def test_letters_are_read_as_the_pipe_of_the_stack_carries_them(
     aws: Aws, queue: str, stream: str, streams: Streams, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pipe = template("weblog")["Resources"]["DeadLetterPipe"]["Properties"]
+    pipe = job()["DeadLetterPipe"]
     carried = pipe["TargetParameters"]["InputTemplate"]
     letter = dead(enricher(), BAD).json
     fill(aws, queue, [carried.replace("<$.data>", letter), letter])

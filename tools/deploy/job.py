@@ -1,0 +1,172 @@
+"""What the stack of a job takes from its property file: streams, rights, what alarms look at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from aws.arn import name_of
+from flink_app.connector import OBJECT_STORES, SOURCE_GROUP, TYPE_KEY, Resource
+from flink_app.settings import JobSettings
+from flink_app.sources.kinesis import KinesisSource
+from udfs.config.file import PropertyGroups
+from udfs.errors import ConfigurationError
+
+type StackOutputs = Callable[[str], Mapping[str, str]]
+"""Returns the outputs of another stack."""
+
+_OWN = re.compile(r"\$\{Stream\.((?:[a-zA-Z0-9_.-]|\{output\})+)\}")
+_OTHER = re.compile(r"\$\{Output\.([a-zA-Z0-9-]+)\.([a-zA-Z0-9]+)\}")
+_STREAM_KEY = "stream.arn"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stack is.
+
+    Attributes:
+        stack: Its name.
+        region: Its region.
+        account: Its account.
+        partition: `aws`, `aws-cn` or `aws-us-gov`.
+    """
+
+    stack: str
+    region: str
+    account: str
+    partition: str = "aws"
+
+    def arn(self, service: str, resource: str) -> str:
+        """Returns the ARN of a resource of this account and region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    @property
+    def streams(self) -> str:
+        """What the ARNs of the stack's streams begin with."""
+        return self.arn("kinesis", f"stream/{self.stack}-")
+
+
+def resolved(groups: PropertyGroups, place: Place, outputs: StackOutputs) -> PropertyGroups:
+    """Returns property groups with ARNs in place of references.
+
+    Args:
+        groups: They may hold `${Stream.NAME}`, a stream that the stack makes, and
+            `${Output.STACK.KEY}`, an output of another stack.
+        place: Where the stack is.
+        outputs: Returns the outputs of other stacks.
+
+    Raises:
+        ConfigurationError: Another stack has no such output.
+    """
+
+    def resolve(group: str, key: str, value: str) -> str:
+        def output(match: re.Match[str]) -> str:
+            known = outputs(match[1])
+            if match[2] not in known:
+                expected = f"an output of stack {match[1]}: {', '.join(sorted(known)) or 'none'}"
+                raise ConfigurationError(group, key, value, expected)
+            return known[match[2]]
+
+        return _OTHER.sub(output, _OWN.sub(lambda match: place.streams + match[1], value))
+
+    return {
+        group: {key: resolve(group, key, value) for key, value in values.items()}
+        for group, values in groups.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a job needs of its stack.
+
+    Attributes:
+        made: ARNs of the streams that the stack makes.
+        out_of_sight: ARNs of streams that only the job can look at.
+        repeated: What is repeated in the template.
+        parameters: Values of the template's parameters.
+    """
+
+    made: frozenset[str]
+    out_of_sight: frozenset[str]
+    repeated: Mapping[str, list[str]]
+    parameters: Mapping[str, str]
+
+
+def needs(settings: JobSettings, groups: PropertyGroups, place: Place) -> Needs:
+    """Returns what a job needs of its stack.
+
+    Args:
+        settings: The job's settings, references resolved.
+        groups: The property groups that they are of, with references.
+        place: Where the stack is.
+
+    Raises:
+        ConfigurationError: The job reads no Kinesis stream.
+    """
+    source = settings.source
+    if not isinstance(source, KinesisSource):
+        kind = groups.get(SOURCE_GROUP, {}).get(TYPE_KEY)
+        raise ConfigurationError(SOURCE_GROUP, TYPE_KEY, kind, "kinesis, on the service")
+    written: dict[str, set[str]] = {}
+    outputs: dict[str, list[str]] = {}
+    made = {source.stream_arn} if _refers(groups, SOURCE_GROUP) else set()
+    for output, group, resource in settings.written():
+        written.setdefault(resource.kind, set()).add(_target(resource, place))
+        outputs.setdefault(resource.name, []).append(output)
+        if _refers(groups, group):
+            made.add(resource.name)
+    # An alarm or a pipe is about one output, so about a stream of that output alone.
+    counted = {names[0]: arn for arn, names in outputs.items() if len(names) == 1}
+    streams, files = written.get("stream", set()), written.get("bucket", set())
+
+    def name(output: str, kind: str) -> str:
+        arn = counted.get(output, "")
+        return name_of(arn) if arn.startswith(place.arn(kind, "")) else ""
+
+    own = len(place.streams)
+    consumers = [source.consumer_name] if source.consumer_name else []
+    return Needs(
+        frozenset(made),
+        frozenset({source.stream_arn} if source.role_arn else ()),
+        {
+            "Made": sorted(arn[own:] for arn in made),
+            "Stream": sorted(arn[own:] for arn in made & streams),
+            "Consumer": consumers,
+        },
+        {
+            "SourceStreamArn": source.stream_arn,
+            "SourceStreamName": name_of(source.stream_arn),
+            "SourceRoleArn": source.role_arn,
+            "ConsumerName": source.consumer_name,
+            "WrittenStreamArns": ",".join(sorted(streams)),
+            "DeliveryStreamArns": ",".join(sorted(written.get("delivery stream", ()))),
+            "FileArns": ",".join(f"{arn}/*" for arn in sorted(files)),
+            "BucketArns": ",".join(sorted({arn.partition("/")[0] for arn in files})),
+            "AlertsStreamName": name("alerts", "kinesis"),
+            "DeadLettersStreamName": name("dead_letters", "kinesis"),
+            "LateStreamName": name("late", "kinesis"),
+            "EnrichedStreamName": name("enriched", "kinesis"),
+            "EnrichedDeliveryName": name("enriched", "firehose"),
+            "SaltArn": settings.core.privacy.salt_secret_arn,
+            "ReferenceTableArn": _table(settings.lookups.dynamodb.table, place),
+        },
+    )
+
+
+def _refers(groups: PropertyGroups, group: str) -> bool:
+    return bool(_OWN.search(groups.get(group, {}).get(_STREAM_KEY, "")))
+
+
+def _target(resource: Resource, place: Place) -> str:
+    if not resource.name.startswith(OBJECT_STORES):
+        return resource.name
+    address = urlsplit(resource.name)
+    return f"arn:{place.partition}:s3:::{address.netloc}{address.path.rstrip('/')}"
+
+
+def _table(table: str, place: Place) -> str:
+    return (
+        table if not table or table.startswith("arn:") else place.arn("dynamodb", f"table/{table}")
+    )
