@@ -1,6 +1,6 @@
 """The table environment, with the only settings that this code puts on it.
 
-Managed Flink 2.2 fails a job whose code sets a key that is not on its allow list
+Managed Flink fails a job whose code sets a key that is not on its allow list
 ("Programmatic Flink configuration properties" in the service's documentation), so the
 job sets these few and leaves the rest (parallelism, checkpoints, restarts, state
 backend, Python executable) to the cluster's own configuration: the service's on

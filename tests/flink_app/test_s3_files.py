@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pyflink
 import pytest
+from pyflink.version import __version__ as flink_version
 
 from tests.support.cluster import own_cluster
 from tests.support.jobs import between_files
@@ -22,7 +23,7 @@ from tools.run.kinesis.emulator import CREDENTIALS, emulator
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
-PLUGIN = "org.apache.flink:flink-s3-fs-hadoop:2.2.0"
+PLUGIN = f"org.apache.flink:flink-s3-fs-hadoop:{flink_version}"
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 REGION = "eu-west-1"
 BUCKET = "lake"

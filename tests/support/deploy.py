@@ -75,7 +75,7 @@ def write_properties(path: Path, groups: Mapping[str, Mapping[str, str]]) -> Pat
 
 
 def detail(
-    status: str = "READY", version: int = 1, runtime: str = "FLINK-2_2", **more: Any
+    status: str = "READY", version: int = 1, runtime: str = "FLINK-2_3", **more: Any
 ) -> dict[str, Any]:
     """What the service answers about an application."""
     return {

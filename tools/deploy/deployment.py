@@ -57,7 +57,7 @@ class Deployment:
 
     @property
     def runtime(self) -> str:
-        """The runtime of the application, such as `FLINK-2_2`; empty without one."""
+        """The runtime of the application, such as `FLINK-2_3`; empty without one."""
         runtime: str = _application(self.template).get("RuntimeEnvironment", "")
         return runtime
 

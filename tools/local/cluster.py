@@ -29,7 +29,7 @@ _WITH_PARENT = Path(__file__).with_name("with_parent.py")
 # Jars that the PyFlink package lacks; Flink's web pages are one, and a matter of choice.
 JARS = ROOT / ".tools" / "jars"
 
-# Flink 2.2 on Java 17 reflects into these packages (the list of Flink's own config.yaml,
+# Flink on Java 17 reflects into these packages (the list of Flink's own config.yaml,
 # shortened to what a SQL job with Python functions needs).
 _OPENED_PACKAGES = (
     "java.lang",

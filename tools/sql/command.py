@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pyflink.version import __version__ as flink_version
+
 from flink_app.connector import SOURCE_GROUP
 from flink_app.outputs import table_parameters
 from flink_app.settings import JobSettings
@@ -29,8 +31,8 @@ from tools.shell import CommandError
 from udfs.config.file import DEFAULT_FILE, dump_properties, load_properties
 
 # The client in the PyFlink package needs this jar, which the package lacks.
-_GATEWAY = "org.apache.flink:flink-sql-gateway:2.2.0"
-_GATEWAY_SHA256 = "4ff8b14df3bcd430a3f98df6fcf5ffa03c80a662d4f5a11006689e53f65fa6cd"
+_GATEWAY = f"org.apache.flink:flink-sql-gateway:{flink_version}"
+_GATEWAY_SHA256 = "aad296a152dc367ddd70727f5a57dd61958cff3d8dceb1f947bf8d9705c8d724"
 # In the client's log, whichever statement failed for whatever reason.
 _FAILED = ".CliClient Could not execute SQL statement."
 _COPY_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
@@ -176,7 +178,7 @@ def gateway_jar() -> Path:
     Raises:
         CommandError: It is not there and cannot be had, or is not the expected file.
     """
-    jar = cluster.JARS / "flink-sql-gateway-2.2.0.jar"
+    jar = cluster.JARS / f"flink-sql-gateway-{flink_version}.jar"
     if not jar.exists():
         maven = shutil.which("mvn")
         if maven is None:

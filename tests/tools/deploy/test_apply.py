@@ -269,11 +269,11 @@ def test_a_lower_runtime_is_refused(
     script: Script, archive: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(script, archive)
-    script.describes(detail("RUNNING", 1, "FLINK-2_3"))
+    script.describes(detail("RUNNING", 1, "FLINK-2_4"))
 
     assert deploy(script, "--parallelism", "2", "--yes") == EXIT_FAILED
 
-    expected = "the application runs on FLINK-2_3 and this version is for FLINK-2_2"
+    expected = "the application runs on FLINK-2_4 and this version is for FLINK-2_3"
     assert expected in capsys.readouterr().err
 
 
@@ -295,7 +295,7 @@ def test_status_and_outputs(script: Script, archive: Path) -> None:
         "code": "",
         "application_status": "RUNNING",
         "version": 7,
-        "runtime": "FLINK-2_2",
+        "runtime": "FLINK-2_3",
         "parallelism": 4,
         "latest_snapshot": "new",
     }
