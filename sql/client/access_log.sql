@@ -20,7 +20,7 @@ SELECT
   bot_kind,
   JSON_VALUE(json, '$.region')                            AS region,
   JSON_VALUE(json, '$.time_zone')                         AS time_zone,
-  JSON_VALUE(json, '$.asn' RETURNING BIGINT)              AS asn,
+  CAST(JSON_VALUE(json, '$.asn') AS BIGINT)               AS asn,
   JSON_VALUE(json, '$.as_org')                            AS as_org,
   JSON_VALUE(json, '$.agent')                             AS agent,
   request_time_ms,
