@@ -5,7 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
+import subprocess
 import time
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -41,6 +45,14 @@ def yaml_of(producer: str, name: str) -> Any:
     return yaml.safe_load((FOLDER / producer / name).read_text("utf-8"))
 
 
+def fields_of(line: str) -> tuple[str, ...]:
+    match = re.match(
+        r'^(\S+) (\S+) (\S+) \[(.*?)\] "([^"]+)" (\S+) (\S+) "([^"]+)" "([^"]+)".*', line
+    )
+    assert match is not None
+    return match.groups()
+
+
 def kinesis_agent() -> bytes:
     (flow,) = json_of("kinesis_agent", "agent.json")["flows"]
     assert "dataProcessingOptions" not in flow
@@ -64,11 +76,7 @@ def kinesis_agent_logtojson() -> bytes:
         "referer",
         "agent",
     ]
-    match = re.match(
-        r'^(\S+) (\S+) (\S+) \[(.*?)\] "([^"]+)" (\S+) (\S+) "([^"]+)" "([^"]+)".*', LINE
-    )
-    assert match is not None
-    values = [None if value == "-" else value for value in match.groups()]
+    values = [None if value == "-" else value for value in fields_of(LINE)]
     return json.dumps(dict(zip(names, values, strict=True))).encode() + b"\n"
 
 
@@ -99,6 +107,21 @@ def vector() -> bytes:
 
 def vector_json() -> bytes:
     return json.dumps({"file": "/var/log/nginx/access.log", "message": LINE}).encode()
+
+
+def vector_parsed() -> bytes:
+    host, _, _, time, request, status, size, referer, agent = fields_of(LINE)
+    when = datetime.strptime(time, "%d/%b/%Y:%H:%M:%S %z")
+    members = {
+        "agent": agent,
+        "client": host,
+        "referer": referer,
+        "request": request,
+        "size": int(size),
+        "status": int(status),
+        "timestamp": f"{when:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    return json.dumps(members).encode()
 
 
 @mock_aws
@@ -190,6 +213,37 @@ def test_what_a_producer_puts_is_enriched(producer: str, put: Any) -> None:
         assert (record["host"], record["webpage"]) == (CLIENT, "product")
         assert (record["browser"], record["response"]) == ("Firefox", "200")
         assert record["quality"]["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("program", "put", "read"),
+    [
+        (".message", vector, str),
+        ("encode_json(.)", vector_json, json.loads),
+        ('. = parse_nginx_log!(.message, "combined")\nencode_json(.)', vector_parsed, json.loads),
+    ],
+)
+def test_vectors_language_makes_the_same(
+    program: str, put: Callable[[], bytes], read: Callable[[str], Any]
+) -> None:
+    vrl = shutil.which("vrl")
+    if vrl is None:
+        pytest.skip("no vrl on PATH (cargo install vrl --features cli)")
+    event = json.dumps({"file": "/var/log/nginx/access.log", "message": LINE})
+    made = subprocess.run(
+        [vrl, "--input", "/dev/stdin", program],
+        input=event, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert read(json.loads(made)) == read(put().decode())
+
+
+def test_what_vector_parses_is_read_as_json() -> None:
+    settings = CoreSettings.load({"weblog.parser": {"format": "json"}})
+    (outcome,) = Enricher.create(settings, clock=lambda: NOW).process(vector_parsed())
+    (plain,) = outcomes_of("vector", vector())
+    assert isinstance(outcome, Enriched)
+    made, expected = json.loads(outcome.json), json.loads(plain.json)
+    assert {name for name in expected if made[name] != expected[name]} == {"datetime", "event_id"}
 
 
 def test_every_folder_is_on_the_page_and_has_settings() -> None:

@@ -125,6 +125,18 @@ _ENVOY = Names(
     duration="duration",
     duration_ms=1.0,
 )
+_VECTOR = Names(
+    client="client",
+    time="timestamp",
+    status="status",
+    request="request",
+    size="size",
+    user="user",
+    referer="referer",
+    agent="agent",
+)
+"""`parse_nginx_log` of Vector's language. (`parse_apache_log` calls the request `message`, as
+shippers call a whole line.)"""
 KNOWN = (
     AGENT,
     _NGINX,
@@ -135,6 +147,7 @@ KNOWN = (
     replace(_CADDY, client="request.remote_addr"),
     _TRAEFIK,
     _ENVOY,
+    _VECTOR,
 )
 """Names that producers use when nobody says otherwise. The first whose client, time and status an
 object has is taken."""
