@@ -14,11 +14,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from tools.install import LOCKS, ROOT, find_uv, installing, note, run
-from tools.local.class_archive import ARCHIVE, make_archive
+from tools.local.class_archive import SHORT_JOB, archive_options, make_archive
 
-# The jobs of tests are over before Java's second compiler pays: a third less time, and half the
-# CPU. Programs with other jars go without the archive of classes, and are not to print that.
-_JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xlog:cds=off -Xlog:cds+dynamic=off"
 # Files side by side. Jobs wait for one another at times, so two cores do it in two thirds of the
 # time. In the order of their names the long ones are not the last.
 _ALL_TESTS = "--numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder"
@@ -38,13 +35,12 @@ def test(arguments: list[str]) -> NoReturn:
     """Runs pytest; without arguments a check, and everything."""
     if not arguments:
         with subprocess.Popen([sys.executable, "-m", "tools.develop", "check"]) as checking:
-            if not make_archive(_JAVA_OPTIONS):
+            if not make_archive():
                 note("no archive of Java's classes could be made; the tests take longer")
         if checking.returncode:
             sys.exit(checking.returncode)
         arguments = _ALL_TESTS.split()
-    archive = f" -XX:SharedArchiveFile={ARCHIVE}" if ARCHIVE.exists() else ""
-    os.environ.setdefault("JAVA_TOOL_OPTIONS", _JAVA_OPTIONS + archive)
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", " ".join((*SHORT_JOB, *archive_options())))
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606
 
 

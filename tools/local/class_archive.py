@@ -1,12 +1,14 @@
-"""An archive of Java's classes, made by a run of the job (class data sharing).
+"""How Java starts quickly: for jobs of seconds, and with an archive of classes.
 
-Java maps the classes that it finds in it instead of loading and verifying them one by one: an
-eighth of the CPU of a job in a test.
+Java maps the classes that it finds in the archive (class data sharing) instead of loading and
+verifying them one by one. A run of the job makes the archive.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,20 +17,57 @@ from pathlib import Path
 ARCHIVE = Path(sys.prefix) / "classes.jsa"
 """It stands in the environment whose jars it is made from. Java refuses it for others."""
 
+SHORT_JOB = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""A job of seconds is over before Java's second compiler and its threads of the collector pay."""
 
-def make_archive(java_options: str) -> bool:
-    """Makes the archive if it isn't there, and returns whether it is there then."""
+_OPTIONS_VARIABLE = "JAVA_TOOL_OPTIONS"
+
+
+def archive_options() -> tuple[str, ...]:
+    """Returns Java's options that map the archive; none where there is no archive."""
     if not ARCHIVE.exists():
-        with tempfile.TemporaryDirectory(dir=ARCHIVE.parent) as name:
-            made = Path(name) / "classes"
-            options = f"{java_options} -XX:ArchiveClassesAtExit={made}"
-            ran = subprocess.run(
-                [sys.executable, "-m", "tools.cli", "run", "--out", str(Path(name) / "out")],
-                env=os.environ | {"JAVA_TOOL_OPTIONS": options},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                check=False,
-            )
-            if ran.returncode == 0 and made.exists():
-                made.replace(ARCHIVE)
+        return ()
+    # A program with other jars goes without it, and is not to print that.
+    return (f"-XX:SharedArchiveFile={ARCHIVE}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off")
+
+
+def make_archive() -> bool:
+    """Makes the archive if it isn't there, and returns whether it is there then."""
+    with ARCHIVE.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ARCHIVE.exists():
+            _make()
     return ARCHIVE.exists()
+
+
+def make_in_background() -> None:
+    """Has another process make the archive for the next start, where nobody else tunes Java."""
+    if ARCHIVE.exists() or _OPTIONS_VARIABLE in os.environ:
+        return
+    nice = shutil.which("nice")
+    command = [sys.executable, "-P", "-m", "tools.local.class_archive"]
+    subprocess.Popen(
+        command if nice is None else [nice, *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _make() -> None:
+    with tempfile.TemporaryDirectory(dir=ARCHIVE.parent) as name:
+        made = Path(name) / "classes"
+        ran = subprocess.run(
+            [sys.executable, "-P", "-m", "tools.cli", "run", "--out", str(Path(name) / "out")],
+            env=os.environ | {_OPTIONS_VARIABLE: f"-XX:ArchiveClassesAtExit={made}"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        if ran.returncode == 0 and made.exists():
+            made.replace(ARCHIVE)
+
+
+if __name__ == "__main__":
+    make_archive()

@@ -22,6 +22,7 @@ from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP
 from flink_app.settings import OUTPUTS_GROUP, JobSettings
 from flink_app.sinks import load_sinks
 from tools.local import cluster, ports, results, staging
+from tools.local.class_archive import SHORT_JOB, archive_options, make_in_background
 from tools.local.console import Console
 from tools.local.job import JobError, RunningJob
 from tools.local.journal import RunJournal
@@ -51,6 +52,7 @@ AUTO = "auto"
 _POLL_SECONDS = 0.25
 # From its second restart on Flink's file source reads lines again (docs/limits.md).
 _RESTARTS = 1
+_LINES_OF_A_SHORT_JOB = 200_000
 
 
 def run(options: argparse.Namespace) -> int:
@@ -108,7 +110,7 @@ def _run_on_files(options: argparse.Namespace, screen: Console) -> int:
         dump_properties(properties, properties_file)
         events = staging.count_events(staged)
         started = time.monotonic()
-        job_cluster = _cluster(options, reservation)
+        job_cluster = _cluster(options, reservation, staged.lines)
         _run_job(job_cluster, properties_file.resolve(), staged.lines, screen, journal)
         seconds = time.monotonic() - started
         journal.finishing(seconds)
@@ -125,6 +127,7 @@ def _run_on_files(options: argparse.Namespace, screen: Console) -> int:
             report = write_report(work / "results", journal, summary, output)
             results.publish(output, work, names, (report, journal.path))
     screen.summary(summary, output)
+    make_in_background()
     return 0
 
 
@@ -263,13 +266,15 @@ def _announce_database(settings: JobSettings, screen: Console) -> str | None:
 
 
 def _cluster(
-    options: argparse.Namespace, reservation: results.Reservation
+    options: argparse.Namespace, reservation: results.Reservation, lines: int
 ) -> cluster.ClusterOptions:
+    is_short = lines <= _LINES_OF_A_SHORT_JOB
     return cluster.ClusterOptions(
         work_directory=reservation.work.resolve(),
         parallelism=options.parallelism or 1,
         metrics_port=options.metrics_port,
         restart_attempts=_RESTARTS,
+        java_options=((*SHORT_JOB, *archive_options()) if is_short else archive_options()),
         held=(reservation.lock,),
     )
 

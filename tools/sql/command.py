@@ -24,6 +24,7 @@ from flink_app.sinks.filesystem import FilesystemSink
 from flink_app.sql_files import SQL_DIRECTORY, options, output_files, statements
 from flink_app.topology import query_parameters
 from tools.local import cluster
+from tools.local.class_archive import archive_options
 from tools.local.temporary import temporary_folder
 from tools.local.text import shown
 from tools.run.command import SAMPLE_LOG, apply_assignments
@@ -105,6 +106,7 @@ def _run_client(chosen: argparse.Namespace, directory: Path) -> int:
         work_directory=directory,
         # Results are printed as a table, not in a full-screen viewer.
         extra={"sql-client.execution.result-mode": "tableau"},
+        java_options=archive_options(),
     )
     cluster.make_folders(cluster_options)
     command = _command(cluster_options, prepared, chosen.file)

@@ -26,6 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP
 from flink_app.settings import JobSettings
 from tools.local import cluster, staging
+from tools.local.class_archive import archive_options
 from tools.local.job import JobError, RunningJob
 from tools.local.temporary import temporary_folder
 from tools.options import endpoint_option
@@ -134,6 +135,7 @@ def run(
             parallelism=options.parallelism or options.shards,
             metrics_port=options.metrics_port,
             jar=jar,
+            java_options=archive_options(),
             environment=place.environment,
         )
         view.starting(staged.lines, options.rate)
