@@ -1,6 +1,7 @@
 """Firehose transformation: each record of the event is answered once and in order.
 
-- `Ok`: the enriched records of its lines, each ended by a line break.
+- `Ok`: the enriched records of its lines, each ended by a line break; where Firehose partitions,
+  with the keys of the first of them.
 - `Dropped`: all its lines were filtered, or were bad and are in the dead-letter queue.
 - `ProcessingFailed`: it could not be processed or delivered now. Firehose does not call again
   for it but keeps the original below `processing-failed` in its bucket.
@@ -14,13 +15,15 @@ from __future__ import annotations
 import binascii
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from aws.put import Delivery, Message
 from lambda_app.deadline import Deadline
 from lambda_app.errors import EventError, OutageError
-from lambda_app.records import Processed, Record, RecordProcessor, Room
+from lambda_app.records import Line, Processed, Record, RecordProcessor, Room
+from lambda_app.settings import PartitionBy
 from lambda_app.tally import Tally
+from udfs.parse.timestamps import iso_utc
 
 type Result = Literal["Ok", "Dropped", "ProcessingFailed"]
 
@@ -32,12 +35,19 @@ RESPONSE_LIMIT = 6 * 1024 * 1024
 _MOST_LETTER_BYTES = 16 * 1024 * 1024
 
 
+class Metadata(TypedDict):
+    """What Firehose makes the folder of a record from."""
+
+    partitionKeys: dict[str, str]
+
+
 class Answer(TypedDict):
     """The answer about one record."""
 
     recordId: str
     result: Result
     data: NotRequired[str]
+    metadata: NotRequired[Metadata]
 
 
 class Response(TypedDict):
@@ -52,13 +62,20 @@ class FirehoseTransformation:
     Args:
         processor: Takes records through the core.
         dead_letters: Where bad lines go; None when no place is configured.
+        partition_by: What folders Firehose is given keys for.
     """
 
     event_type = "firehose"
 
-    def __init__(self, processor: RecordProcessor, dead_letters: Delivery | None) -> None:
+    def __init__(
+        self,
+        processor: RecordProcessor,
+        dead_letters: Delivery | None,
+        partition_by: PartitionBy = "none",
+    ) -> None:
         self._processor = processor
         self._dead_letters = dead_letters
+        self._partitions = _PARTITIONS.get(partition_by)
 
     def run(self, event: Mapping[str, Any], deadline: Deadline, tally: Tally) -> Response:
         """Answers one event.
@@ -71,7 +88,7 @@ class FirehoseTransformation:
             DatabaseError: The GeoIP database is corrupt.
         """
         records = _records(event)
-        answers = _Answers([record.id for record in records])
+        answers = _Answers([record.id for record in records], self._partitions)
         letters: list[Message] = []
         bad: set[int] = set()
         room = Room(answers.room)
@@ -85,6 +102,8 @@ class FirehoseTransformation:
                 if self._dead_letters is None:
                     continue
             answers.accept(index, processed)
+            if self._partitions is not None:
+                tally.misfiled += self._partitions.misfiled(processed.enriched)
             letters += [Message(letter, index) for letter in processed.letters]
             room.enriched = answers.room
             room.letters -= processed.letter_bytes
@@ -99,6 +118,38 @@ class FirehoseTransformation:
         return {"records": answers.all()}
 
 
+class _Partitions(NamedTuple):
+    """Folders by event time in UTC, the same as the job's file sink makes.
+
+    Attributes:
+        milliseconds: What a folder covers.
+        parts: The keys, as parts of a time in ISO 8601.
+    """
+
+    milliseconds: int
+    parts: Mapping[str, slice]
+
+    def keys(self, event_time_ms: int) -> dict[str, str]:
+        """Returns the keys of a time. They are equally long for all times."""
+        text = iso_utc(event_time_ms)
+        return {name: text[part] for name, part in self.parts.items()}
+
+    def misfiled(self, lines: Sequence[Line]) -> int:
+        """Returns how many lines of a record belong in another folder than its first.
+
+        Firehose takes one answer for a record, with one set of keys, so a record can't be split.
+        """
+        folders = [line.event_time_ms // self.milliseconds for line in lines]
+        return len(folders) - folders.count(folders[0]) if folders else 0
+
+
+_DATE = {"event_date": slice(10)}
+_PARTITIONS = {
+    "date": _Partitions(86_400_000, _DATE),
+    "hour": _Partitions(3_600_000, {**_DATE, "event_hour": slice(11, 13)}),
+}
+
+
 class _Answers:
     """Answers that fit one response together.
 
@@ -106,17 +157,20 @@ class _Answers:
     record has an answer.
     """
 
-    def __init__(self, ids: Sequence[str]) -> None:
+    def __init__(self, ids: Sequence[str], partitions: _Partitions | None) -> None:
+        self._partitions = partitions
         self._answers: list[Answer] = [
             {"recordId": record_id, "result": "ProcessingFailed"} for record_id in ids
         ]
         # Base64 needs no escapes, so what an answer adds later need only be counted (hot path).
         self._size = len(json.dumps({"records": self._answers}))
+        bare = {"recordId": "", "result": "Ok"}
+        self._overhead = len(json.dumps(self._ok("", "", 0))) - len(json.dumps(bare))
 
     @property
     def room(self) -> int:
         """Bytes that the lines of one more record may have."""
-        return (RESPONSE_LIMIT - self._size - len(', "data": ""')) // 4 * 3
+        return (RESPONSE_LIMIT - self._size - self._overhead) // 4 * 3
 
     def accept(self, index: int, processed: Processed) -> None:
         """Takes the answer of a record for which there is room."""
@@ -127,8 +181,14 @@ class _Answers:
             return
         lines = b"".join([b"%b\n" % line.json for line in processed.enriched])
         data = binascii.b2a_base64(lines, newline=False).decode("ascii")
-        self._answers[index] = {"recordId": record_id, "result": "Ok", "data": data}
-        self._size += len(', "data": ""') + len(data)
+        self._answers[index] = self._ok(record_id, data, processed.enriched[0].event_time_ms)
+        self._size += self._overhead + len(data)
+
+    def _ok(self, record_id: str, data: str, event_time_ms: int) -> Answer:
+        answer: Answer = {"recordId": record_id, "result": "Ok", "data": data}
+        if self._partitions is not None:
+            answer["metadata"] = {"partitionKeys": self._partitions.keys(event_time_ms)}
+        return answer
 
     def fail(self, index: int) -> None:
         """Makes a record ProcessingFailed after all."""

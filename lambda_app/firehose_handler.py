@@ -17,7 +17,8 @@ def _make(settings: Settings, enricher: Enricher) -> FirehoseTransformation:
     if function.dead_letter_arn is not None:
         target = AwsTarget(function.dead_letter_arn)
         dead_letters = Delivery(target, function.delivery_attempts)
-    return FirehoseTransformation(RecordProcessor(enricher, settings), dead_letters)
+    processor = RecordProcessor(enricher, settings)
+    return FirehoseTransformation(processor, dead_letters, function.partition_by)
 
 
 handle = start(_make)

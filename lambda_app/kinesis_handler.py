@@ -13,6 +13,9 @@ from udfs.enrichment import Enricher
 
 def _make(settings: Settings, enricher: Enricher) -> KinesisConsumer:
     function = settings.function
+    if (by := function.partition_by) != "none":
+        expected = "none for the Kinesis consumer: only the answers to Firehose have keys"
+        raise FunctionSettings.error("partition.by", by, expected)
     if function.output_arn is None:
         raise FunctionSettings.error("output.arn", "", "a stream for the enriched records")
     if function.dead_letter_arn is None:

@@ -97,7 +97,7 @@ def _level(invocation: Invocation) -> Level:
 
 
 def _metrics(invocation: Invocation) -> Mapping[str, tuple[float, str]]:
-    """Value and unit of each metric. Those by reason and stage are there when not zero."""
+    """Value and unit of each metric. Those of what is rare are there when not zero."""
     tally = invocation.tally
     by_stage: dict[str, int] = {}
     for code, count in tally.dead_lettered.items():
@@ -114,6 +114,8 @@ def _metrics(invocation: Invocation) -> Mapping[str, tuple[float, str]]:
         **{f"filtered_{reason}": count for reason, count in tally.filtered.items()},
         **{f"dead_lettered_{stage}": count for stage, count in by_stage.items()},
     }
+    if tally.misfiled:
+        counts["lines_misfiled"] = tally.misfiled
     metrics: dict[str, tuple[float, str]] = {
         name: (count, "Count") for name, count in counts.items()
     }

@@ -37,10 +37,12 @@ class Line(NamedTuple):
     Attributes:
         json: Its JSON.
         host: The client as it shows it.
+        event_time_ms: When it happened, in milliseconds since 1970-01-01 UTC.
     """
 
     json: bytes
     host: str | None
+    event_time_ms: int
 
 
 @dataclass(slots=True)
@@ -125,7 +127,7 @@ class RecordProcessor:
         for outcome in self._outcomes(text):
             if isinstance(outcome, Enriched):
                 tally.enriched += 1
-                line = Line(outcome.json.encode(), outcome.host)
+                line = Line(outcome.json.encode(), outcome.host, outcome.event_time_ms)
                 processed.enriched.append(line)
                 processed.enriched_bytes += len(line.json) + 1
                 if processed.enriched_bytes > room.enriched:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Self
+from typing import Literal, Self
 
 from aws.arn import Arn, arn
 from aws.targets import TOPIC_BYTES
@@ -25,6 +25,7 @@ from udfs.config.properties import (
     Properties,
     Setting,
     check_groups,
+    choice,
     duration,
     integer,
     pattern,
@@ -48,6 +49,8 @@ JOB_GROUPS = frozenset(
 )
 _JOB_GROUP_PREFIXES = ("kinesis.analytics.", "weblog.sink.")
 
+type PartitionBy = Literal["none", "date", "hour"]
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionSettings(Group, name="weblog.lambda"):
@@ -60,6 +63,11 @@ class FunctionSettings(Group, name="weblog.lambda"):
     )
     output_arn: Arn | None = setting(
         arn("kinesis", "firehose"), "", "Where the Kinesis consumer writes enriched records."
+    )
+    partition_by: PartitionBy = choice(
+        "none",
+        "Partition keys for Firehose: event_date=2025-10-28 and event_hour=10 (or the date alone) "
+        "by event time in UTC.",
     )
     timeout_reserve: timedelta = setting(
         duration("6 s", "5 min"),

@@ -26,6 +26,7 @@ class Tally:
         retries: Calls made again.
         deferred: Records answered as failed because they did not fit the response or time was
             up.
+        misfiled: Lines that Firehose puts into a folder of another time.
         outage: Whether the batch as a whole was taken for an outage.
         enrichment_seconds: Time spent in the core.
     """
@@ -38,6 +39,7 @@ class Tally:
     undelivered: Counter[str] = field(default_factory=Counter)
     retries: int = 0
     deferred: int = 0
+    misfiled: int = 0
     outage: bool = False
     enrichment_seconds: float = 0.0
 

@@ -4,6 +4,7 @@ import gzip
 import json
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aws.put import CallError, CallLimits, Message, Rejection
+from flink_app.sinks.filesystem import FilesystemSink
+from flink_app.sql_files import OutputFile
 from lambda_app import firehose
 from lambda_app.deadline import Deadline
 from lambda_app.errors import EventError, OutageError
 from lambda_app.firehose import RESPONSE_LIMIT, FirehoseTransformation, Response
+from lambda_app.settings import PartitionBy
 from lambda_app.tally import Tally
 from tests.support.core import combined
 from tests.support.functions import (
@@ -290,16 +294,101 @@ def test_the_response_stays_below_the_limit() -> None:
     assert tally.deferred == 60 - fitting
 
 
+# Of three Ok and one Dropped: each other answer is reckoned with as the longest one.
+SLACK = 4 * len("ProcessingFailed") - 3 * len("Ok") - len("Dropped")
+
+
 def test_the_limit_is_kept_to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     records = [GOOD, good(1), b"", good(2)]
-    size = encoded(run(transformation(), records))
-    # Each other answer is reckoned with as the longest one.
-    slack = 3 * len("ProcessingFailed") - 3 * len("Ok") + len("ProcessingFailed") - len("Dropped")
+    size = encoded(run(transformation(), records)) + SLACK
 
-    for limit, last in ((size + slack, "Ok"), (size + slack - 1, "ProcessingFailed")):
+    for limit, last in ((size, "Ok"), (size - 1, "ProcessingFailed")):
         monkeypatch.setattr(firehose, "RESPONSE_LIMIT", limit)
         response = run(transformation(), records)
         assert results(response) == ["Ok", "Ok", "Dropped", last]
+
+
+# --- partitions ---------------------------------------------------------------------------------
+
+PARTITIONED = pytest.mark.parametrize(
+    ("by", "keys"),
+    [
+        ("date", {"event_date": "2025-10-27"}),
+        ("hour", {"event_date": "2025-10-27", "event_hour": "23"}),
+    ],
+)
+
+
+def at(timestamp: str) -> bytes:
+    return combined(timestamp=timestamp).encode()
+
+
+@PARTITIONED
+def test_an_answer_has_keys_by_event_time_in_utc(by: PartitionBy, keys: dict[str, str]) -> None:
+    records = [at("28/Oct/2025:01:15:30 +0200"), b"", BAD]
+    plain = run(transformation(FakeTarget()), records)
+
+    response = run(transformation(FakeTarget(), partition_by=by), records)
+
+    first, *others = response["records"]
+    assert first == {**plain["records"][0], "metadata": {"partitionKeys": keys}}
+    assert others == plain["records"][1:]
+    assert results(response) == ["Ok", "Dropped", "Dropped"]
+
+
+@pytest.mark.parametrize("by", ["none", "date", "hour"])
+def test_keys_are_the_folders_of_the_jobs_files(by: PartitionBy) -> None:
+    (answer,) = run(transformation(partition_by=by), [GOOD])["records"]
+
+    keys = answer.get("metadata", {"partitionKeys": {}})["partitionKeys"]
+    output = OutputFile("enriched", "records", Path("enriched.sql"))
+    assert tuple(keys) == FilesystemSink(partition_by=by).layout(output).partitions
+
+
+@pytest.mark.parametrize(("by", "misfiled"), [("none", 0), ("date", 1), ("hour", 2)])
+def test_a_record_goes_to_the_folder_of_its_first_enriched_line(
+    by: PartitionBy, misfiled: int
+) -> None:
+    times = ("28/Oct/2025:10:59:59", "28/Oct/2025:11:00:00", "29/Oct/2025:10:30:00")
+    record = b"\n".join([BAD, *(at(f"{time} +0000") for time in times)])
+    tally = Tally()
+
+    response = run(transformation(FakeTarget(), partition_by=by), [record, GOOD], tally=tally)
+
+    first, second = response["records"]
+    assert results(response) == ["Ok", "Ok"]
+    assert len(data_of(first).splitlines()) == 3
+    assert first.get("metadata") == second.get("metadata")  # GOOD is of 10:15 of that day.
+    assert tally.misfiled == misfiled
+
+
+def test_a_record_that_fails_after_all_has_no_keys() -> None:
+    letters = FakeTarget(fail_for(0))
+
+    response = run(transformation(letters, partition_by="hour"), [GOOD + b"\n" + BAD, GOOD])
+
+    assert results(response) == ["ProcessingFailed", "Ok"]
+    assert [sorted(one) for one in response["records"]] == [
+        ["recordId", "result"],
+        ["data", "metadata", "recordId", "result"],
+    ]
+
+
+@PARTITIONED
+def test_the_keys_are_counted_to_the_byte(
+    by: PartitionBy, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = transformation(partition_by=by)
+    records = [GOOD, at("01/Jan/0001:00:00:00 +0000"), b"", good(2)]
+    response = run(function, records)
+    assert "metadata" in response["records"][1]
+    size = encoded(response) + SLACK
+
+    for limit, last in ((size, "Ok"), (size - 1, "ProcessingFailed")):
+        monkeypatch.setattr(firehose, "RESPONSE_LIMIT", limit)
+        response = run(function, records)
+        assert results(response) == ["Ok", "Ok", "Dropped", last]
+        assert encoded(response) <= limit
 
 
 def test_letters_of_a_record_that_does_not_fit_are_not_sent() -> None:

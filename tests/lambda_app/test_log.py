@@ -110,9 +110,9 @@ def test_the_page_names_the_fields_and_the_metrics() -> None:
     }
     line = logged([GOOD, BAD, b"\n"])
     units = check_embedded_metrics(line)
-    # Of the line as such, of an error, of a start.
+    # Of the line as such, of an error, of a start, of partitions.
     others = {"timestamp", "request_id", "function_name", "_aws"}
-    elsewhere = {"error", "geoip", "ignored_groups"}
+    elsewhere = {"error", "geoip", "ignored_groups", "lines_misfiled"}
 
     written = {
         re.sub(r"^(filtered_|dead_lettered_).*", r"\1<>", name): name in units
@@ -124,6 +124,23 @@ def test_the_page_names_the_fields_and_the_metrics() -> None:
         if name not in elsewhere
     }
     assert elsewhere <= documented.keys()
+
+
+def test_lines_in_the_folder_of_another_time_are_a_metric_where_there_are_any() -> None:
+    lines: list[str] = []
+    later = combined(timestamp="28/Oct/2025:11:00:00 +0000").encode()
+    core = enricher()
+    of = RecordProcessor(core, Settings.load({}))
+    work = transformation(of=of, partition_by="hour")
+    under_test = Function(work, core, "WebLog/Test", clock=lambda: NOW, write=lines.append)
+
+    for records in ([GOOD, later], [GOOD + b"\n" + later]):
+        under_test(firehose_event(records), FakeContext())
+
+    first, second = map(json.loads, lines)
+    assert "lines_misfiled" not in first
+    assert second["lines_misfiled"] == 1
+    assert check_embedded_metrics(second)["lines_misfiled"] == "Count"
 
 
 def test_cache_hits_are_those_of_the_invocation() -> None:

@@ -11,7 +11,7 @@ from aws.put import CallLimits, Delivery, Message, Rejection, Target
 from lambda_app.firehose import FirehoseTransformation
 from lambda_app.kinesis import KinesisConsumer
 from lambda_app.records import RecordProcessor
-from lambda_app.settings import Settings
+from lambda_app.settings import PartitionBy, Settings
 from tests.support.core import NOW, combined
 from udfs.config.properties import Properties
 from udfs.enrichment import Enricher
@@ -186,10 +186,13 @@ def transformation(
     context: FakeContext | None = None,
     *,
     of: RecordProcessor | None = None,
+    partition_by: PartitionBy = "none",
 ) -> FirehoseTransformation:
     """A Firehose transformation."""
     return FirehoseTransformation(
-        of or processor(), None if dead_letters is None else delivery(dead_letters, context)
+        of or processor(),
+        None if dead_letters is None else delivery(dead_letters, context),
+        partition_by,
     )
 
 

@@ -376,6 +376,11 @@ def test_privacy_with_a_salt_from_the_environment(place: Place) -> None:
         ),
         (KINESIS, {}, "weblog.lambda: output.arn = '': expected a stream"),
         (
+            KINESIS,
+            {"WEBLOG_LAMBDA__PARTITION_BY": "hour"},
+            "weblog.lambda: partition.by = 'hour': expected none for the Kinesis consumer",
+        ),
+        (
             FIREHOSE,
             {"WEBLOG_PRIVACY__PROFILE": "strict"},
             "weblog.privacy: salt.variable = 'WEBLOG_PRIVACY_SALT': expected the name of an env",
