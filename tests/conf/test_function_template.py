@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 
@@ -109,6 +110,37 @@ def test_the_delivery_stream_has_the_function_transform_inline(shape: dict[str, 
         assert delivery["DeliveryStreamType"] == "DirectPut"
         encryption = delivery["DeliveryStreamEncryptionConfigurationInput"]
         assert encryption == {"KeyType": "AWS_OWNED_CMK"}
+
+
+DATE = "event_date=!{partitionKeyFromLambda:event_date}/"
+HOUR = "event_hour=!{partitionKeyFromLambda:event_hour}/"
+
+
+@pytest.mark.parametrize(
+    ("by", "folders"),
+    [("none", "!{timestamp:yyyy/MM/dd/HH}/"), ("date", DATE), ("hour", DATE + HOUR)],
+)
+def test_the_delivery_stream_takes_the_keys_that_the_function_answers(
+    by: str, folders: str
+) -> None:
+    made = function(PartitionBy=by)
+    delivery = made.only("KinesisFirehose::DeliveryStream")
+    destination = delivery["ExtendedS3DestinationConfiguration"]
+    settings = settings_from(made["Function"]["Environment"]["Variables"])
+    partitioned = transformation(partition_by=settings.function.partition_by)
+    event = firehose_event(sample_lines()[:1])
+    (answer,) = partitioned.run(event, Deadline(FakeContext()), Tally())["records"]
+
+    assert destination["Prefix"] == f"enriched/{folders}"
+    asked = re.findall(r"!\{partitionKeyFromLambda:(\w+)\}", destination["Prefix"])
+    assert asked == list(answer.get("metadata", {"partitionKeys": {}})["partitionKeys"])
+    # What Firehose asks for with partitions: 64 to 128 MB, no zero buffering, a place for failures.
+    partitions = destination.get("DynamicPartitioningConfiguration", {"Enabled": False})
+    assert partitions["Enabled"] is (by != "none")
+    hints = destination["BufferingHints"]
+    assert 64 <= hints["SizeInMBs"] <= 128
+    assert hints["IntervalInSeconds"] >= 60
+    assert destination["ErrorOutputPrefix"]
 
 
 def test_the_consumer_answers_with_partial_failures() -> None:

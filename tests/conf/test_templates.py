@@ -12,6 +12,7 @@ from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
 
 from tests.support.aws import REGION
 from tests.support.stacks import (
+    CONSUMER,
     EXAMPLES,
     SALT,
     RefusedError,
@@ -68,6 +69,7 @@ def test_cfn_lint_would_find_something() -> None:
         (job, {"MaintenanceWindow": "25:00"}, "MaintenanceWindow="),
         (job, {"BatchSeconds": "3"}, "unknown: BatchSeconds"),
         (function, {"Shape": "consumer"}, "needs InputStreamArn"),
+        (function, {**CONSUMER, "PartitionBy": "hour"}, "PartitionBy needs Shape inline"),
         (function, {"BatchMegabytes": "3.5"}, "BatchMegabytes="),
     ],
 )

@@ -271,7 +271,8 @@ EXAMPLES: Mapping[Kind, Sequence[Callable[[], Stack]]] = {
     "function": (
         function,
         lambda: function(**INLINE, ProvisionedConcurrency="2", KeepDays="90"),
-        lambda: function(**SECURED, FunctionSaltArn=SALT),
+        lambda: function(**SECURED, FunctionSaltArn=SALT, PartitionBy="hour"),
+        lambda: function(**INLINE, PartitionBy="date"),
         lambda: function(**CONSUMER, EventFilter='{"data": {"vhost": ["a"]}}'),
         lambda: function(**CONSUMER, **SECURED),
     ),

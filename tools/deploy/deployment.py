@@ -132,11 +132,26 @@ def function(request: Request, storage: Storage, present: Present | None) -> Dep
     values, upload = _values("function", request, storage, present)
     declared = parameters("function").items()
     defaults = {name: str(one["Default"]) for name, one in declared if "Default" in one}
+    if present is not None:
+        _refuse_other_partitions({**defaults, **present.parameters}, {**defaults, **values})
     known = json.dumps([render("function", {}), defaults | values], sort_keys=True)
     version = hashlib.sha256(known.encode()).hexdigest()[:12]
     template = render("function", {"Version": [version]})
     template["Metadata"][METADATA] = {"Kind": "function"}
     return Deployment(template, values, upload)
+
+
+def _refuse_other_partitions(before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    """Refuses what Firehose would refuse in the middle of an update.
+
+    It can't switch partitions on or off. Between dates and hours it can, but records that are
+    under way would have the keys of the one and the prefix of the other.
+    """
+    if before["PartitionBy"] != after["PartitionBy"]:
+        raise CommandError(
+            f"--partition-by {after['PartitionBy']}: the delivery stream was made with "
+            f"{before['PartitionBy']} and can't change: make another stack"
+        )
 
 
 def _values(

@@ -364,6 +364,23 @@ def test_the_stack_of_a_function(script: Script, tmp_path: Path) -> None:
     assert "  BatchSeconds: '60' -> '30'" in script.said
 
 
+def test_a_delivery_stream_keeps_its_partitions(
+    script: Script, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = write_zip(tmp_path / "function.zip")
+    given = ["--stack", "enrich", "--function", "--bucket", BUCKET, "--zip", str(archive), "--yes"]
+    assert run_deploy([*given, "--partition-by", "hour"], script.patience, script.client) == 0
+    again = ["--stack", "enrich", "--yes", "--batch-seconds", "30"]
+
+    for other in ("none", "date"):
+        changed = [*again, "--partition-by", other]
+        assert run_deploy(changed, script.patience, script.client) == EXIT_FAILED
+        message = f"--partition-by {other}: the delivery stream was made with hour"
+        assert message in capsys.readouterr().err
+    for same in ([], ["--partition-by", "hour"]):
+        assert run_deploy([*again, *same], script.patience, script.client) == 0
+
+
 def test_the_zip_of_a_function_is_for_its_processor(
     script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
