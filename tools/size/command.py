@@ -4,8 +4,9 @@ Usage: ./build.sh size (--rate N | --per-day N | --examples) (--bench FILE | --m
 
 From records a second and what a record costs (measured: a result of ./build.sh bench, or given
 in microseconds of CPU time) it works out KPUs, shards, Lambda's invocations and GB-seconds, USD
-a month for both, and the rate at which both cost the same. Every number is shown with its
-arithmetic. Prices are a dated table of us-east-1; --prices FILE replaces them.
+a month for the stacks that deploy makes of both, with and without a record, and the rate at
+which both cost the same. Every number is shown with its arithmetic. Prices are a dated table of
+us-east-1; --prices FILE replaces them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tools.size.measured import Measured, read_bench
 from tools.size.model import Case
 from tools.size.prices import US_EAST_1, Prices, read_prices
 from tools.size.report import document_of, number, sections, text_of, worked_examples
+from tools.size.stack import DEFAULT_CONFIG, counts
 
 _DAY_SECONDS = 86_400
 
@@ -66,13 +68,17 @@ def _case(options: argparse.Namespace, measured: Measured, prices: Prices) -> Ca
         function_micros=options.lambda_micros or measured.core_micros or measured.job_micros,
         peak=options.peak,
         load=options.load / 100,
+        stream_mode=options.stream_mode,
         shards=options.shards,
-        side_streams=options.side_streams,
         backup_gb=options.backup_gb,
+        dead_percent=options.dead_percent,
+        job_log_gb=options.log_gb,
+        gzip_ratio=options.gzip,
         memory_mb=options.memory,
         batch_records=options.batch,
         overhead_ms=options.overhead_ms,
         prices=prices,
+        counts=counts(options.config),
     )
 
 
@@ -81,12 +87,13 @@ def _assumptions(options: argparse.Namespace, case: Case, measured: Measured) ->
     rate = "" if options.examples else f"{number(case.rate)} records/s, "
     sizes = f"{case.record_bytes} bytes in, {case.output_bytes} bytes out"
     function = f"{number(case.function_micros)} us of CPU a record"
+    streams = f"{case.counts['streams']} streams, {case.stream_mode}"
     busy = ["warning   the benchmark ran on a busy machine"] if measured.busy else []
     return [
         f"Load      {rate}{sizes}, peak {number(case.peak)} x the mean; a month is 30 days",
         f"Job       {number(case.job_micros)} us of CPU a record ({measured.source})",
         f"Lambda    {function} ({_function_source(options, measured)})",
-        "Streams   of provisioned shards, as deploy makes them by default",
+        f"Stacks    as deploy makes them of {options.config.name}: {streams}",
         f"Prices    USD, {prices.region}, {prices.date}: verify before use",
         f"          from {prices.source}",
         *busy,
@@ -125,6 +132,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for flag, kind, default, text in _LOAD:
         shown = text if default is None else f"{text} (default: {default})"
         parser.add_argument(flag, type=kind, default=default, metavar="N", help=shown)
+    parser.add_argument(
+        "--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE",
+        help="property file of the job, for its streams (default: that of deploy)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--stream-mode", choices=("PROVISIONED", "ON_DEMAND"), default="PROVISIONED",
+        help="how the streams are billed (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--prices", type=Path, metavar="FILE", help="JSON with other prices")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
@@ -152,14 +167,16 @@ def _number(
 _WHOLE = _number(1, whole=True)
 _LOAD = (
     ("--bytes", _WHOLE, 237, "bytes of a record"),
-    ("--output-bytes", _WHOLE, 895, "bytes of an enriched record"),
+    ("--output-bytes", _WHOLE, 1036, "bytes of an enriched record"),
     ("--peak", _number(1), 1, "highest rate over the mean"),
     ("--load", _number(most=100, above=0), 60, "percent of the vCPUs used at peak"),
-    ("--shards", _WHOLE, None, "shards of the input (default: as many as it takes)"),
-    ("--side-streams", _number(whole=True), 4, "output streams of one shard beside enriched"),
+    ("--shards", _WHOLE, None, "shards of each stream (default: as many as it takes)"),
     ("--backup-gb", _number(), 0, "snapshots kept, in GB"),
+    ("--dead-percent", _number(most=100), 0.01, "percent of the records that are dead letters"),
+    ("--log-gb", _number(), 1, "GB a month that the job logs"),
+    ("--gzip", _number(1), 12, "enriched records over the same compressed"),
     ("--memory", _number(128, 10_240, whole=True), 512, "MB of the function"),
     ("--batch", _WHOLE, None, "records of a full batch (default: what fits 0.5 MB)"),
     ("--overhead-ms", _number(), 5, "what an invocation takes besides"),
 )
-"""The sizes are means of the bundled log, and of what the job makes of it."""
+"""Sizes, dead letters and compression are those of the bundled log, and of what is made of it."""

@@ -9,34 +9,56 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Any
 
 from tools.size.prices import US_EAST_1, Prices
+from tools.size.stack import counts
 
 COSTS = (
-    ("input", "input stream", "{input_shards} shards x {hours} h x {shard_hour} USD"),
-    ("input", "input stream, puts",
-     "{records} million records x {input_units} units x {put_units_million} USD"),
     ("job", "KPUs, with one for orchestration", "{all_kpus} KPUs x {hours} h x {kpu_hour} USD"),
     ("job", "running application storage",
      "{kpus} KPUs x {kpu_gb} GB x {running_storage_gb_month} USD"),
     ("job", "durable backups", "{backup_gb} GB x {backup_gb_month} USD"),
-    ("job", "enriched stream", "{output_shards} shards x {hours} h x {shard_hour} USD"),
-    ("job", "enriched stream, puts",
-     "{records} million records x {output_units} units x {put_units_million} USD"),
-    ("job", "other streams", "{side_streams} shards x {hours} h x {shard_hour} USD"),
+    ("job", "streams",
+     "{provisioned} streams x {shards} shards x {hours} h x {shard_hour} USD"),
+    ("job", "puts into the input",
+     "{puts} million records x {input_units} units x {put_units_million} USD"),
+    ("job", "puts into enriched",
+     "{puts} million records x {output_units} units x {put_units_million} USD"),
+    ("job", "streams on demand", "{on_demand} streams x {hours} h x {stream_hour} USD"),
+    ("job", "into the input, each as whole KB",
+     "{on_demand_records} million records x {input_gb} GB a million x {stream_gb_in} USD"),
+    ("job", "out of the input",
+     "{on_demand_records} million records x {read_gb} GB a million x {stream_gb_out} USD"),
+    ("job", "into enriched, each as whole KB",
+     "{on_demand_records} million records x {output_gb} GB a million x {stream_gb_in} USD"),
+    ("job", "pipe of dead letters", "{piped} million x {pipe_requests_million} USD"),
+    ("job", "queue: send, receive, delete",
+     "{piped} million x {queue_requests} requests x {sqs_requests_million} USD"),
+    ("job", "log", "{job_log_gb} GB x {log_gb} USD"),
+    ("job", "alarms", "{job_alarm_metrics} metrics x {alarm_metric} USD"),
+    ("job", "dashboard", "{job_dashboards} x {dashboard} USD"),
     ("lambda", "requests", "{requests} million x {lambda_requests_million} USD"),
     ("lambda", "GB-seconds",
      "{invocations} invocations x {seconds} s x {memory_gb} GB x {lambda_gb_second} USD"),
     ("firehose", "Firehose, each record as whole 5 KB",
      "{records} million records x {rounded_gb} GB a million x {firehose_gb} USD"),
+    ("function", "S3, a month of enriched records",
+     "{records} million records x {stored_gb} GB a million x {s3_gb_month} USD"),
+    ("function", "S3, puts", "{objects} thousand x {s3_puts_thousand} USD"),
+    ("function", "queue: send, receive, delete",
+     "{dead_letters} million x {queue_requests} requests x {sqs_requests_million} USD"),
+    ("function", "log", "{function_log_gb} GB x {log_gb} USD"),
+    ("function", "metrics of its own", "{function_metrics} metrics x {own_metric} USD"),
+    ("function", "alarms", "{function_alarm_metrics} metrics x {alarm_metric} USD"),
+    ("function", "dashboard", "{function_dashboards} x {dashboard} USD"),
 )  # fmt: skip
 """Of each cost the bill, the name and the product; its names are those of `quantities`."""
 
-FUNCTION = ("lambda", "firehose")
-"""The bills of the function behind Firehose."""
+FUNCTION = ("lambda", "firehose", "function")
+"""The bills of the function's stack: Lambda, Firehose before it, and the rest."""
 
 LARGEST_RATE = 1_000_000.0
 """Where the search for the break-even ends, in records a second."""
@@ -56,31 +78,48 @@ class Case:
     function_micros: float  # the same in the function
     peak: float = 1  # highest rate over the mean rate
     load: float = 0.6  # share of the vCPUs in use at peak; the rest is for catching up
-    shards: int | None = None  # of the input; None: as many as it takes
-    side_streams: int = 4  # output streams of one shard each beside `enriched`
+    stream_mode: str = "PROVISIONED"
+    shards: int | None = None  # of each stream; None: as many as it takes
     backup_gb: float = 0  # snapshots kept
+    dead_percent: float = 0.01  # of the records
+    job_log_gb: float = 1  # a month
+    gzip_ratio: float = 12  # enriched records over the same compressed
     memory_mb: int = 512  # of the function; sets its share of a vCPU too
     batch_records: int | None = None  # None: as many as fit 0.5 MB
     overhead_ms: float = 5  # what an invocation takes besides its records
     prices: Prices = US_EAST_1
+    counts: Mapping[str, int] = field(default_factory=counts)  # what the stacks hold
 
 
 def quantities(case: Case) -> dict[str, Any]:
     """Returns the numbers that costs are made of, by name: the case, its prices, what follows."""
-    kpus = _whole(case.rate * case.peak * case.job_micros / _MILLION / case.load)
-    # At peak a shard takes 1,000 records/s and 1 MB/s.
-    of_a_shard = min(1000, (1 << 20) / case.record_bytes) / case.peak
-    needed_shards = _whole(case.rate / of_a_shard)
-    # Firehose sends a batch when it holds 0.5 MB or 60 s are over.
-    full_batch = case.batch_records or max(1, (1 << 19) / case.record_bytes)
-    batch = max(1, min(full_batch, case.rate * 60))
-    invocations = case.rate * _MONTH_SECONDS / batch
-    # AWS: "at 1,769 MB, a function has the equivalent of one vCPU", and less in proportion.
-    record_ms = case.function_micros * max(1, 1769 / case.memory_mb) / 1000
-    duration_ms = case.overhead_ms + batch * record_ms
-    return asdict(case) | asdict(case.prices) | {
+    return {
+        **asdict(case),
+        **asdict(case.prices),
+        **case.counts,
         "hours": 720,
-        "records": case.rate * _MONTH_SECONDS / _MILLION,
+        "records": _records(case),
+        "dead_letters": _records(case) * case.dead_percent / 100,
+        "queue_requests": 3,
+        **_of_the_job(case),
+        **_of_the_function(case),
+    }
+
+
+def _records(case: Case) -> float:
+    """Returns how many million records come in a month."""
+    return case.rate * _MONTH_SECONDS / _MILLION
+
+
+def _of_the_job(case: Case) -> dict[str, Any]:
+    kpus = _whole(case.rate * case.peak * case.job_micros / _MILLION / case.load)
+    # At peak a shard takes 1,000 records/s and 1 MB/s. One parameter is of all streams, and
+    # `enriched` has the largest records.
+    largest = max(case.record_bytes, case.output_bytes)
+    of_a_shard = min(1000, (1 << 20) / largest) / case.peak
+    needed_shards = _whole(case.rate / of_a_shard)
+    on_demand = case.stream_mode == "ON_DEMAND"
+    return {
         "kpus": kpus,
         "all_kpus": kpus + 1,
         "kpu_gb": 50,
@@ -88,10 +127,32 @@ def quantities(case: Case) -> dict[str, Any]:
         "needed_shards": needed_shards,
         # A subtask without a shard has nothing to read, and the enriching function runs in the
         # subtask that read the record.
-        "input_shards": case.shards or max(needed_shards, kpus),
-        "output_shards": _whole(case.rate * case.peak / min(1000, (1 << 20) / case.output_bytes)),
+        "shards": case.shards or max(needed_shards, kpus),
+        "provisioned": 0 if on_demand else case.counts["streams"],
+        "on_demand": case.counts["streams"] if on_demand else 0,
+        "puts": 0 if on_demand else _records(case),
+        "on_demand_records": _records(case) if on_demand else 0,
         "input_units": math.ceil(case.record_bytes / (25 * 1024)),
         "output_units": math.ceil(case.output_bytes / (25 * 1024)),
+        "input_gb": _million_gb(case.record_bytes, 1024),
+        "read_gb": _million_gb(case.record_bytes),
+        "output_gb": _million_gb(case.output_bytes, 1024),
+        "piped": case.counts["pipes"] * _records(case) * case.dead_percent / 100,
+    }
+
+
+def _of_the_function(case: Case) -> dict[str, Any]:
+    # Firehose sends a batch when it holds 0.5 MB or 60 s are over.
+    full_batch = case.batch_records or max(1, (1 << 19) / case.record_bytes)
+    batch = max(1, min(full_batch, case.rate * 60))
+    invocations = case.rate * _MONTH_SECONDS / batch
+    # AWS: "at 1,769 MB, a function has the equivalent of one vCPU", and less in proportion.
+    record_ms = case.function_micros * max(1, 1769 / case.memory_mb) / 1000
+    duration_ms = case.overhead_ms + batch * record_ms
+    # It writes an object when it holds 64 MB or 300 s are over.
+    full_objects = _records(case) * _million_gb(case.output_bytes) * 16
+    timed_objects = min(invocations, _MONTH_SECONDS / 300)
+    return {
         "full_batch": full_batch,
         "collected": case.rate * 60,
         "batch": batch,
@@ -102,8 +163,18 @@ def quantities(case: Case) -> dict[str, Any]:
         "requests": invocations / _MILLION,
         "seconds": duration_ms / 1000,
         "memory_gb": case.memory_mb / 1024,
-        "rounded_gb": math.ceil(case.record_bytes / 5120) * 5120 * _MILLION / (1 << 30),
-    }  # fmt: skip
+        "rounded_gb": _million_gb(case.record_bytes, 5120),
+        "stored_gb": _million_gb(case.output_bytes) / case.gzip_ratio,
+        "objects": max(full_objects, timed_objects) / 1000,
+        "function_log_gb": invocations * case.counts["log_bytes"] / (1 << 30),
+        # They are billed by the hour in which they are sent.
+        "function_metrics": case.counts["own_metrics"] if case.rate else 0,
+    }
+
+
+def _million_gb(size: float, step: int = 1) -> float:
+    """Returns the GB of a million records, each rounded up to whole steps of bytes."""
+    return math.ceil(size / step) * step * _MILLION / (1 << 30)
 
 
 def _whole(quantity: float) -> int:
@@ -117,9 +188,9 @@ def bill(values: Mapping[str, Any], *parts: str) -> list[tuple[str, str, float]]
     A cost of nothing, such as no backups, has no line.
     """
     return [
-        (name, product, math.prod(values[factor] for factor in _factors(product)))
+        (name, product, math.prod(values[factor] for factor in factors(product)))
         for part, name, product in COSTS
-        if part in parts and values[_factors(product)[0]]
+        if part in parts and values[factors(product)[0]]
     ]
 
 
@@ -129,7 +200,8 @@ def month_usd(case: Case, *parts: str) -> float:
 
 
 @cache
-def _factors(product: str) -> list[str]:
+def factors(product: str) -> list[str]:
+    """Returns the names of a product's factors."""
     return re.findall(r"\{(\w+)\}", product)
 
 

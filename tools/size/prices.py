@@ -27,7 +27,8 @@ class Prices:
     date: str = "2026-11-24"
     source: str = (
         "aws.amazon.com: managed-service-apache-flink/pricing, lambda/pricing, firehose/pricing, "
-        "kinesis/data-streams/pricing"
+        "kinesis/data-streams/pricing, cloudwatch/pricing, eventbridge/pricing, sqs/pricing, "
+        "s3/pricing"
     )
     kpu_hour: float = 0.11
     running_storage_gb_month: float = 0.10  # each KPU has 50 GB of it
@@ -37,6 +38,17 @@ class Prices:
     firehose_gb: float = 0.029  # each record is rounded up to whole 5 KB
     shard_hour: float = 0.015  # of a provisioned stream
     put_units_million: float = 0.014  # payload units of 25 KB, put into a provisioned stream
+    stream_hour: float = 0.04  # of a stream on demand
+    stream_gb_in: float = 0.08  # into it; each record is rounded up to whole KB
+    stream_gb_out: float = 0.04  # out of it, as it is
+    pipe_requests_million: float = 0.40  # of 64 KB
+    sqs_requests_million: float = 0.40  # of 64 KB, a standard queue
+    s3_gb_month: float = 0.023
+    s3_puts_thousand: float = 0.005
+    log_gb: float = 0.50  # taken in
+    alarm_metric: float = 0.10  # a month, for each metric of an alarm
+    own_metric: float = 0.30  # a month, for each metric that AWS does not make itself
+    dashboard: float = 3.00  # a month
 
 
 US_EAST_1 = Prices()

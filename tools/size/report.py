@@ -10,16 +10,17 @@ from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from tools.size.model import FUNCTION, Case, bill, break_even, month_usd, quantities
+from tools.size.model import FUNCTION, Case, bill, break_even, factors, month_usd, quantities
 
 # Of each row the name, the value among `quantities`, the unit and the arithmetic.
-_AS_MANY_AS_IT_TAKES = (
-    "the largest of {rate} / {of_a_shard} records/s a shard and {kpus} subtasks, rounded up"
-)
 _KPUS = (
     ("KPUs", "kpus", "KPUs",
      "{rate} records/s x {peak} peak x {job_micros} us / 1,000,000 / {load} load, rounded up"),
 )  # fmt: skip
+_SHARDS = "shards of each stream", "shards", "shards"
+_AS_MANY_AS_IT_TAKES = (
+    "the largest of {rate} / {of_a_shard} records/s a shard and {kpus} subtasks, rounded up"
+)
 _INVOCATIONS = (
     ("records of an invocation", "batch", "records",
      "a full batch holds {full_batch}; 60 s bring {collected}"),
@@ -64,15 +65,29 @@ def sections(case: Case) -> tuple[Section, ...]:
     """The whole answer to one case."""
     values = quantities(case)
     shards = _AS_MANY_AS_IT_TAKES if case.shards is None else "as given"
-    shard_row = (("input shards", "input_shards", "shards", shards),)
+    job = (*_KPUS, (*_SHARDS, shards)) if values["provisioned"] else _KPUS
     title = f"Lambda, {case.memory_mb} MB, behind Firehose"
-    stream = _rows(values, shard_row, "input")
+    shortage = tuple(_shortage(values)) if values["provisioned"] else ()
     return (
-        Section("Input (the same for both)", stream, tuple(_shortage(values))),
-        Section("Managed Service for Apache Flink", _rows(values, _KPUS, "job")),
+        Section("Managed Service for Apache Flink", _rows(values, job, "job"), shortage),
         Section(title, _rows(values, _INVOCATIONS, *FUNCTION)),
+        Section("Without a record", _idle(replace(case, rate=0))),
         _verdict(case),
     )
+
+
+def _idle(case: Case) -> tuple[Row, ...]:
+    """What the stacks cost when nothing comes in, each as one sum of products."""
+    values = quantities(case)
+
+    def row(name: str, *parts: str) -> Row:
+        costs = bill(values, *parts)
+        products = (
+            " x ".join(number(values[factor]) for factor in factors(cost)) for _, cost, _ in costs
+        )
+        return Row(name, math.fsum(usd for _, _, usd in costs), "USD", " + ".join(products))
+
+    return row("Managed Flink, idle", "job"), row("Lambda, idle", *FUNCTION)
 
 
 def worked_examples(case: Case) -> tuple[Section, ...]:
@@ -110,9 +125,9 @@ def _rows(
 
 
 def _shortage(values: Mapping[str, Any]) -> Iterator[str]:
-    shards, needed = values["input_shards"], values["needed_shards"]
+    shards, needed = values["shards"], values["needed_shards"]
     if shards < needed:
-        yield f"Fewer shards than the {needed} that take the peak: producers are throttled."
+        yield f"Fewer shards than the {needed} that take the peak: writers are throttled."
     if shards < values["kpus"]:
         yield "Fewer shards than KPUs: subtasks without a shard have nothing to do."
 
@@ -129,10 +144,9 @@ def _verdict(case: Case) -> Section:
 def _reasons(case: Case, rate: float | None, job: float, function: float) -> Iterator[str]:
     cheaper = "Lambda" if function < job else "Managed Flink"
     yield f"At {number(case.rate)} records/s {cheaper} is cheaper."
-    idle = cents(month_usd(replace(case, rate=0), "job"))
     yield (
-        f"Below the break-even Lambda is cheaper: the job costs {idle} USD a month even "
-        "without a record, Lambda nothing."
+        "Below the break-even Lambda is cheaper: KPUs and streams cost the same without a record, "
+        "Lambda and Firehose nothing."
     )
     if rate is None:
         yield "No break-even was found: here Lambda stays cheaper as the rate grows."
@@ -155,7 +169,10 @@ def _reasons(case: Case, rate: float | None, job: float, function: float) -> Ite
         "Lambda makes enriched records and dead letters alone. Windows, sessions and alerts "
         "need the job whatever it costs."
     )
-    yield "Not counted: S3, SQS, logs, alarms, data transfer, free and volume tiers."
+    yield (
+        "Not counted: what goes into the other streams (aggregates, alerts, late, dead letters), "
+        "who reads enriched, keys of your own, data transfer, free and volume tiers."
+    )
 
 
 def text_of(answer: Iterable[Section]) -> Iterator[str]:

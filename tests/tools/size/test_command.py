@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.deploy import kinesis_groups, write_properties
 from tools.bench import report
 from tools.cli import run_command
 from tools.size.measured import SCHEMA
@@ -77,6 +78,43 @@ def test_measured_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assumptions = run(capsys, "--rate", "5", "--bench", alone)["assumptions"]
     assert "Lambda    100 us of CPU a record (the job's)" in assumptions
     assert "warning   the benchmark ran on a busy machine" in assumptions
+
+
+def test_the_idle_stacks_with_their_arithmetic(capsys: pytest.CaptureFixture[str]) -> None:
+    document = run(capsys, *BASE)
+    assert "6 streams, PROVISIONED" in document["assumptions"][3]
+    assert rows(document, "Without a record") == {
+        "Managed Flink, idle": {
+            "name": "Managed Flink, idle",
+            "value": pytest.approx(234.70),
+            "unit": "USD",
+            "arithmetic": "2 x 720 x 0.11 + 1 x 50 x 0.1 + 6 x 1 x 720 x 0.015 + 1 x 0.5 + "
+            "30 x 0.1 + 1 x 3",
+        },
+        "Lambda, idle": {
+            "name": "Lambda, idle",
+            "value": pytest.approx(4.20),
+            "unit": "USD",
+            "arithmetic": "12 x 0.1 + 1 x 3",
+        },
+    }
+
+
+def test_streams_on_demand_have_no_shards(capsys: pytest.CaptureFixture[str]) -> None:
+    job = rows(run(capsys, *BASE, "--stream-mode", "ON_DEMAND"), "Managed Service")
+    assert "streams on demand" in job
+    assert not {"streams", "shards of each stream"} & job.keys()
+
+
+def test_the_streams_are_those_of_the_property_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Streams that are there already are priced by whoever made them.
+    file = write_properties(tmp_path / "job.json", kinesis_groups())
+    document = run(capsys, *BASE, "--config", str(file))
+    assert "0 streams" in document["assumptions"][3]
+    assert "streams" not in rows(document, "Managed Service")
+    assert main([*BASE, "--config", str(tmp_path / "none.json")]) == 1
 
 
 def test_the_form_is_that_of_the_benchmark() -> None:

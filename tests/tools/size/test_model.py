@@ -20,6 +20,7 @@ from tools.size.model import (
     quantities,
 )
 from tools.size.prices import US_EAST_1
+from tools.size.stack import counts
 
 CASE = Case(500, 237, 895, job_micros=120, function_micros=23)
 
@@ -31,6 +32,7 @@ cases = st.builds(
     output_bytes=st.integers(1, 60_000),
     job_micros=st.floats(1, 2000),
     function_micros=st.floats(1, 2000),
+    stream_mode=st.sampled_from(["PROVISIONED", "ON_DEMAND"]),
     peak=st.floats(1, 20),
     load=st.floats(0.1, 1),
     memory_mb=st.integers(128, 10_240),
@@ -54,8 +56,9 @@ def difference(case: Case, rate: float) -> float:
 
 def test_every_cost_has_its_quantities_and_ends_with_a_price() -> None:
     everything = replace(CASE, backup_gb=1)
-    shown = bill(quantities(everything), "input", "job", *FUNCTION)
-    assert [name for name, _, _ in shown] == [name for _, name, _ in COSTS]
+    on_demand = replace(everything, stream_mode="ON_DEMAND")
+    shown = [bill(quantities(case), "job", *FUNCTION) for case in (everything, on_demand)]
+    assert {name for one in shown for name, _, _ in one} == {name for _, name, _ in COSTS}
     prices = {f"{{{name}}} USD" for name in US_EAST_1.__dataclass_fields__}
     assert {product.split(" x ")[-1] for _, _, product in COSTS} == prices - {
         "{region} USD", "{date} USD", "{source} USD",
@@ -64,27 +67,79 @@ def test_every_cost_has_its_quantities_and_ends_with_a_price() -> None:
 
 def test_the_price_example_of_the_service() -> None:
     # Its published example of 20 KPUs and 1 GB of backups: 21 x 720 h, 20 x 50 GB, 0.023.
-    case = replace(CASE, job_micros=40_000, load=1, backup_gb=1, side_streams=0)
+    case = replace(CASE, job_micros=40_000, load=1, backup_gb=1)
     assert quantities(case)["kpus"] == 20
-    assert costs(case, "job") == {
-        "KPUs, with one for orchestration": 1663.20,
-        "running application storage": 100.00,
-        "durable backups": 0.023,
-        "enriched stream": 10.80,
-        "enriched stream, puts": 18.144,
+    billed = {name: usd for name, _, usd in bill(quantities(case), "job")}
+    assert billed["KPUs, with one for orchestration"] == pytest.approx(1663.20)
+    assert billed["running application storage"] == pytest.approx(100.00)
+    assert billed["durable backups"] == pytest.approx(0.023)
+
+
+REST_OF_THE_JOB = {
+    "KPUs, with one for orchestration": 158.40,
+    "running application storage": 5.00,
+    # 1 % of 1,296 million
+    "pipe of dead letters": 12.96 * 0.40,
+    "queue: send, receive, delete": 12.96 * 3 * 0.40,
+    "log": 2 * 0.50,
+    "alarms": 3.00,  # 30 metrics
+    "dashboard": 3.00,
+}
+
+
+def test_the_job_at_500_records_a_second() -> None:
+    case = replace(CASE, dead_percent=1, job_log_gb=2)
+    assert costs(case, "job") == REST_OF_THE_JOB | {
+        "streams": 64.80,  # 6 x 720 x 0.015
+        "puts into the input": 18.144,  # 1,296 x 0.014
+        "puts into enriched": 18.144,
+    }
+
+
+def test_streams_on_demand() -> None:
+    case = replace(CASE, dead_percent=1, job_log_gb=2, stream_mode="ON_DEMAND", output_bytes=1025)
+    gb = 1_296_000_000 / 2**30
+    assert costs(case, "job") == REST_OF_THE_JOB | {
+        "streams on demand": 172.80,  # 6 x 720 x 0.04
+        "into the input, each as whole KB": gb * 1024 * 0.08,
+        "out of the input": gb * 237 * 0.04,
+        "into enriched, each as whole KB": gb * 2048 * 0.08,
     }
 
 
 def test_the_function_at_500_records_a_second() -> None:
-    case = replace(CASE, batch_records=1000, memory_mb=1769, overhead_ms=7)
+    case = replace(
+        CASE, batch_records=1000, memory_mb=1769, overhead_ms=7, dead_percent=1, gzip_ratio=5,
+        counts={**counts(), "log_bytes": 2048},
+    )  # fmt: skip
     # 7 ms + 1000 x 23 us, one whole vCPU
     assert quantities(case)["duration_ms"] == pytest.approx(30)
+    gb = 1_296_000_000 / 2**30
     assert costs(case, *FUNCTION) == {
         "requests": 0.2592,  # 0.5 invocations/s: 1,296,000 a month
         "GB-seconds": 1_296_000 * 0.03 * 1769 / 1024 * 0.0000166667,
-        # 1,296 million x 5,120 bytes / 2^30 = 6,179.8096 GB.
-        "Firehose, each record as whole 5 KB": 1_296_000_000 * 5120 / 2**30 * 0.029,
+        "Firehose, each record as whole 5 KB": gb * 5120 * 0.029,  # of 6,179.8096 GB
+        "S3, a month of enriched records": gb * 895 / 5 * 0.023,
+        "S3, puts": gb * 895 * 1024 / 64 / 1000 * 0.005,  # an object of 64 MB
+        "queue: send, receive, delete": 12.96 * 3 * 0.40,
+        "log": 1_296_000 * 2 / 1024**2 * 0.50,
+        "metrics of its own": 12 * 0.30,
+        "alarms": 12 * 0.10,
+        "dashboard": 3.00,
     }
+
+
+def test_a_slow_stream_writes_an_object_every_five_minutes() -> None:
+    assert value("objects", rate=1) == pytest.approx(8.640)  # thousand
+    assert value("objects", rate=1 / 3600) == pytest.approx(0.720)  # one a record
+
+
+def test_what_costs_without_a_record() -> None:
+    idle = replace(CASE, rate=0)
+    # 158.40 + 5.00 + 64.80 + 0.50 + 3.00 + 3.00
+    assert month_usd(idle, "job") == pytest.approx(234.70)
+    assert month_usd(replace(idle, stream_mode="ON_DEMAND"), "job") == pytest.approx(342.70)
+    assert month_usd(idle, *FUNCTION) == pytest.approx(4.20)  # alarms and dashboard
 
 
 @pytest.mark.parametrize(("memory", "share"), [(1769, 1), (10_240, 1), (512, 512 / 1769)], ids=str)
@@ -101,15 +156,15 @@ def test_a_batch_is_sent_when_full_or_when_its_time_is_over(rate: float, expecte
     ("rate", "size", "expected"),
     [(1000, 237, 1), (1001, 237, 2), (1000, 10_485, 10), (1000, 10_486, 11)],
 )
-def test_shards(rate: float, size: int, expected: int) -> None:
-    assert value("needed_shards", rate=rate, record_bytes=size) == expected
-    assert value("output_shards", rate=rate, output_bytes=size) == expected
+def test_shards_take_the_larger_records(rate: float, size: int, expected: int) -> None:
+    assert value("needed_shards", rate=rate, record_bytes=size, output_bytes=1) == expected
+    assert value("needed_shards", rate=rate, record_bytes=1, output_bytes=size) == expected
 
 
 def test_no_subtask_without_a_shard() -> None:
     # 500 x 6 ms / 0.6 = 5 KPUs
-    assert value("kpus", job_micros=6000) == value("input_shards", job_micros=6000) == 5
-    assert value("input_shards", job_micros=6000, shards=2) == 2
+    assert value("kpus", job_micros=6000) == value("shards", job_micros=6000) == 5
+    assert value("shards", job_micros=6000, shards=2) == 2
 
 
 @pytest.mark.parametrize(("load", "kpus"), [(n / 100, 100 / n) for n in (1, 2, 4, 5, 10, 20, 50)])
@@ -125,9 +180,9 @@ def test_the_peak_sizes_the_job() -> None:
 @given(cases, rates)
 def test_more_records_never_cost_less(case: Case, more: float) -> None:
     higher = replace(case, rate=case.rate + more)
-    for name in ("kpus", "input_shards"):
+    for name in ("kpus", "shards"):
         assert quantities(case)[name] <= quantities(higher)[name]
-    for bills in (("input",), ("job",), FUNCTION):
+    for bills in (("job",), FUNCTION):
         assert month_usd(case, *bills) <= month_usd(higher, *bills) * (1 + 1e-12)
 
 
@@ -149,21 +204,27 @@ def test_at_the_break_even_both_cost_the_same(case: Case) -> None:
 
 
 def test_the_break_even_of_the_example() -> None:
-    # Up to 1,000 records/s both are straight lines. Job: 217.40 + 0.036288 for a record/s
-    # (2.592 million puts x 0.014). Function, a batch of 1,000 on a whole vCPU, without overhead:
-    # 2,592 requests are 0.0005184; 2.592 million x 23 us x 1769/1024 GB are 0.0017165 of
-    # GB-seconds; 12.3596 GB of Firehose are 0.3584290. Together 0.3606639.
-    rate = break_even(replace(CASE, batch_records=1000, memory_mb=1769, overhead_ms=0))
-    assert rate == pytest.approx(217.40 / (0.3606639 - 0.036288), rel=1e-6)
+    # Up to 1,000 records/s both are straight lines. Job: 234.70 + 0.072576 for a record/s (twice
+    # 2.592 million puts x 0.014). Function: 12 + 12 metrics and a dashboard are 7.80; for a
+    # record/s, a batch of 1,000 on a whole vCPU, without overhead: 2,592 requests are 0.0005184;
+    # 2.592 million x 23 us x 1769/1024 GB are 0.0017165 of GB-seconds; 12.3596 GB of Firehose are
+    # 0.3584290; 2.1605 GB in S3 are 0.0041410 compressed to a twelfth, and 0.0001728 for 34.57
+    # objects. Together 0.3649777.
+    case = replace(
+        CASE, batch_records=1000, memory_mb=1769, overhead_ms=0, dead_percent=0,
+        counts={**counts(), "log_bytes": 0},
+    )  # fmt: skip
+    rate = break_even(case)
+    assert rate == pytest.approx((234.70 - 7.80) / (0.3649777 - 0.072576), rel=1e-6)
 
 
 def test_the_break_even_is_the_lowest_of_several() -> None:
-    case = replace(CASE, job_micros=2000)  # another KPU every 300 records/s
+    case = replace(CASE, job_micros=1000)  # another KPU and shards every 600 records/s
     rate = break_even(case)
-    assert rate == pytest.approx(3887.819, abs=1e-3)
-    assert all(difference(case, at) > 0 for at in range(1, 3888))
+    assert rate == pytest.approx(1791.854, abs=1e-3)
+    assert all(difference(case, at) > 0 for at in range(1, 1792))
     # After the next KPU Lambda is cheaper again, and after that the job.
-    assert difference(case, 3901) > 0 > difference(case, 4199)
+    assert difference(case, 1801) > 0 > difference(case, 2399)
 
 
 def test_no_break_even_where_lambda_stays_cheaper() -> None:
