@@ -152,8 +152,8 @@ def test_a_basic_record() -> None:
     outcome = basic()
     assert outcome.client.keys == "81.2.69.142\x1f"
     assert outcome.request.keys == "product\x1f0"
-    assert outcome.referrer.keys == "internal\x1fexample.com"
-    assert outcome.agent.keys == "other\x1f\x1f\x1f0"
+    assert outcome.referrer.keys == "internal\x1fexample.com\x1fsearch"
+    assert outcome.agent.keys == "other\x1f\x1f\x1f"
 
 
 def test_the_basic_record_hides_what_the_second_stage_does_not_need() -> None:
