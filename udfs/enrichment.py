@@ -243,6 +243,9 @@ class Enricher:
         if len(body) >= MAX_EVENTS and body.count(b"\n") >= MAX_EVENTS:
             return [self._dead_letter(too_many_lines(), data, None, now_ms, 1)]
         try:
+            if b"\n" not in body:
+                # The usual record by itself (hot path).
+                return [self._outcome(body, 0, now_ms)]
             return [
                 self._outcome(line, index, now_ms) for index, line in enumerate(body.split(b"\n"))
             ]
