@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 RESTARTING = "RESTARTING"
-# The job graph names a chained vertex after its operators; the first is the source.
-_SOURCE_PREFIX = "Source: raw_log"
+# The job graph names a chained vertex after its operators; the first is the source. A connector may
+# name it otherwise than the table.
+_SOURCE_PREFIX = "Source: "
 _TIMEOUT_S = 2.0
 _BROKEN = ("FAILING", "FAILED", RESTARTING)
 # Flink is gone, and another program may answer at its port: the process's end tells the outcome.
@@ -107,7 +108,7 @@ class RestClient:
         return True
 
     def _lines_read(self, vertices: list[dict[str, Any]]) -> int | None:
-        source = next((v for v in vertices if _SOURCE_PREFIX in v["name"]), None)
+        source = next((v for v in vertices if v["name"].startswith(_SOURCE_PREFIX)), None)
         if source is None:
             return None
         path = f"/jobs/{self._job}/vertices/{source['id']}/subtasks/metrics"
