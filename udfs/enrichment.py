@@ -58,6 +58,7 @@ type Clock = Callable[[], float]
 type GeoKind = Literal["city", "asn"]
 
 # Parts of longer lines are not kept, or a few thousand hostile lines would fill the memory.
+_LINE_BREAK = ord("\n")
 _MAX_KEPT_LINE = 1024
 
 # A basic record shows the request twice, and JSON may write a byte with six characters.
@@ -243,8 +244,9 @@ class Enricher:
         if len(body) >= MAX_EVENTS and body.count(b"\n") >= MAX_EVENTS:
             return [self._dead_letter(too_many_lines(), data, None, now_ms, 1)]
         try:
-            if b"\n" not in body:
-                # The usual record by itself (hot path).
+            # The usual record by itself (hot path). A byte is found without an attempt to take
+            # bytes for one.
+            if _LINE_BREAK not in body:
                 return [self._outcome(body, 0, now_ms)]
             return [
                 self._outcome(line, index, now_ms) for index, line in enumerate(body.split(b"\n"))
@@ -312,20 +314,22 @@ class Enricher:
         """How well each cache does, by its name."""
         return self._parts.cache_use()
 
-    def _outcome(
+    def _outcome(  # noqa: C901, PLR0917 - fewer calls for every line (hot path)
         self,
         raw: bytes,
         index: int,
         now_ms: float,
         attempt: int = 1,
         fields: Fields | None = None,
-        *,
         unwrapped: bool = False,
     ) -> Outcome:
         raw = raw.removesuffix(b"\r")
         event_time_ms: int | None = None
         try:
-            text = self._decode(raw)
+            # Here, not in a function (hot path).
+            if len(raw) > self._max_line_bytes:
+                raise _too_long()  # noqa: TRY301
+            text = raw.decode()
             if self._reads_basic:
                 line, issues, identifier = self._read_basic(text)
             else:
@@ -338,10 +342,10 @@ class Enricher:
             if event_time_ms > now_ms + self._tolerance_ms:
                 raise _in_future()  # noqa: TRY301 - a call less for every line
             return self._enrich(line, when, issues, identifier, raw, attempt)
-        except ValidationError as error:
+        except (ValidationError, UnicodeDecodeError) as error:
             if not unwrapped and raw.startswith(b"{"):
                 raise _WrappedLineError from None
-            problem = error
+            problem = error if isinstance(error, ValidationError) else _not_utf8()
         except DatabaseError:
             raise
         except Exception as error:  # noqa: BLE001 - a fault of ours costs one line, not the stream
@@ -372,14 +376,6 @@ class Enricher:
                     problem = error
                     break
         return self._dead_letter(problem, raw, event_time_ms, now_ms, attempt)
-
-    def _decode(self, raw: bytes) -> str:
-        if len(raw) > self._max_line_bytes:
-            raise ValidationError("parse", "line_too_long", "the line exceeds max.line.bytes")
-        try:
-            return raw.decode()
-        except UnicodeDecodeError:
-            raise ValidationError("decode", "invalid_utf8", "the line is not UTF-8") from None
 
     def _read_basic(self, text: str) -> tuple[LogLine, tuple[str, ...], str]:
         record = read_basic(text)
@@ -582,6 +578,14 @@ def _opened[T](
 def lines_of(data: bytes) -> list[bytes]:
     """The lines of a record as :meth:`Enricher.process` takes them, without their line breaks."""
     return [line.removesuffix(b"\r") for line in data.removesuffix(b"\n").split(b"\n")]
+
+
+def _too_long() -> ValidationError:
+    return ValidationError("parse", "line_too_long", "the line exceeds max.line.bytes")
+
+
+def _not_utf8() -> ValidationError:
+    return ValidationError("decode", "invalid_utf8", "the line is not UTF-8")
 
 
 def event_id(raw: bytes, index: int, key: bytes = b"") -> str:
