@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from flink_app.alerts import METRICS
 from flink_app.settings import JobSettings
-from tests.support.running import Run
+from tests.support.running import Run, sql_as_user
 from tools.run.command import apply_assignments
 from tools.settings_reference import tables
 from udfs.config.file import DEFAULT_FILE, load_properties
@@ -83,16 +81,7 @@ def test_the_sample_run_and_the_queries_give_the_results_shown(
 
     script = tmp_path / "queries.sql"
     script.write_text("".join(query for query, _ in QUERIES))
-    command = [sys.executable, "-m", "tools.cli", "sql", "--out", str(sample_run.folder)]
-    ended = subprocess.run(
-        [*command, "-f", str(script)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    ended = sql_as_user(script, "--out", str(sample_run.folder))
     assert ended.returncode == 0, ended.stderr
     for query, expected in QUERIES:
         # The client echoes the query's last line in front of the table.
@@ -101,13 +90,6 @@ def test_the_sample_run_and_the_queries_give_the_results_shown(
 
 
 def test_a_wrong_query_fails_with_a_reason(tmp_path: Path) -> None:
-    missing = subprocess.run(
-        [sys.executable, "-m", "tools.cli", "sql", "-f", str(tmp_path / "missing.sql")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    missing = sql_as_user(tmp_path / "missing.sql")
     assert missing.returncode == 2
     assert missing.stderr == f"error: no such file: {tmp_path / 'missing.sql'}\n"

@@ -60,3 +60,16 @@ def run_as_user(output: Path, *arguments: str) -> Run:
             end = log.read_text("utf-8", "replace")[-5000:]
             pytest.fail(f"no end after {PATIENCE_SECONDS} s; the log ends with\n{end}")
     return Run(output, process.returncode, printed.decode(), errors.decode())
+
+
+def sql_as_user(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs `./build.sh sql`'s module on a script as a user's shell would."""
+    return subprocess.run(
+        [sys.executable, "-m", "tools.cli", "sql", "-f", str(script), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )

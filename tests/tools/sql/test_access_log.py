@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.core import combined
 from tests.support.lines import BOT
-from tests.support.waiting import PATIENCE_SECONDS
-from udfs.config.root import ROOT
+from tests.support.running import sql_as_user
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
@@ -34,19 +31,10 @@ def test_fields_of_a_format_of_ones_own(tmp_path: Path) -> None:
     ]
     (tmp_path / "access.log").write_text("\n".join(lines) + "\n")
     (tmp_path / "query.sql").write_text(QUERY)
-    command = [sys.executable, "-m", "tools.cli", "sql", "--log", str(tmp_path / "access.log")]
-    ended = subprocess.run(
-        [
-            *command,
-            *("--out", str(tmp_path), "-f", str(tmp_path / "query.sql")),
-            *(argument for setting in SETTINGS for argument in ("--set", setting)),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-        stdin=subprocess.DEVNULL,
+    ended = sql_as_user(
+        tmp_path / "query.sql",
+        *("--log", str(tmp_path / "access.log"), "--out", str(tmp_path)),
+        *(argument for setting in SETTINGS for argument in ("--set", setting)),
     )
     assert ended.returncode == 0, ended.stderr
     table = [line.strip("| ") for line in ended.stdout.splitlines() if line.startswith("|")]

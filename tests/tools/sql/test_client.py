@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.interrupts import in_a_terminal
+from tests.support.running import sql_as_user
 from tests.support.waiting import PATIENCE_SECONDS
 from tools.shell import EXIT_BAD_INPUT
-from udfs.config.root import ROOT
 
 STATUS = 7
 
@@ -58,16 +56,7 @@ def test_the_command_waits_for_a_client_that_is_interrupted(tmp_path: Path) -> N
 def test_a_script_stops_at_a_statement_that_fails(tmp_path: Path) -> None:
     script = tmp_path / "script.sql"
     script.write_text("SET 'a' = 'b';\n-- a comment;\nSELECT 'c;d',\n  nope;\nSHOW JARS;\n")
-    command = [sys.executable, "-m", "tools.cli", "sql", "-f", str(script)]
-    ended = subprocess.run(
-        command,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    ended = sql_as_user(script)
     assert ended.returncode == EXIT_BAD_INPUT
     # Java has said before with which options it was started.
     line = ended.stderr.splitlines()[-1]
