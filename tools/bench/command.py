@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tools.bench.figures import FIGURES, Figure, chosen
+from tools.bench.figures import COSTS, FIGURES, FULL, PEERS, Figure, chosen
 from tools.bench.inputs import FULL_DEPTH, Setup, make_city_database, make_logs
 from tools.bench.jobs import SkippedError
 from tools.bench.report import Run, describe_machine, machine_lines
@@ -29,7 +29,7 @@ EXIT_MISSED = 3
 _RESULTS = Path("build") / "bench"
 _RECORDS, _ROUNDS, _LATENCY_S = 3_000_000, 2, 20.0
 _QUICK_RECORDS, _QUICK_ROUNDS, _QUICK_LATENCY_S, _QUICK_DEPTH = 60_000, 1, 5.0, 16
-_NAME_WIDTH = max(len(figure.name) for figure in FIGURES) + 1
+_NAME_WIDTH = max(len(figure.name) for figure in (*FIGURES, *COSTS, *PEERS)) + 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--quick", action="store_true", help="a try: small sizes, one round, no rates of jobs")
     add("--list", action="store_true", help="name the figures and end")
     add("--figures", default="", metavar="A,B", help="only these; core, job.*.process, ...")
+    add("--peers", action="store_true", help="the core and other programs that are installed")
+    add("--costs", action="store_true", help="what each output costs: the job without each")
     add("--records", type=_positive, help=f"lines of each log (default: {_RECORDS})")
     add("--rounds", type=_positive, help=f"times each is measured (default: {_ROUNDS})")
     add("--seed", type=int, default=7, help="of the made log")
@@ -63,7 +65,10 @@ def run(options: argparse.Namespace) -> int:
         WebLogError: An option is wrong.
         OSError: The result cannot be written.
     """
-    figures = chosen([name for name in options.figures.split(",") if name])
+    names = [name for name in options.figures.split(",") if name]
+    names += ["core.*", "job.mission", "peer"] if options.peers else []
+    names += [FULL, "job.without"] if options.costs else []
+    figures = chosen(names)
     if options.list:
         print("\n".join(f"{figure.name:{_NAME_WIDTH}}{figure.title}" for figure in figures))
         return 0

@@ -11,9 +11,10 @@ from typing import Any
 
 from tools.bench.core import Metrics, core, straight, two_at_once
 from tools.bench.inputs import Setup
-from tools.bench.jobs import ALL, MISSION, Job, between_streams, measure
+from tools.bench.jobs import ALL, MISSION, RECORDS, Job, between_streams, measure
 from tools.bench.lambda_functions import functions
 from tools.bench.latency import latency
+from tools.bench.peers import goaccess, vrl
 from tools.bench.shapes import shapes
 from udfs.errors import ConfigurationError
 
@@ -77,19 +78,53 @@ FIGURES: tuple[Figure, ...] = (
     Figure("lambda", "Lambda functions, bundled log", functions),
 )  # fmt: skip
 
+PEERS = tuple(
+    Figure(f"peer.{peer.__name__}.{log}", f"{title}, {log} log", partial(peer, log=log))
+    for peer, title in ((goaccess, "GoAccess"), (vrl, "Vector's language"))
+    for log in ("made", "sample")
+)
+"""Other programs, of which a machine may have none: measured by `--peers`."""
+
+WITHOUT = "job.without."
+FULL = "job.full.process.2slots"
+COSTS = tuple(
+    Figure(
+        f"{WITHOUT}{name}",
+        f"all outputs but {name}",
+        partial(
+            measure,
+            job=replace(
+                LAYOUTS["process.2slots"],
+                outputs=tuple(output for output in ALL if output != name),
+                files=True,
+            ),
+        ),
+    )
+    for name in ALL
+    if name not in RECORDS
+)
+"""What an output costs is `FULL` less the job without it: measured by `--costs`."""
+
+
+_EVERY = (*FIGURES, *COSTS, *PEERS)
+
 
 def chosen(patterns: list[str]) -> list[Figure]:
-    """The figures whose names match one of the patterns, or begin with one; all without any.
+    """Returns the figures whose names match one of the patterns, or begin with one.
+
+    Without a pattern: all but peers and costs.
 
     Raises:
         ConfigurationError: A pattern matches none.
     """
-    names = {name for pattern in patterns or ["*"] for name in _matching(pattern)}
-    return [figure for figure in FIGURES if figure.name in names]
+    if not patterns:
+        return list(FIGURES)
+    names = {name for pattern in patterns for name in _matching(pattern)}
+    return [figure for figure in _EVERY if figure.name in names]
 
 
 def _matching(pattern: str) -> list[str]:
-    names = [figure.name for figure in FIGURES]
+    names = [figure.name for figure in _EVERY]
     found = [name for name in names if fnmatch(name, pattern) or name.startswith(f"{pattern}.")]
     if not found:
         raise ConfigurationError("--figures", None, pattern, "names that --list shows")

@@ -42,8 +42,8 @@ from udfs.config.file import PropertyGroups, dump_properties
 from udfs.config.root import ROOT
 from udfs.errors import WebLogError
 
-_RECORDS = ("enriched", "filtered", "late", "dead_letters")
-MISSION = (*_RECORDS, "errors_per_page", "traffic_per_country")
+RECORDS = ("enriched", "filtered", "late", "dead_letters")
+MISSION = (*RECORDS, "errors_per_page", "traffic_per_country")
 """The records, and the two aggregates that the job is there for."""
 ALL = tuple(output.name for output in output_files() if not output.needs_request_times)
 """All that are on by default: the logs do not say how long requests took."""

@@ -15,13 +15,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tools.bench.core import Metrics
-from tools.bench.figures import FIGURES, RATE, TARGETS, Target
+from tools.bench.figures import COSTS, FIGURES, FULL, PEERS, RATE, TARGETS, WITHOUT, Target
 
 SCHEMA = "weblog.bench/1"
 
 # Less than half a core in use by others.
 _BUSY_LOAD = 0.5
-_TITLES = {figure.name: f"{figure.name:35}{figure.title:47}" for figure in FIGURES}
+_TITLES = {
+    figure.name: f"{figure.name:42}{figure.title:47}" for figure in (*FIGURES, *COSTS, *PEERS)
+}
 
 type Machine = dict[str, str | int | float | bool]
 """What figures depend on, by name; `load`: processes that wanted a core in the last minute."""
@@ -75,6 +77,18 @@ class Run:
         judged = ((target, target.numbers(self.results)) for target in TARGETS)
         return [(target, numbers, target.met(numbers)) for target, numbers in judged if numbers]
 
+    def costs(self) -> dict[str, tuple[float, float]]:
+        """Microseconds of the JVM and of Python that a record costs less without an output."""
+        full = self.results.get(FULL, [])
+        return {
+            name.removeprefix(WITHOUT): (
+                _saved(full, rounds, "jvm_cpu_us"),
+                _saved(full, rounds, "python_cpu_us"),
+            )
+            for name, rounds in self.results.items()
+            if name.startswith(WITHOUT) and all(RATE in values for values in (*full, *rounds))
+        }
+
     def to_json(self) -> str:
         """Everything that was measured, with medians."""
         document = {
@@ -87,6 +101,7 @@ class Run:
                 name: {"median": _medians(rounds), "rounds": rounds}
                 for name, rounds in self.results.items()
             },
+            "output_cpu_us": {name: sum(parts) for name, parts in self.costs().items()},
             "failures": self.failures,
             "skipped": self.skipped,
         }
@@ -102,8 +117,18 @@ class Run:
             word = "met" if met else "NOT MET"
             limit = f"{'<=' if target.at_most else '>='} {target.limit:,g}"
             lines.append(f"{word:8} {_spread(numbers):28} {limit:11} {target}")
+        if costs := self.costs():
+            lines += ["", "What an output costs, CPU a record: JVM, Python"]
+            lines += [
+                f"{name:28}{jvm:6.1f} us {python:6.1f} us" for name, (jvm, python) in costs.items()
+            ]
         reasons = self.skipped | self.failures
         return "\n".join([*lines, *map(": ".join, reasons.items())]) + "\n"
+
+
+def _saved(full: Sequence[Metrics], without: Sequence[Metrics], name: str) -> float:
+    # Within a round, as the targets' ratios.
+    return statistics.median(a[name] - b[name] for a, b in zip(full, without, strict=False))
 
 
 def _medians(rounds: Sequence[Metrics]) -> Metrics:

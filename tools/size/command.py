@@ -22,7 +22,14 @@ from tools.shell import printable
 from tools.size.measured import Measured, read_bench
 from tools.size.model import Case
 from tools.size.prices import US_EAST_1, Prices, read_prices
-from tools.size.report import document_of, number, sections, text_of, worked_examples
+from tools.size.report import (
+    document_of,
+    number,
+    outputs_section,
+    sections,
+    text_of,
+    worked_examples,
+)
 from tools.size.stack import DEFAULT_CONFIG, counts
 
 _DAY_SECONDS = 86_400
@@ -39,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
     case = _case(options, measured, prices)
     assumptions = _assumptions(options, case, measured)
     answer = worked_examples(case) if options.examples else sections(case)
+    if measured.output_micros and not options.examples:
+        answer = (*answer, outputs_section(case, measured.output_micros))
     if options.json:
         document = {
             "assumptions": [line.strip() for line in assumptions],

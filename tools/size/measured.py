@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.shell import CommandError
@@ -24,6 +25,8 @@ class Measured:
     core_micros: float | None  # in the core; None when it was not measured
     source: str  # which figure of which file
     busy: bool  # the machine was: the figures are too high rather than too low
+    # What a record costs less without an output, by the output's name; `bench --costs` measures it.
+    output_micros: Mapping[str, float] = field(default_factory=dict)
 
 
 def read_bench(path: Path, figure: str | None = None) -> Measured:
@@ -49,6 +52,7 @@ def read_bench(path: Path, figure: str | None = None) -> Measured:
                 _core(document),
                 f"{path.name}, {name}: CPU time of JVM and Python",
                 _at(document, "machine", "busy") is True,
+                _output_micros(document),
             )
     wanted = " or ".join(names)
     raise CommandError(f"{path}: no CPU time of {wanted}: measure it with ./build.sh bench")
@@ -59,6 +63,15 @@ def _core(document: object) -> float | None:
         if rate := _median(document, name, "records_per_s"):
             return 1_000_000 / rate
     return None
+
+
+def _output_micros(document: object) -> dict[str, float]:
+    costs = _at(document, "output_cpu_us")
+    return {
+        str(name): float(micros)
+        for name, micros in (costs.items() if isinstance(costs, dict) else ())
+        if isinstance(micros, int | float) and math.isfinite(micros)
+    }
 
 
 def _median(document: object, figure: str, key: str) -> float | None:

@@ -76,6 +76,29 @@ def sections(case: Case) -> tuple[Section, ...]:
     )
 
 
+def outputs_section(case: Case, output_micros: Mapping[str, float]) -> Section:
+    """Returns how much of a KPU each output takes, the dearest first.
+
+    Args:
+        case: The question.
+        output_micros: Microseconds of CPU a record costs less without an output, by its name.
+    """
+    load = f"{number(case.load)} load"
+    dearest = sorted(output_micros.items(), key=lambda item: -item[1])
+    rows = (
+        Row(
+            name,
+            case.rate * case.peak * micros / 1_000_000 / case.load,
+            "KPUs",
+            f"{number(case.rate)} records/s x {number(case.peak)} peak x {number(micros)} us "
+            f"/ 1,000,000 / {load}",
+        )
+        for name, micros in dearest
+    )
+    shared = "Outputs share windows, so two switched off can save more than the sum of both."
+    return Section("What an output takes: saved without it", tuple(rows), (shared,))
+
+
 def _idle(case: Case) -> tuple[Row, ...]:
     """What the stacks cost when nothing comes in, each as one sum of products."""
     values = quantities(case)

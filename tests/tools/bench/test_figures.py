@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ import pytest
 
 from tools.bench import jobs
 from tools.bench.core import Metrics
-from tools.bench.figures import FIGURES, chosen
+from tools.bench.figures import FIGURES, PEERS, chosen
 from tools.bench.inputs import Setup
 from tools.bench.jobs import (
     ALL,
@@ -33,7 +34,7 @@ from udfs.errors import WebLogError
 
 
 def measured(name: str, setup: Setup) -> Metrics:
-    (figure,) = (figure for figure in FIGURES if figure.name == name)
+    (figure,) = (figure for figure in (*FIGURES, *PEERS) if figure.name == name)
     return figure.measure(setup)
 
 
@@ -44,6 +45,16 @@ def measured(name: str, setup: Setup) -> Metrics:
 def test_a_figure_without_a_cluster(name: str, setup: Setup) -> None:
     values = measured(name, setup)
     assert values["records_per_s"] > 0
+
+
+@pytest.mark.parametrize("name", [figure.name for figure in PEERS])
+def test_a_peer_reads_every_line_or_says_what_is_missing(name: str, setup: Setup) -> None:
+    program = name.split(".")[1]
+    if shutil.which(program) is None:
+        with pytest.raises(SkippedError, match=f"no {program} on PATH"):
+            measured(name, setup)
+    else:
+        assert measured(name, setup)["records_per_s"] > 0
 
 
 def test_every_shape_is_read(setup: Setup) -> None:

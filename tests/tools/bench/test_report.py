@@ -16,7 +16,7 @@ import pytest
 from tests.support.interrupts import in_a_terminal
 from tools.bench import command as bench
 from tools.bench.core import Metrics
-from tools.bench.figures import FIGURES, TARGETS, Figure, Target, chosen
+from tools.bench.figures import FIGURES, FULL, TARGETS, Figure, Target, chosen
 from tools.bench.inputs import Setup
 from tools.bench.jobs import SkippedError
 from tools.bench.report import Machine, Run
@@ -75,6 +75,31 @@ def test_the_report_shows_medians_spread_verdicts_and_failures() -> None:
     figures = json.loads(run.to_json())["figures"]
     assert figures["core.whole.made"]["median"] == {"records_per_s": 90_000}
     assert figures["job.full.process"]["median"] == SHORT[0]
+
+
+def test_an_output_costs_what_the_job_without_it_saves() -> None:
+    def job(*jvm_us: float) -> list[Metrics]:
+        return [{"records_per_s": 1.0, "jvm_cpu_us": jvm, "python_cpu_us": 30.0} for jvm in jvm_us]
+
+    run = Run(MACHINE, records=100, seed=7, rounds=2)
+    # The machine is slower in the second round: the difference is one within a round.
+    run.results = {FULL: job(60, 90), "job.without.bots": job(58, 86), "core.whole.made": []}
+    assert run.costs() == {"bots": (3.0, 0.0)}
+    assert json.loads(run.to_json())["output_cpu_us"] == {"bots": 3.0}
+    assert re.search(r"bots +3.0 us +0.0 us", run.to_text())
+    # Too short for a rate, there is no cost either.
+    run.results["job.without.sessions"] = SHORT
+    assert list(run.costs()) == ["bots"]
+
+
+def test_peers_and_costs_are_measured_only_when_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--list"]) == main(["--list", "--peers"]) == main(["--list", "--costs"]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    every, others = names[: len(FIGURES)], names[len(FIGURES) :]
+    assert not any(name.startswith(("peer.", "job.without.")) for name in every)
+    assert {"core.whole.made", "peer.goaccess.sample", FULL, "job.without.sessions"} < set(others)
 
 
 def fails(reason: Exception, _: Setup) -> Metrics:

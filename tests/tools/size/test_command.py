@@ -206,3 +206,16 @@ def test_bad_arguments(arguments: str, expected: str, capsys: pytest.CaptureFixt
         main(["--micros", "100", *arguments.split()])
     assert ended.value.code == 2
     assert expected in capsys.readouterr().err
+
+
+def test_what_each_output_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "b.json"
+    bench(file, job__full__process=FULL)
+    document = json.loads(file.read_text()) | {"output_cpu_us": {"bots": 1.5, "sessions": 12.0}}
+    file.write_text(json.dumps(document))
+
+    answer = run(capsys, "--rate", "50000", "--bench", str(file))
+
+    outputs = rows(answer, "What an output takes")
+    assert list(outputs) == ["sessions", "bots"]
+    assert outputs["sessions"]["value"] == pytest.approx(50_000 * 12e-6 / 0.6)
