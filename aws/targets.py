@@ -7,7 +7,7 @@ without bad lines never needs it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -171,12 +171,18 @@ _SERVICES: dict[str, tuple[CallLimits, _Put]] = {
 }
 
 
-def packed(lines: Sequence[Message]) -> Iterator[Message]:
-    """Lines put together for Firehose; each message belongs to the owner of its first line."""
+def packed(lines: Iterable[Message], most_bytes: int = _PACKED_BYTES) -> Iterator[Message]:
+    """Lines put together for Firehose; each message belongs to the owner of its first line.
+
+    Args:
+        lines: The lines in their order, without line breaks.
+        most_bytes: Longest message, with a line break behind each line. A longer line has a
+            message of its own.
+    """
     bodies: list[bytes] = []
     owner = size = 0
     for line in lines:
-        if bodies and size + len(line.body) + 1 > _PACKED_BYTES:
+        if bodies and size + len(line.body) + 1 > most_bytes:
             yield Message(b"".join(bodies), owner)
             bodies, size = [], 0
         if not bodies:

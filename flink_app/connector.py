@@ -115,6 +115,11 @@ class Sink(Connector, name=SINK_GROUP_PREFIX + "<name>"):
 
     __slots__ = ()
 
+    @property
+    def packs(self) -> bool:
+        """Whether the SQL of its layouts calls the function `pack_lines`."""
+        return False
+
     @abstractmethod
     def options(self, output: str) -> dict[str, str]:
         """Returns the connector's options for the table of an output, without the format's."""

@@ -31,6 +31,9 @@ def flink_configuration(settings: JobSettings) -> dict[str, str]:
         # nothing equal any more and runs the windows once for each: 5 us of the JVM's time a
         # record for the pages alone.
         "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
+        # The one column that takes no null is that of packed lines (flink_app/sinks/packing.py):
+        # there a null is a line that another row has.
+        "table.exec.sink.not-null-enforcer": "DROP",
         # A subtask whose shard is idle, or that has none, must not hold back windows.
         "table.exec.source.idle-timeout": f"{milliseconds(settings.windows.idle_timeout)} ms",
     }

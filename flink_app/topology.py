@@ -42,6 +42,11 @@ def build(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
         A statement set with one INSERT for each output that is switched on.
     """
     t_env.create_temporary_function("enrich", _enrich_function(settings))
+    if any(settings.sinks[name].packs for name in settings.outputs.values()):
+        # It needs pandas too.
+        from flink_app.sinks.packing import pack_lines  # noqa: PLC0415
+
+        t_env.create_temporary_function("pack_lines", pack_lines)
     parameters = query_parameters(settings)
     _declare(t_env, "source.sql", {"source": options(settings.source.options())})
     _declare(t_env, "outcomes.sql", parameters)

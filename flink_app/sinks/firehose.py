@@ -46,6 +46,13 @@ class FirehoseSink(Sink):
     flush_interval: timedelta = setting(
         duration("50 ms", "1 min"), "1 s", "Longest wait before a call."
     )
+    pack_kib: int = setting(
+        integer(0, 1000),
+        "0",
+        "Joins the lines of enriched, late, filtered and dead letters to records of up to so many "
+        "KiB; Firehose bills each record in steps of 5. Towards S3 only: OpenSearch, for one, "
+        "takes a record for one document. 0: a line a record.",
+    )
     fail_on_error: bool = setting(
         boolean(),
         "false",
@@ -69,8 +76,16 @@ class FirehoseSink(Sink):
             "sink.fail-on-error": str(self.fail_on_error).lower(),
         }
 
+    @property
+    def packs(self) -> bool:
+        """Whether lines are joined."""
+        return self.pack_kib > 0
+
     def layout(self, output: OutputFile) -> Layout:
         """Returns the output's name as a column where outputs share the delivery stream."""
+        if output.is_record and self.packs:
+            packed = f"pack_lines(body, {self.pack_kib * 1024})"
+            return Layout(body_columns="body BYTES NOT NULL", body_values=packed)
         return Layout(output_name(output, self.stream_arn))
 
     def resources(self, output: str) -> Iterator[Resource]:
@@ -81,10 +96,16 @@ class FirehoseSink(Sink):
             answer = client.describe_delivery_stream(DeliveryStreamName=name_of(arn))
             description = answer["DeliveryStreamDescription"]
             problem = unless_active("delivery stream", description["DeliveryStreamStatus"])
-            if problem is None and not all(map(_separates_records, description["Destinations"])):
+            destinations = description["Destinations"]
+            if problem is None and not all(map(_separates_records, destinations)):
                 return (
                     "a delivery stream that puts a line break between records in S3 "
                     f"(its processor {_DELIMITER} is missing)"
+                )
+            if problem is None and self.packs and not all(map(_takes_lines, destinations)):
+                return (
+                    "a delivery stream into files in S3 without dynamic partitioning, "
+                    "as pack.kib joins lines"
                 )
             return problem
 
@@ -104,3 +125,10 @@ def _separates_records(destination: DestinationDescriptionTypeDef) -> bool:
     kinds = {one["Type"] for one in processing.get("Processors", [])}
     # A function may write the line breaks itself.
     return bool(processing.get("Enabled")) and bool(kinds & {_DELIMITER, "Lambda"})
+
+
+def _takes_lines(destination: DestinationDescriptionTypeDef) -> bool:
+    """Whether a record may be several lines. Dynamic partitioning takes it for one document."""
+    files = destination.get("ExtendedS3DestinationDescription", {})
+    partitioned = files.get("DynamicPartitioningConfiguration", {}).get("Enabled", False)
+    return destination.keys() <= _OF_FILES and not partitioned

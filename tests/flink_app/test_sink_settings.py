@@ -118,6 +118,7 @@ def test_a_wrong_source_is_told_in_one_line(given: dict[str, str], message: str)
         ({"type": "kinesis"}, "weblog.sink.some: stream.arn = '': expected a stream's ARN"),
         ({"type": "firehose"}, "weblog.sink.some: stream.arn = '': expected a delivery stream's"),
         (kinesis(stream_arn=DELIVERY), "weblog.sink.some: stream.arn = .*: expected an ARN"),
+        ({"type": "firehose", "pack.kib": "1001"}, "pack.kib = '1001': expected a whole number fr"),
         ({"type": "firehose", "stream.arn": STREAM}, "weblog.sink.some: stream.arn = .*: expec"),
         (
             {"type": "filesystem", "path": "x", "partition.by": "day"},
@@ -259,6 +260,23 @@ def test_nothing_is_added_without_partitions_or_keys() -> None:
             assert parameters["sink_columns"] == parameters["sink_values"] == ""
             assert parameters["partitioned_by"] == ""
             assert parameters["body_columns"] == "body BYTES"
+
+
+def test_lines_of_records_are_packed_and_nothing_else() -> None:
+    """The job leaves nulls of NOT NULL columns out: no other column may be one."""
+    firehose = FirehoseSink(stream_arn=DELIVERY)
+    sinks = (FilesystemSink(path="x"), KinesisSink(stream_arn=STREAM), firehose)
+    packing = FirehoseSink(stream_arn=DELIVERY, pack_kib=5)
+    assert packing.packs
+    assert not any(sink.packs for sink in sinks)
+    for file in output_files():
+        bodies = [table_parameters(file, sink)["body_columns"] for sink in sinks]
+        declared = " ".join([file.path.read_text("utf-8"), *bodies])
+        assert not re.search("(?<!IS )NOT NULL", declared)
+        packed = table_parameters(file, packing)
+        columns = "body BYTES NOT NULL", "pack_lines(body, 5120)"
+        expected = columns if file.is_record else ("body BYTES", "body")
+        assert (packed["body_columns"], packed["body_values"]) == expected
 
 
 def test_rows_in_a_shared_stream_name_their_output() -> None:

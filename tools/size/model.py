@@ -26,14 +26,16 @@ COSTS = (
     ("job", "puts into the input",
      "{puts} million records x {input_units} units x {put_units_million} USD"),
     ("job", "puts into enriched",
-     "{puts} million records x {output_units} units x {put_units_million} USD"),
+     "{enriched_puts} million records x {output_units} units x {put_units_million} USD"),
     ("job", "streams on demand", "{on_demand} streams x {hours} h x {stream_hour} USD"),
     ("job", "into the input, each as whole KB",
      "{on_demand_records} million records x {input_gb} GB a million x {stream_gb_in} USD"),
     ("job", "out of the input",
      "{on_demand_records} million records x {read_gb} GB a million x {stream_gb_out} USD"),
     ("job", "into enriched, each as whole KB",
-     "{on_demand_records} million records x {output_gb} GB a million x {stream_gb_in} USD"),
+     "{enriched_on_demand} million records x {output_gb} GB a million x {stream_gb_in} USD"),
+    ("job", "enriched through Firehose, in whole 5 KB",
+     "{delivered} million lines x {delivered_gb} GB a million x {firehose_gb} USD"),
     ("job", "pipe of dead letters", "{piped} million x {pipe_requests_million} USD"),
     ("job", "queue: send, receive, delete",
      "{piped} million x {queue_requests} requests x {sqs_requests_million} USD"),
@@ -119,6 +121,9 @@ def _of_the_job(case: Case) -> dict[str, Any]:
     of_a_shard = min(1000, (1 << 20) / largest) / case.peak
     needed_shards = _whole(case.rate / of_a_shard)
     on_demand = case.stream_mode == "ON_DEMAND"
+    puts, on_demand_records = (0, _records(case)) if on_demand else (_records(case), 0)
+    # Packed lines have a line break each; Python gets at most a thousand at a time.
+    packed = max(1, min(1000, case.counts["packed_bytes"] // (case.output_bytes + 1)))
     return {
         "kpus": kpus,
         "all_kpus": kpus + 1,
@@ -130,8 +135,12 @@ def _of_the_job(case: Case) -> dict[str, Any]:
         "shards": case.shards or max(needed_shards, kpus),
         "provisioned": 0 if on_demand else case.counts["streams"],
         "on_demand": case.counts["streams"] if on_demand else 0,
-        "puts": 0 if on_demand else _records(case),
-        "on_demand_records": _records(case) if on_demand else 0,
+        "puts": puts,
+        "enriched_puts": puts * case.counts["enriched_streams"],
+        "on_demand_records": on_demand_records,
+        "enriched_on_demand": on_demand_records * case.counts["enriched_streams"],
+        "delivered": _records(case) * case.counts["enriched_deliveries"],
+        "delivered_gb": _million_gb(packed * (case.output_bytes + 1), 5120) / packed,
         "input_units": math.ceil(case.record_bytes / (25 * 1024)),
         "output_units": math.ceil(case.output_bytes / (25 * 1024)),
         "input_gb": _million_gb(case.record_bytes, 1024),

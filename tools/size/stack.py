@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from flink_app.settings import JobSettings
+from flink_app.sinks.firehose import FirehoseSink
+from flink_app.sinks.kinesis import KinesisSink
 from lambda_app.log import Invocation, invocation_line
 from lambda_app.tally import Tally
 from tools.deploy.job import Place, needs, resolved
@@ -49,8 +51,13 @@ def counts(config: Path = DEFAULT_CONFIG) -> Mapping[str, int]:
     job = _resources("job", needed.repeated, needed.parameters)
     function = _resources("function", {"Version": ["1"]}, {})
     metrics, log_bytes = _of_an_invocation()
+    enriched = settings.sinks.get(settings.outputs.get("enriched", ""))
+    delivery = enriched if isinstance(enriched, FirehoseSink) else None
     return {
         "streams": len(_of_type(job, "Kinesis::Stream")),
+        "enriched_streams": int(isinstance(enriched, KinesisSink)),
+        "enriched_deliveries": int(delivery is not None),
+        "packed_bytes": 0 if delivery is None else delivery.pack_kib * 1024,
         "pipes": len(_of_type(job, "Pipes::Pipe")),
         "job_alarm_metrics": _alarm_metrics(job),
         "job_dashboards": len(_of_type(job, "CloudWatch::Dashboard")),

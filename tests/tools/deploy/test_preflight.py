@@ -90,7 +90,7 @@ def test_a_consumer_that_is_not_registered(streams: Streams) -> None:
     assert (error.group, error.key, error.value) == ("weblog.source", "consumer.name", "nobody")
 
 
-def delivering(streams: Streams, name: str) -> JobSettings:
+def delivering(streams: Streams, name: str, **settings: str) -> JobSettings:
     return JobSettings.load(
         {
             "weblog.source": streams.source("looked-at"),
@@ -98,6 +98,7 @@ def delivering(streams: Streams, name: str) -> JobSettings:
                 "type": "firehose",
                 "stream.arn": delivery_arn(name),
                 "endpoint": streams.url,
+                **settings,
             },
             "weblog.outputs": {"default": "f"},
         }
@@ -118,6 +119,7 @@ def test_files_of_a_delivery_stream_have_line_breaks(streams: Streams) -> None:
     assert (error.group, error.key) == ("weblog.sink.f", "stream.arn")
     assert "processor AppendDelimiterToRecord is missing" in str(error)
     preflight.check(delivering(streams, "separated"))
+    preflight.check(delivering(streams, "separated", **{"pack.kib": "1000"}))
 
 
 def test_a_destination_without_files_needs_no_line_breaks(streams: Streams) -> None:
@@ -132,6 +134,10 @@ def test_a_destination_without_files_needs_no_line_breaks(streams: Streams) -> N
         },
     )
     preflight.check(delivering(streams, "posting"))
+    # It takes each record for one document.
+    error = problem(delivering(streams, "posting", **{"pack.kib": "5"}))
+    assert (error.group, error.key) == ("weblog.sink.f", "stream.arn")
+    assert "into files in S3 without dynamic partitioning, as pack.kib joins lines" in str(error)
 
 
 def in_bucket(streams: Streams, name: str) -> JobSettings:

@@ -57,7 +57,9 @@ def difference(case: Case, rate: float) -> float:
 def test_every_cost_has_its_quantities_and_ends_with_a_price() -> None:
     everything = replace(CASE, backup_gb=1)
     on_demand = replace(everything, stream_mode="ON_DEMAND")
-    shown = [bill(quantities(case), "job", *FUNCTION) for case in (everything, on_demand)]
+    delivered = replace(everything, counts={**counts(), "enriched_deliveries": 1})
+    cases = everything, on_demand, delivered
+    shown = [bill(quantities(case), "job", *FUNCTION) for case in cases]
     assert {name for one in shown for name, _, _ in one} == {name for _, name, _ in COSTS}
     prices = {f"{{{name}}} USD" for name in US_EAST_1.__dataclass_fields__}
     assert {product.split(" x ")[-1] for _, _, product in COSTS} == prices - {
@@ -105,6 +107,24 @@ def test_streams_on_demand() -> None:
         "out of the input": gb * 237 * 0.04,
         "into enriched, each as whole KB": gb * 2048 * 0.08,
     }
+
+
+@pytest.mark.parametrize(
+    ("packed_kib", "lines", "billed"),
+    # A line of 895 bytes and its line break by itself, five of them, and all that Python gets.
+    [(0, 1, 5120), (5, 5, 5120), (1000, 1000, 175 * 5120)],
+)
+def test_enriched_records_through_firehose(packed_kib: int, lines: int, billed: int) -> None:
+    to_firehose = {"enriched_streams": 0, "enriched_deliveries": 1}
+    held = {**counts(), **to_firehose, "packed_bytes": packed_kib * 1024}
+    gb = 1_296_000_000 / 2**30
+    for mode in ("PROVISIONED", "ON_DEMAND"):
+        case = replace(CASE, counts=held, stream_mode=mode)
+        costs = {name: usd for name, _, usd in bill(quantities(case), "job")}
+        assert costs["enriched through Firehose, in whole 5 KB"] == pytest.approx(
+            gb / lines * billed * 0.029
+        )
+        assert not [name for name in costs if "into enriched" in name]
 
 
 def test_the_function_at_500_records_a_second() -> None:

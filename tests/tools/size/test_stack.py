@@ -45,6 +45,19 @@ def test_counts_follow_the_property_file(tmp_path: Path) -> None:
     assert counted["function_alarm_metrics"] == counts()["function_alarm_metrics"]
 
 
+def test_where_enriched_records_go(tmp_path: Path) -> None:
+    assert (counts()["enriched_streams"], counts()["enriched_deliveries"]) == (1, 0)
+    groups = stacks.property_file({"weblog.outputs": {"late": "off"}})
+    groups["weblog.sink.enriched"] = {
+        "type": "firehose",
+        "stream.arn": "arn:aws:firehose:eu-west-1:123456789012:deliverystream/lake",
+        "pack.kib": "5",
+    }
+    counted = counts(write_properties(tmp_path / "job.json", groups))
+    assert (counted["enriched_streams"], counted["enriched_deliveries"]) == (0, 1)
+    assert counted["packed_bytes"] == 5120
+
+
 def test_the_defaults_are_those_of_the_templates() -> None:
     case = Case(1, 237, 895, job_micros=120, function_micros=23)
     job, function = parameters("job"), parameters("function")
