@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 
 from aws.errors import explained
-from tools.deploy import deployment
+from tools.deploy import deployment, preflight
 from tools.deploy.deployment import Deployment, Request
 from tools.deploy.job import Place
 from tools.deploy.rollout import Rollout, snapshot_name
@@ -176,12 +176,24 @@ def _show(facts: Mapping[str, object], cloud: Cloud, *, as_json: bool = False) -
 
 
 def _start(options: argparse.Namespace, cloud: Cloud) -> None:
+    if not options.skip_restore and (warning := _warning(options.snapshot, cloud)) is not None:
+        cloud.say(f"warning: {warning}")
     cloud.service.start(
         snapshot=options.snapshot,
         skip_restore=options.skip_restore,
         allow_non_restored_state=options.allow_non_restored_state,
     )
     cloud.say("running")
+
+
+def _warning(snapshot: str | None, cloud: Cloud) -> str | None:
+    """Returns what speaks against a start from a snapshot."""
+    known = cloud.stack.present().parameters
+    restored = cloud.service.snapshot_for(snapshot)
+    # A stream of another account is out of sight.
+    if restored is None or known["SourceRoleArn"]:
+        return None
+    return preflight.remade(known["SourceStreamArn"], restored["SnapshotCreationTimestamp"])
 
 
 def _stop(options: argparse.Namespace, cloud: Cloud) -> None:

@@ -8,6 +8,7 @@ a job ask first. The job itself does not: where it runs it may lack these permis
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
@@ -20,6 +21,8 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
+from aws.arn import name_of, region_of
+from aws.errors import AwsError, explained
 from aws.targets import make_client
 from flink_app.connector import SOURCE_GROUP, Resource
 from flink_app.settings import JobSettings
@@ -59,6 +62,32 @@ def check(settings: JobSettings, but: Collection[str] = ()) -> None:
     for group, resource in chain(read, written):
         if resource.name not in but:
             _check(group, resource)
+
+
+def remade(stream: str, snapshot: datetime) -> str | None:
+    """Returns a warning about an input stream that a job doesn't read once it is restored.
+
+    The connector knows the shards of the stream that was there before, takes them for read and
+    looks for none but their children.
+
+    Args:
+        stream: ARN of the stream.
+        snapshot: When the snapshot was taken.
+    """
+    name, client = name_of(stream), make_client("kinesis", region_of(stream), attempts=2)
+    try:
+        with explained(f"stream {name!r}"):
+            answer = client.describe_stream_summary(StreamARN=stream)
+    except AwsError as error:
+        return str(error)
+    made = answer["StreamDescriptionSummary"]["StreamCreationTimestamp"]
+    if made <= snapshot:
+        return None
+    return (
+        f"stream {name!r} was made again {made.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, after the "
+        "snapshot that the job starts from: it will never read it. Stop it, and start it with "
+        "--skip-restore (weblog.source: initial.position = TRIM_HORIZON)"
+    )
 
 
 def _check(group: str, resource: Resource) -> None:

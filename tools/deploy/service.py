@@ -97,6 +97,14 @@ class Service:
             ]
         return max(found, key=lambda one: one["SnapshotCreationTimestamp"], default=None)
 
+    def snapshot_for(self, name: str | None) -> SnapshotDetailsTypeDef | None:
+        """The snapshot that a start takes: that of a name, or the newest.
+
+        Raises:
+            AwsError: The call failed.
+        """
+        return self.latest_snapshot() if name is None else self._snapshot(name)
+
     # --- changing ----------------------------------------------------------------------
 
     def check_update(self, before: ApplicationDetailTypeDef) -> None:
@@ -195,11 +203,14 @@ class Service:
 
     # --- parts -------------------------------------------------------------------------
 
-    def _snapshot_end(self, snapshot: str) -> str | None:
-        with explained(f"snapshot {snapshot!r}"):
-            status = self.client.describe_application_snapshot(
-                ApplicationName=self.name, SnapshotName=snapshot
-            )["SnapshotDetails"]["SnapshotStatus"]
+    def _snapshot(self, name: str) -> SnapshotDetailsTypeDef:
+        with explained(f"snapshot {name!r}"):
+            return self.client.describe_application_snapshot(
+                ApplicationName=self.name, SnapshotName=name
+            )["SnapshotDetails"]
+
+    def _snapshot_end(self, name: str) -> str | None:
+        status = self._snapshot(name)["SnapshotStatus"]
         return None if status == "CREATING" else status
 
     def _restore_type(self, snapshot: str | None, *, skip_restore: bool) -> RestoreType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -531,3 +532,48 @@ def test_without_a_way_to_aws(
 
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+@pytest.mark.parametrize("named", [(), ("--snapshot", "one")])
+def test_a_start_from_before_the_stream_was_made_again(
+    script: Script, archive: Path, named: tuple[str, ...]
+) -> None:
+    make(script, archive)
+    (arn,) = (one for one in parameters().values() if one.endswith(":stream/weblog-input"))
+    made = boto3.client("kinesis").describe_stream_summary(StreamARN=arn)
+    created = made["StreamDescriptionSummary"]["StreamCreationTimestamp"]
+    for minutes, warned in ((1, False), (-1, True)):
+        taken = snapshot("one") | {
+            "SnapshotCreationTimestamp": created + timedelta(minutes=minutes)
+        }
+        script.said.clear()
+        if named:
+            answer = {"SnapshotDetails": taken}
+            script.expect("describe_application_snapshot", answer, SnapshotName="one")
+        else:
+            script.expect("list_application_snapshots", {"SnapshotSummaries": [taken]})
+        script.describes(detail("READY"))
+        if not named:
+            script.expect("list_application_snapshots", {"SnapshotSummaries": [taken]})
+        script.expect("start_application", RunConfiguration=script.any)
+        script.describes(detail("RUNNING"))
+        assert deploy(script, "start", *named) == 0
+        *warnings, running = script.said
+        assert running == "running"
+        assert bool(warnings) == warned
+        if warned:
+            assert warnings[0].startswith("warning: stream 'weblog-input' was made again ")
+
+
+def test_a_stream_that_cannot_be_looked_at_keeps_no_job_from_its_start(
+    script: Script, archive: Path
+) -> None:
+    make(script, archive)
+    boto3.client("kinesis").delete_stream(StreamName="weblog-input")
+    script.expect("list_application_snapshots", {"SnapshotSummaries": [snapshot("one")]})
+    script.describes(detail("READY"))
+    script.expect("list_application_snapshots", {"SnapshotSummaries": [snapshot("one")]})
+    script.expect("start_application", RunConfiguration=script.any)
+    script.describes(detail("RUNNING"))
+    assert deploy(script, "start") == 0
+    assert "warning: stream 'weblog-input': there is none" in script.said[-2]
