@@ -3,8 +3,9 @@
 Usage: ./build.sh replay SOURCE... [--only REASON]... [--replace OLD NEW]... [--send TARGET]
 
 SOURCE is a file of dead letters (JSON lines, plain or gzip), a folder of such files, or the
-URL of an SQS queue. Files of records that Firehose's function failed to transform, which
-Firehose keeps below processing-failed/, are read the same way. Without --send the letters are
+URL of an SQS queue. What the function failed on is read the same way: files of records that
+Firehose keeps below processing-failed/, and of batches of a Kinesis stream that Lambda gave up
+and keeps below aws/lambda/. Without --send the letters are
 counted by stage and reason and a few are shown; nothing is changed. TARGET is a new file, a
 folder that a job reads, or the ARN of a Kinesis stream, or of a Firehose stream that takes
 records directly (not from a Kinesis stream) and has its function transform them. Lines go back

@@ -1,6 +1,7 @@
 """Dead letters as `./build.sh replay` reads them, and the files that hold them.
 
-Files may also be those that Firehose keeps of records that its function could not transform.
+Files may also be those that Firehose keeps of records that its function could not transform, and
+those that Lambda writes of batches of a Kinesis stream that it gave up.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.shell import CommandError
-from udfs.enrichment import EXHAUSTED, lines_of
+from udfs.enrichment import EXHAUSTED
 from udfs.errors import ValidationError
 from udfs.letters import dead_letter, replay
-from udfs.parse.unwrap import GZIP_MAGIC, gunzip
+from udfs.parse.unwrap import GZIP_MAGIC, Event, Failed, unwrap
 
-FIREHOSE = "firehose"
-"""Stage of a line that Firehose kept: it was never taken apart, so it failed at none."""
+FIREHOSE, LAMBDA = "firehose", "lambda"
+"""Stages of a line that Firehose or Lambda kept: it was never taken apart, so it failed at none."""
 
 _WHOLE_RECORDS = {
     "too_many_lines": "a record of too many lines (they have to be sent in smaller ones)",
@@ -37,7 +38,7 @@ class Letter:
 
     Attributes:
         stage: Where it failed; `replay` for a line that is on its way back, `firehose` for
-            one that Firehose kept.
+            one that Firehose kept, `lambda` for one that Lambda gave up.
         reason: Why.
         raw: The line; None when the letter does not hold it.
         attempts: How often the line has been tried.
@@ -101,36 +102,51 @@ def read_letter(text: str | bytes, receipt: str = "") -> Letter | None:
     return None
 
 
-def read_kept_record(text: str | bytes) -> list[Letter] | None:
-    """Reads what Firehose keeps below `processing-failed/`; None if it is something else.
+def read_kept_record(text: str | bytes) -> list[Letter | None] | None:
+    """Reads what a service keeps of records that a function failed on; None if it is neither.
 
-    One entry is one record as it came, so it may hold several lines, gzip, and lines that
-    come back in their envelope.
+    Firehose keeps an entry for each record below `processing-failed/`, Lambda an entry for a batch
+    of a Kinesis stream below `aws/lambda/`. A record is there as it came, so it may hold several
+    lines, what producers wrap around lines, and lines that come back in their envelope. One that
+    can't be unwrapped is None in the list.
     """
     try:
         body = json.loads(text)
-    except (ValueError, RecursionError):
+        match body:
+            # The service writes lambdaARN, its documentation lambdaArn. What has neither is what a
+            # function returned or a conversion refused.
+            case {"rawData": raw, "errorCode": code} if body.keys() & {"lambdaARN", "lambdaArn"}:
+                return _kept_lines(raw, FIREHOSE, code)
+            # Only what Lambda writes to S3 has the event, by its documentation as a text.
+            case {
+                "KinesisBatchInfo": dict(),
+                "requestContext": {"condition": condition},
+                "payload": str() | dict() as payload,
+            }:
+                event = json.loads(payload) if isinstance(payload, str) else payload
+                records = [one["kinesis"]["data"] for one in event["Records"]]
+                return [line for one in records for line in _kept_lines(one, LAMBDA, condition)]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    match body:
-        # The service writes lambdaARN, its documentation lambdaArn. What has neither is what a
-        # function returned or a conversion refused.
-        case {"rawData": str(raw), "errorCode": code} if body.keys() & {"lambdaARN", "lambdaArn"}:
-            try:
-                data = _bytes_of(raw, "base64")
-                if data.startswith(GZIP_MAGIC):
-                    data = gunzip(data, _MOST_UNPACKED)
-            except (ValueError, ValidationError):
-                return None
-            return [_kept_line(line, str(code)) for line in lines_of(data)]
     return None
 
 
-def _kept_line(line: bytes, code: str) -> Letter:
+def _kept_lines(encoded: object, stage: str, code: object) -> list[Letter | None]:
+    try:
+        contents = unwrap(_bytes_of(str(encoded), "base64"), _MOST_UNPACKED, objects=False)
+    except ValueError:
+        return [None]
+    if any(isinstance(content, Failed) for content in contents):
+        return [None]
+    return [_kept_line(one.raw, stage, str(code)) for one in contents if isinstance(one, Event)]
+
+
+def _kept_line(line: bytes, stage: str, code: str) -> Letter:
     if line.startswith(replay.PREFIX):
         with suppress(ValidationError):
             inner, attempt = replay.read_envelope(line)
-            return Letter(FIREHOSE, code, inner, attempt)
-    return Letter(FIREHOSE, code, line, 1)
+            return Letter(stage, code, inner, attempt)
+    return Letter(stage, code, line, 1)
 
 
 def _from_envelope(data: bytes, receipt: str) -> Letter | None:

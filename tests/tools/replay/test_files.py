@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.core import combined, dead, enriched, enricher
+from tests.support.wrapped import aggregated
 from tools.cli import run_command
 from tools.replay import letters as sources
 from udfs.letters.dead_letter import DeadLetter
@@ -223,8 +224,69 @@ def test_records_that_firehose_kept_go_back_line_by_line(run: Run, tmp_path: Pat
 
 def test_a_kept_record_is_unpacked_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "_MOST_UNPACKED", 1000)
-    assert sources.read_kept_record(kept_by_firehose(gzip.compress(b"x" * 1000))) is not None
-    assert sources.read_kept_record(kept_by_firehose(gzip.compress(b"x" * 1001))) is None
+    kept = sources.read_kept_record(kept_by_firehose(gzip.compress(b"x" * 1000))) or []
+    assert [line and line.raw for line in kept] == [b"x" * 1000]
+    assert sources.read_kept_record(kept_by_firehose(gzip.compress(b"x" * 1001))) == [None]
+
+
+def given_up_by_lambda(*records: bytes, **change: object) -> str:
+    """What Lambda writes to S3 of a batch of a stream whose records it discards."""
+    event = {
+        "Records": [
+            {
+                "kinesis": {"sequenceNumber": str(n), "data": base64.b64encode(data).decode()},
+                "eventSource": "aws:kinesis",
+            }
+            for n, data in enumerate(records)
+        ]
+    }
+    invocation = {
+        "requestContext": {
+            "requestId": "c9b8fa9f-5a7f-xmpl-af9c-0c604cde93a5",
+            "functionArn": "arn:aws:lambda:eu-west-1:123456789012:function:weblog:live",
+            "condition": "RecordAgeExceeded",
+            "approximateInvokeCount": 7,
+        },
+        "responseContext": {"statusCode": 200, "executedVersion": "3", "functionError": None},
+        "version": "1.0",
+        "timestamp": "2025-10-28T10:15:30.021Z",
+        "KinesisBatchInfo": {"shardId": "shardId-000000000001", "batchSize": len(records)},
+        "payload": json.dumps(event),
+    }
+    return json.dumps(invocation | change)
+
+
+def test_batches_that_lambda_gave_up_go_back_line_by_line(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "aws" / "lambda" / "0a1b" / "shardId-000000000001" / "2025" / "10" / "28"
+    folder.mkdir(parents=True)
+    other, third = (combined(request=f"GET /{name}.html HTTP/1.1") for name in ("other", "third"))
+    aggregate = aggregated(third, other)
+    batch = [
+        f"{GOOD}\n{other}\r\n".encode(),
+        gzip.compress(GOOD.encode()),
+        aggregate,
+        envelope(GOOD.encode(), 3),
+        aggregate[:-1],
+    ]
+    (folder / "2025-10-28T10.15.30-c9b8").write_text(given_up_by_lambda(*batch), "utf-8")
+    # As Lambda tells a queue or topic: without the event. And no event.
+    without: list[object] = [None, "{", '{"Records": [{}]}', {"Records": 1}]
+    for number, payload in enumerate(without):
+        (folder / f"{number}").write_text(given_up_by_lambda(payload=payload), "utf-8")
+    target = tmp_path / "again.jsonl"
+    status, out, err = run(tmp_path / "aws", "--send", target)
+    assert (status, err) == (0, "")
+    assert "lambda/RecordAgeExceeded  (tried 1 to 3 times)" in out
+    assert "5  entries that are no dead letter" in out
+    assert "6 of 6 sent" in out
+    assert sent(target) == [
+        (GOOD.encode(), 2),
+        (other.encode(), 2),
+        (GOOD.encode(), 2),
+        (third.encode(), 2),
+        (other.encode(), 2),
+        (GOOD.encode(), 4),
+    ]
 
 
 def test_a_record_of_too_many_lines_is_not_sent_again(run: Run, tmp_path: Path) -> None:

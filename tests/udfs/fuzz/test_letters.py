@@ -30,6 +30,9 @@ _LETTERS = st.fixed_dictionaries(
         "rawData": st.just("H4sI") | _SCALARS,
         "errorCode": _SCALARS,
         "lambdaARN": _SCALARS,
+        "KinesisBatchInfo": st.just({}) | _SCALARS,
+        "requestContext": st.just({"condition": "x"}) | _SCALARS,
+        "payload": st.just('{"Records": [{"kinesis": {"data": "eA=="}}, 1]}') | _SCALARS,
     },
 )
 
