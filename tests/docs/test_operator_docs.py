@@ -196,7 +196,16 @@ def test_options_of_deploy_that_are_shown_exist(capsys: pytest.CaptureFixture[st
         for page in ("deploy", "lambda", "runbook")
     )
     named = set(re.findall(r"`(?:deploy )?(--[a-z-]+)", text))
-    others = {"--geoip", "--reference", "--properties", "--only", "--limit", "--send", "--json"}
+    others = {
+        "--asn",
+        "--geoip",
+        "--reference",
+        "--properties",
+        "--only",
+        "--limit",
+        "--send",
+        "--json",
+    }
     started = {"--snapshot", "--skip-restore", "--force"}
     assert named - others - started <= known
 

@@ -9,7 +9,12 @@ from pathlib import Path
 
 from flink_app.connector import OBJECT_STORES, TYPE_KEY, Connector
 from flink_app.settings import JobSettings
-from tools.package.layout import APPLICATION_DIRECTORY, RUN_OPTIONS_GROUP, Manifest
+from tools.package.layout import (
+    APPLICATION_DIRECTORY,
+    DATA_SETTINGS,
+    RUN_OPTIONS_GROUP,
+    Manifest,
+)
 from udfs.config.core import CoreSettings, GeoIpSettings
 from udfs.config.file import PropertyGroups
 from udfs.enrich.reference import ReferenceFile, ReferenceSettings
@@ -26,10 +31,11 @@ LONGEST_VALUE = 2048
 
 def with_data(groups: PropertyGroups, manifest: Manifest) -> PropertyGroups:
     """Returns the groups, with the data files of the zip where they name none themselves."""
-    known = {GeoIpSettings.group: ("database.path", manifest.geoip)}
-    known[ReferenceSettings.group] = ("file", manifest.reference)
-    given = {group: {key: path} for group, (key, path) in known.items() if path}
-    return groups | {group: values | groups.get(group, {}) for group, values in given.items()}
+    known = dict(groups)
+    for option, (group, key) in DATA_SETTINGS.items():
+        if (path := getattr(manifest, option)) is not None:
+            known[group] = {key: path} | known.get(group, {})
+    return known
 
 
 def checked(groups: PropertyGroups, archive: Path, manifest: Manifest) -> JobSettings:
@@ -94,7 +100,8 @@ def _check_databases(settings: GeoIpSettings, archive: zipfile.ZipFile) -> None:
         )
         raise settings.error("database.path", str(city), expected)
     if isinstance(asn, Path) and _entry(asn) not in names:
-        raise settings.error("asn.database.path", str(asn), "s3://bucket/key, or a path in the zip")
+        expected = "a path in the zip (./build.sh package --asn FILE), or s3://bucket/key"
+        raise settings.error("asn.database.path", str(asn), expected)
 
 
 def _check_reference(settings: ReferenceSettings, archive: zipfile.ZipFile) -> None:

@@ -1,6 +1,7 @@
 """`./build.sh package`: the zip that Amazon Managed Service for Apache Flink runs.
 
-Usage: ./build.sh package [--out DIR] [--jar FILE] [--geoip FILE] [--reference FILE]
+Usage: ./build.sh package [--out DIR] [--jar FILE] [--geoip FILE] [--asn FILE]
+           [--reference FILE]
 
 Writes DIR/<name>-<version>.zip (DIR is dist): the code, the SQL, the connector jar and
 the third-party Python packages for the service's platform. The same input gives the same
@@ -17,9 +18,10 @@ from pathlib import Path
 
 from tools.package import connectors, contents, wheels
 from tools.package.archive import Content, complete_or_absent, verified_names, write_zip
-from tools.package.contents import data_path, megabytes
+from tools.package.contents import megabytes
 from tools.package.layout import (
     APPLICATION_DIRECTORY,
+    DATA_SETTINGS,
     ENTRY_POINT,
     JAR,
     MANIFEST,
@@ -82,8 +84,7 @@ def build(options: PackageOptions) -> Path:
             version=version,
             connectors=options.with_connectors,
             packages=packages,
-            geoip=None if options.geoip is None else data_path(options.geoip),
-            reference=None if options.reference is None else data_path(options.reference),
+            **contents.data_paths(options),
         )
         entries[MANIFEST] = manifest.to_json().encode()
         write_zip(temporary, entries)
@@ -116,12 +117,11 @@ def describe(path: Path) -> Iterator[str]:
     manifest = read_manifest(path)
     packages = ", ".join(f"{name} {version}" for name, version in manifest.packages.items())
     yield f"Python packages ({wheels.PLATFORM}, Python {wheels.PYTHON_VERSION}): {packages}"
-    if manifest.geoip:
-        yield f"GeoIP database: set weblog.geoip: database.path = {manifest.geoip}"
-    else:
+    for option, (group, key) in DATA_SETTINGS.items():
+        if data := getattr(manifest, option):
+            yield f"From --{option}: set {group}: {key} = {data}"
+    if manifest.geoip is None:
         yield contents.WITHOUT_DATABASE
-    if manifest.reference:
-        yield f"Reference data: set weblog.reference: file = {manifest.reference}"
     if not manifest.connectors:
         yield "WITHOUT the AWS connectors: Kinesis and Firehose do not work with this zip"
     yield "Run options of the application (./build.sh deploy sets them):"

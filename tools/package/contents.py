@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.package.layout import DATA_DIRECTORY
+from tools.package.layout import DATA_DIRECTORY, DATA_SETTINGS
 from tools.shell import CommandError
 from udfs.config.root import ROOT
 from udfs.enrich.geo import GeoDatabase
 from udfs.enrich.geo_check import ALL_RECORDS
-from udfs.enrich.geo_schema import CITY
+from udfs.enrich.geo_schema import ASN, CITY, Contents
 from udfs.errors import DatabaseError
 
 WITHOUT_DATABASE = "WITHOUT a GeoIP database: city, country and location are null (see --geoip)"
@@ -31,17 +31,25 @@ class Options:
     Attributes:
         out: Folder to write to.
         geoip: A GeoIP database of cities to add, or None.
+        asn: One of autonomous systems to add, or None.
         reference: A file of reference data to add, or None.
     """
 
     out: Path = Path("dist")
     geoip: Path | None = None
+    asn: Path | None = None
     reference: Path | None = None
 
 
 def data_path(path: Path) -> str:
     """The path of a data file in a package, from the folder of the code."""
     return f"{DATA_DIRECTORY}/{path.name}"
+
+
+def data_paths(options: Options) -> dict[str, str]:
+    """The paths of the data files in a package, from the folder of the code, by their options."""
+    given = {name: getattr(options, name) for name in DATA_SETTINGS}
+    return {name: data_path(path) for name, path in given.items() if path is not None}
 
 
 def data_files(options: Options) -> Iterator[tuple[str, Path]]:
@@ -51,22 +59,34 @@ def data_files(options: Options) -> Iterator[tuple[str, Path]]:
     key.
 
     Raises:
-        CommandError: The database cannot be read or is none of cities, or there is no file of
-            reference data.
+        CommandError: A database cannot be read or is of another kind, two have one name, or there
+            is no file of reference data.
     """
-    if options.geoip is not None:
-        try:
-            geo = GeoDatabase.open(options.geoip, CITY, records=ALL_RECORDS)
-        except DatabaseError as error:
-            raise CommandError(f"--geoip: {error}") from error
-        geo.close()
-        # The flat schema has a second file beside the named one.
-        for file in (options.geoip, *geo.files - {options.geoip}):
-            yield data_path(file), file
+    databases = (
+        *_database_files("--geoip", options.geoip, CITY),
+        *_database_files("--asn", options.asn, ASN),
+    )
+    if len({file.name for file in databases}) < len(databases):
+        raise CommandError("--geoip, --asn: two files of one name")
+    for file in databases:
+        yield data_path(file), file
     if options.reference is not None:
         if not options.reference.is_file():
             raise CommandError(f"--reference: {options.reference}: no such file")
         yield data_path(options.reference), options.reference
+
+
+def _database_files[T](option: str, path: Path | None, kind: Contents[T]) -> Iterator[Path]:
+    if path is None:
+        return
+    try:
+        geo = GeoDatabase.open(path, kind, records=ALL_RECORDS)
+    except DatabaseError as error:
+        raise CommandError(f"{option}: {error}") from error
+    geo.close()
+    yield path
+    # The flat schema has a second file beside the named one.
+    yield from geo.files - {path}
 
 
 def add_options(parser: argparse.ArgumentParser, use: str) -> None:
@@ -81,6 +101,9 @@ def add_options(parser: argparse.ArgumentParser, use: str) -> None:
     # that in production nearly every place would be null without a word.
     parser.add_argument(
         "--geoip", type=Path, metavar="FILE", help=f"add a GeoIP City database (.mmdb) {use}"
+    )
+    parser.add_argument(
+        "--asn", type=Path, metavar="FILE", help=f"add a GeoIP ASN database (.mmdb) {use}"
     )
     parser.add_argument(
         "--reference", type=Path, metavar="FILE",

@@ -1,7 +1,7 @@
 """`./build.sh package-lambda`: the zip that AWS Lambda runs.
 
-Usage: ./build.sh package-lambda [--out DIR] [--arm64] [--geoip FILE] [--reference FILE]
-                                 [--properties FILE]
+Usage: ./build.sh package-lambda [--out DIR] [--arm64] [--geoip FILE] [--asn FILE]
+                                 [--reference FILE] [--properties FILE]
 
 Writes DIR/<name>-lambda-<version>-<architecture>.zip (DIR is dist) for the runtime python3.12:
 the core, the two functions and their third-party packages, without Flink. boto3 is not in it:
@@ -29,7 +29,8 @@ from pathlib import Path
 from lambda_app.settings import Settings
 from tools.package import contents, wheels
 from tools.package.archive import complete_or_absent, verified_names, write_zip
-from tools.package.contents import data_path, megabytes
+from tools.package.contents import megabytes
+from tools.package.layout import DATA_SETTINGS
 from tools.shell import CommandError
 from udfs.config.core import GeoIpSettings
 from udfs.config.file import DEFAULT_FILE, dump_properties, load_properties
@@ -49,8 +50,6 @@ DIRECT_UPLOAD_BYTES = 50 * 1024 * 1024
 _CODE = ("aws", "lambda_app", "udfs")
 _NOT_THE_FUNCTIONS = ("udfs/flink",)
 _PROPERTIES = DEFAULT_FILE.relative_to(ROOT).as_posix()
-_DATABASE_KEY = "database.path"
-_ASN_DATABASE_KEY = "asn.database.path"
 _REFERENCE_KEY = "file"
 
 
@@ -146,19 +145,16 @@ def _write_properties(options: PackageOptions, root: Path) -> None:
         ConfigurationError: One is not acceptable, or names a file that is not in the package.
     """
     groups = {} if options.properties is None else load_properties(options.properties)
-    if options.geoip is not None:
-        groups.setdefault(GeoIpSettings.group, {})[_DATABASE_KEY] = data_path(options.geoip)
-    if options.reference is not None:
-        groups.setdefault(ReferenceSettings.group, {})[_REFERENCE_KEY] = data_path(
-            options.reference
-        )
+    for option, path in contents.data_paths(options).items():
+        group, key = DATA_SETTINGS[option]
+        groups.setdefault(group, {})[key] = path
     if not groups:
         return
     settings = Settings.load(groups)
     # An absolute path may lie in a layer or on a file system of the function.
     geoip = settings.core.geoip
-    _check_database(_DATABASE_KEY, geoip.database_path, root)
-    _check_database(_ASN_DATABASE_KEY, geoip.asn_database_path, root)
+    _check_database("geoip", geoip.database_path, root)
+    _check_database("asn", geoip.asn_database_path, root)
     reference = settings.reference.file
     if reference is not None and not reference.is_absolute():
         if not (root / reference).exists():
@@ -172,11 +168,11 @@ def _write_properties(options: PackageOptions, root: Path) -> None:
     dump_properties(groups, target)
 
 
-def _check_database(key: str, location: Location | None, root: Path) -> None:
+def _check_database(option: str, location: Location | None, root: Path) -> None:
     if not isinstance(location, Path) or location.is_absolute() or (root / location).exists():
         return
-    added = ", or a database that --geoip adds" if key == _DATABASE_KEY else ""
-    raise GeoIpSettings.error(key, str(location), f"an absolute path or s3://bucket/key{added}")
+    expected = f"an absolute path or s3://bucket/key, or a database that --{option} adds"
+    raise GeoIpSettings.error(DATA_SETTINGS[option][1], str(location), expected)
 
 
 def _compile(root: Path) -> None:

@@ -7,7 +7,7 @@ The service unpacks the zip and starts Flink with what the property group
     app/                             pyFiles: on PYTHONPATH of the job and of its workers
     app/flink_app/main.py            python: the entry point
     app/udfs/, app/sql/              the rest of the code
-    app/data/                        a GeoIP database and reference data, if they were added
+    app/data/                        GeoIP databases and reference data, if they were added
     app/geoip2/, app/orjson/, ...    third-party packages
     lib/pyflink-dependencies.jar     jarfile: the connectors
 
@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from tools.shell import CommandError
+from udfs.config.core import GeoIpSettings
+from udfs.enrich.reference import ReferenceSettings
 
 RUN_OPTIONS_GROUP = "kinesis.analytics.flink.run.options"
 
@@ -33,6 +35,13 @@ ENTRY_POINT = f"{APPLICATION_DIRECTORY}/flink_app/main.py"
 DATA_DIRECTORY = "data"
 JAR = "lib/pyflink-dependencies.jar"
 MANIFEST = "manifest.json"
+
+DATA_SETTINGS = {
+    "geoip": (GeoIpSettings.group, "database.path"),
+    "asn": (GeoIpSettings.group, "asn.database.path"),
+    "reference": (ReferenceSettings.group, "file"),
+}
+"""Data files that a package may hold, each with the group and key of the setting that names it."""
 
 MAXIMUM_ZIP_BYTES = 512 * 1024 * 1024
 """The service's limit for the code of an application."""
@@ -47,9 +56,9 @@ class Manifest:
         version: The project's version.
         connectors: Whether the AWS connectors are in it.
         packages: Third-party packages in it, by name, with their versions.
-        geoip: Path of the GeoIP database for the setting `weblog.geoip: database.path`,
-            or None.
-        reference: Path of reference data for the setting `weblog.reference: file`, or None.
+        geoip: Path of the GeoIP database of cities for its setting (`DATA_SETTINGS`), or None.
+        asn: The same of a database of autonomous systems.
+        reference: The same of reference data.
     """
 
     name: str
@@ -57,6 +66,7 @@ class Manifest:
     connectors: bool
     packages: dict[str, str] = field(default_factory=dict)
     geoip: str | None = None
+    asn: str | None = None
     reference: str | None = None
 
     def run_options(self) -> dict[str, str]:
@@ -86,8 +96,8 @@ class Manifest:
                 "packages": dict(packages),
                 "geoip": str() | None as geoip,
                 "reference": str() | None as reference,
-            }:
-                return cls(name, version, connectors, packages, geoip, reference)
+            } if isinstance(asn := document.get("asn"), str | None):  # Older zips have none.
+                return cls(name, version, connectors, packages, geoip, asn, reference)
             case _:
                 raise ValueError(_shortened(document))
 

@@ -27,12 +27,17 @@ def read(tmp_path: Path, groups: Groups, *, connectors: bool = True) -> JobSetti
 
 
 def test_data_of_the_zip_is_used_unless_the_settings_name_other(tmp_path: Path) -> None:
-    manifest = Manifest("x", "1", connectors=True, geoip="data/city.mmdb", reference="data/p.csv")
+    manifest = Manifest(
+        "x", "1", connectors=True, geoip="data/city.mmdb", asn="data/asn.mmdb",
+        reference="data/p.csv",
+    )  # fmt: skip
     given = kinesis_groups() | {"weblog.geoip": {"database.path": "data/own.mmdb"}}
 
     groups = with_data(given, manifest)
 
-    assert groups == given | {"weblog.reference": {"file": "data/p.csv"}}
+    databases = {"database.path": "data/own.mmdb", "asn.database.path": "data/asn.mmdb"}
+    added = {"weblog.geoip": databases, "weblog.reference": {"file": "data/p.csv"}}
+    assert groups == given | added
     assert with_data(given, Manifest("x", "1", connectors=True)) == given
 
 

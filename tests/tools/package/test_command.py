@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.support.geoip_files import write_pair
+from tests.support.core import DEMO_DATABASE
+from tests.support.geoip_files import write_asn, write_pair
 from tests.support.jars import EVENT_STREAM, FIREHOSE, KINESIS, SDK, write_jar
 from tools.cli import run_command
 from tools.geoip.sources import IPV4_FILE, IPV6_FILE
@@ -155,6 +157,38 @@ def test_a_database_of_the_wrong_kind_is_refused(
 
     assert "not a City database" in one_error(capsys)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_of_networks_comes_along(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asn = write_asn(tmp_path / "asn.mmdb", {"203.0.113.0/24": 64500})
+    out, city = tmp_path / "dist", str(DEMO_DATABASE)
+    arguments = ["--out", str(out), "--without-connectors", "--geoip", city]
+
+    assert main([*arguments, "--asn", str(asn)]) == 0
+
+    assert "set weblog.geoip: asn.database.path = data/asn.mmdb\n" in capsys.readouterr().out
+    (archive,) = out.iterdir()
+    manifest = read_manifest(archive)
+    assert (manifest.geoip, manifest.asn) == (f"data/{DEMO_DATABASE.name}", "data/asn.mmdb")
+    with zipfile.ZipFile(archive) as opened:
+        assert opened.read("app/data/asn.mmdb") == asn.read_bytes()
+
+
+def test_two_databases_have_two_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asn = write_asn(tmp_path / DEMO_DATABASE.name, {"203.0.113.0/24": 64500})
+    given = ["--out", str(tmp_path / "dist"), "--without-connectors", "--geoip", str(DEMO_DATABASE)]
+    assert main([*given, "--asn", str(asn)]) == EXIT_FAILED
+    assert "--geoip, --asn: two files of one name" in one_error(capsys)
+    assert main([*given, "--asn", str(DEMO_DATABASE)]) == EXIT_FAILED
+    assert "not an ASN database" in one_error(capsys)
+
+
+def test_a_zip_of_before_there_were_databases_of_networks_is_read() -> None:
+    document = json.loads(Manifest("x", "1", connectors=True, geoip="data/city.mmdb").to_json())
+    del document["asn"]
+    assert Manifest.from_json(json.dumps(document)).geoip == "data/city.mmdb"
 
 
 def test_both_files_of_a_flat_database_come_along(

@@ -27,7 +27,7 @@ from tests.support.functions import (
     good,
     kinesis_event,
 )
-from tests.support.geoip_files import write_pair
+from tests.support.geoip_files import write_asn, write_pair
 from tests.support.packages import contents_of
 from tests.support.unpacked import Place, link_runtime, running
 from tools.cli import run_command
@@ -154,6 +154,7 @@ def properties(path: Path, groups: dict[str, dict[str, str]]) -> Path:
         ({"weblog.parsr": {}}, "weblog.parsr: expected a known group"),
         ({"weblog.parser": {"format": "x"}}, "weblog.parser: format = 'x'"),
         ({"weblog.geoip": {"database.path": "data/x.mmdb"}}, "a database that --geoip adds"),
+        ({"weblog.geoip": {"asn.database.path": "data/x.mmdb"}}, "a database that --asn adds"),
         ({"weblog.reference": {"file": "data/x.csv"}}, "a file that --reference adds"),
         ({"weblog.lookups.dns": {"enabled": "true"}}, "false for Lambda: only the job asks"),
     ],
@@ -181,7 +182,8 @@ def test_a_database_of_the_wrong_kind_leaves_no_zip(
 
 def test_both_files_of_a_flat_database_come_along(tmp_path: Path) -> None:
     pair = write_pair(tmp_path)
-    options = PackageOptions(out=tmp_path / "dist", geoip=pair / IPV6_FILE)
+    asn = write_asn(tmp_path / "asn.mmdb", {"203.0.113.0/24": 64500})
+    options = PackageOptions(out=tmp_path / "dist", geoip=pair / IPV6_FILE, asn=asn)
     with zipfile.ZipFile(build(options)) as opened:
         for name in (IPV4_FILE, IPV6_FILE):
             assert opened.read(f"data/{name}") == (pair / name).read_bytes()
@@ -190,6 +192,7 @@ def test_both_files_of_a_flat_database_come_along(tmp_path: Path) -> None:
         settings = json.loads(opened.read("conf/application_properties.json"))
     (group,) = (one for one in settings if one["PropertyGroupId"] == "weblog.geoip")
     assert group["PropertyMap"]["database.path"] == f"data/{IPV6_FILE}"
+    assert group["PropertyMap"]["asn.database.path"] == "data/asn.mmdb"
 
 
 def test_what_lambda_cannot_unpack_is_refused(
