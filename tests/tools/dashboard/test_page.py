@@ -18,6 +18,7 @@ from tests.support.dashboard import (
     MARKUP,
     bot,
     country,
+    finished_run,
     hostile_log,
     journal,
     letter,
@@ -50,7 +51,9 @@ AGGREGATES = (
     "traffic_per_country",
 )
 
-SECTIONS = ("pages", "countries", "clients", "bots", "times", "flow", "letters", "alerts")
+SECTIONS = (
+    "pages", "countries", "clients", "bots", "times", "flow", "letters", "alerts",
+)  # fmt: skip
 
 pytestmark = pytest.mark.browser
 
@@ -402,6 +405,78 @@ class TestHostileOutputs:
             text = shown.locator(f"#{section}").inner_text()
             assert "</script><script>hacked=1</script>" in text, section
             assert "\\u{202e}gnp.exe" in text, section
+
+
+class TestSearch:
+    """Rows of long tables are found by a part of their text."""
+
+    NAMES = tuple(f"page-{number:02}" for number in range(20))
+
+    @pytest.fixture
+    def output(self, tmp_path: Path) -> Path:
+        output = finished_run(tmp_path / "out")
+        names = (*self.NAMES, "Cart<b>")
+        write_rows(output, "errors_per_page", [page(3, one, 9, client=9) for one in names])
+        return output
+
+    def test_rows_are_found_with_the_keyboard(self, shown: Page, watched: Watched) -> None:
+        search = shown.get_by_role("searchbox", name="Search pages with errors")
+        rows = shown.locator("#pages tbody tr")
+        shown.locator("#countries .scroll").focus()
+        shown.keyboard.press("Tab")
+        expect(search).to_be_focused()
+        shown.keyboard.type("PAGE-1")
+        expect(rows.locator("visible=true")).to_have_count(10)
+        expect(shown.locator("#pages output")).to_have_text("10 of 23 rows")
+        has_no_violations(shown)
+        search.fill("t<b>")
+        expect(rows.locator("visible=true")).to_have_text([re.compile(r"Cart<b>909100.0 %")])
+        shown.keyboard.press("Escape")
+        expect(rows.locator("visible=true")).to_have_count(23)
+        expect(shown.locator("#pages output")).to_be_empty()
+        assert watched.problems == []
+
+    def test_a_short_table_has_none(self, shown: Page) -> None:
+        expect(shown.get_by_role("searchbox")).to_have_count(1)
+
+    def test_what_was_typed_stays_when_rows_come(
+        self, output: Path, server: Server, watched: Watched
+    ) -> None:
+        ready(watched.page, server.url)
+        search = watched.page.get_by_role("searchbox", name="Search pages with errors")
+        search.focus()
+        watched.page.keyboard.type("new")
+        expect(watched.page.locator("#pages output")).to_have_text("0 of 23 rows")
+        write_rows(output, "errors_per_page", [page(4, "new", 9, client=9)], "part-0-1")
+        expect(watched.page.locator("#pages output")).to_have_text("1 of 24 rows")
+        expect(search).to_be_focused()
+        expect(search).to_have_value("new")
+
+
+@pytest.mark.parametrize("width", [400, 800])
+def test_alerts_need_no_sideways_scrolling(
+    server: Server, output: Path, watched: Watched, width: int
+) -> None:
+    alert = {
+        "alert": "error_rate_of_a_page", "state": "started", "metric": "error_rate",
+        "subject_type": "page", "subject": "a-page-with-a-name-that-has-no-spaces-" * 3,
+        "metric_value": 0.333333, "threshold": 0.1, "changed_at": "2015-05-17T00:12:00Z",
+        "lines": 123456, "dead_letters": 0, "requests": 123456, "errors": 41152,
+        "server_errors": 3, "probes": 0, **window(11),
+    }  # fmt: skip
+    write_rows(output, "alerts", [alert], "part-0-1")
+    shown = watched.page
+    shown.set_viewport_size({"width": width, "height": 900})
+    ready(shown, server.url)
+    table = shown.locator("#alerts .scroll")
+    expect(table.locator("tbody tr")).to_have_count(3)
+    assert table.evaluate("(box) => box.scrollWidth <= box.clientWidth")
+    # Each value says what it is, as the column heads are not there.
+    label = "getComputedStyle(document.querySelector('#alerts td'), '::before').content"
+    assert shown.evaluate(label) == '"state"'
+    has_no_violations(shown)
+    if folder := os.environ.get("SCREENSHOTS"):
+        shown.screenshot(path=Path(folder) / f"alerts-{width}.png", full_page=True)
 
 
 def is_harmless(page: Page, watched: Watched) -> None:

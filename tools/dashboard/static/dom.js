@@ -62,7 +62,11 @@
         const first = index === 0;
         return element(
           first ? "th" : "td",
-          { scope: first ? "row" : null, class: head[index].number ? "number" : null },
+          {
+            scope: first ? "row" : null,
+            class: head[index].number ? "number" : null,
+            "data-column": head[index].text,
+          },
           cell,
         );
       })));
@@ -76,5 +80,33 @@
     );
   };
 
-  return { element, svg, replace, setText, name, empty, table };
+  const SEARCHED_ROWS = 15;
+
+  const narrow = (search, box) => {
+    const rows = [...box.querySelectorAll("tbody tr")];
+    search.hidden = rows.length <= SEARCHED_ROWS;
+    const wanted = search.hidden ? "" : search.querySelector("input").value.trim().toLowerCase();
+    for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+    setText(search.querySelector("output"),
+      wanted ? `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows` : "");
+  };
+
+  /**
+   * A table's box, below a search for text in its rows that shows where they are many. The search
+   * that is in the place already stays, with what the reader has typed.
+   */
+  const searchable = (place, what, box) => {
+    let search = [...place.querySelectorAll(".search")].find((one) => one.dataset.of === what);
+    if (!search) {
+      search = element("div", { class: "search", "data-of": what },
+        element("label", null, `Search ${what} `,
+          element("input", { type: "search", autocomplete: "off", spellcheck: "false" })),
+        element("output"));
+      search.addEventListener("input", () => narrow(search, search.nextElementSibling));
+    }
+    narrow(search, box);
+    return [search, box];
+  };
+
+  return { element, svg, replace, setText, name, empty, table, searchable };
 })();

@@ -2,7 +2,7 @@
 "use strict";
 
 (globalThis.weblog ??= {}).sections = (() => {
-  const { element, replace, setText, name, empty, table } = weblog.dom;
+  const { element, replace, setText, name, empty, table, searchable } = weblog.dom;
   const { barTable } = weblog.bars;
   const { Timeline } = weblog.timeline;
   const { WorldMap } = weblog.map;
@@ -177,7 +177,7 @@
     const measure = document.querySelector("input[name=measure]:checked").value;
     const sorted = [...rows].sort((a, b) => b[measure] - a[measure]);
     parts.world.update(rows, measure);
-    replace(parts.list, barTable({
+    replace(parts.list, searchable(parts.list, "countries", barTable({
       label: "Traffic per country, table", first: "Country", rows: sorted, tall: true,
       missing: snapshot.run.geoip ? "(not known)" : "(no GeoIP database)",
       key: (row) => row.code,
@@ -186,7 +186,7 @@
         { text: "Requests", of: (row) => format.count(row.requests) },
         { text: "Data sent", of: (row) => format.bytes(row.bytes_sent) },
       ],
-    }));
+    })));
   };
 
   const pages = (snapshot) => {
@@ -203,7 +203,7 @@
       element("ul", { class: "legend" },
         element("li", null, element("span", { class: "key client bars", "aria-hidden": "true" }), "Client errors (4xx)"),
         element("li", null, element("span", { class: "key server bars", "aria-hidden": "true" }), "Server errors (5xx)")),
-      barTable({
+      searchable(place, "pages with errors", barTable({
         label: "Errors per page, table", first: "Page", rows: found.rows, tall: true, missing: "(no page)",
         parts: (row) => [["client", row.client_errors], ["server", row.server_errors]],
         columns: [
@@ -212,7 +212,7 @@
           { text: "Requests", of: (row) => format.count(row.requests) },
           { text: "Error rate", of: (row) => format.percent((row.client_errors + row.server_errors) / row.requests) },
         ],
-      }), rest);
+      })), rest);
   };
 
   const clients = (snapshot) => {
@@ -246,7 +246,7 @@
     document.getElementById("times").hidden = !rows.length && isOff(snapshot, "response_times");
     replace(body("times"), !rows.length
       ? empty(nothing(snapshot, "response_times", "No line of this run says how long its request took."))
-      : barTable({
+      : searchable(body("times"), "slowest pages", barTable({
         label: "Slowest pages, table", first: "Page", rows, tall: true, missing: "(no page)",
         parts: (row) => [["good", row.mean_ms]],
         columns: [
@@ -255,7 +255,7 @@
           { text: "Longest", of: (row) => format.milliseconds(row.max_ms) },
           { text: "Requests", of: (row) => format.count(row.requests) },
         ],
-      }),
+      })),
       others ? element("p", { class: "hint" }, `${format.plural(others, "request", "requests")} for other pages.`) : null);
   };
 
@@ -267,11 +267,11 @@
         "No request came from a page of the site itself. (weblog.site: internal.hosts names its hosts.)")));
       return;
     }
-    const list = table("Most frequent steps", [{ text: "From" }, { text: "To" }, { text: "Requests", number: true }],
-      rows.map((row) => [name(row.origin, NO_PAGE), name(row.target, NO_PAGE), format.count(row.requests)]), "tall");
     const details = place.querySelector("details") ?? element("details", { class: "data" },
       element("summary", null, "The most frequent steps as a list"), element("div"));
-    replace(details.lastElementChild, list);
+    const list = table("Most frequent steps", [{ text: "From" }, { text: "To" }, { text: "Requests", number: true }],
+      rows.map((row) => [name(row.origin, NO_PAGE), name(row.target, NO_PAGE), format.count(row.requests)]), "tall");
+    replace(details.lastElementChild, searchable(details.lastElementChild, "steps", list));
     replace(place, flowMap(snapshot.flow),
       others ? element("p", { class: "hint" }, `${format.plural(others, "request", "requests")} more between other pages, of ${format.count(requests)} in all.`) : null,
       details);
@@ -352,13 +352,14 @@
         ? nothing(snapshot, output, "No alerts in this run.") : "This job has no alerts."));
       return;
     }
-    replace(place, found.map((one) => element("div", null,
-      one.count > one.rows.length
-        ? element("p", { class: "hint" }, `The latest ${format.count(one.rows.length)} of ${format.count(one.count)} changes.`) : null,
-      table(found.length > 1 ? `Alerts: ${one.output}` : "Alerts, the latest first",
+    replace(place, found.flatMap((one) => [
+      ...searchable(place, found.length > 1 ? one.output : "alerts", table(found.length > 1 ? `Alerts: ${one.output}` : "Alerts, the latest first",
         one.columns.map((column) => ({ text: column.replaceAll("_", " ") + (isTime(column) ? " (UTC)" : ""), number: one.rows.every((row) => row[one.columns.indexOf(column)] === null || typeof row[one.columns.indexOf(column)] === "number") })),
         one.rows.map((row) => row.map((value, index) => alertValue(one.columns[index], value))),
-        "tall"))));
+        "tall stacked")),
+      one.count > one.rows.length
+        ? element("p", { class: "hint" }, `The latest ${format.count(one.rows.length)} of ${format.count(one.count)} changes.`) : null,
+    ]));
   };
 
   const footer = (snapshot) => {
