@@ -156,6 +156,7 @@ def journal(phase: str, **changes: object) -> Row:
         "started_at": "2026-01-02T03:04:05+00:00",
         "outputs": OUTPUTS,
         "geoip": "DBIP-City-Lite",
+        "asn": "GeoLite2-ASN",
         "sources": ["access.log"],
         "source_count": 1,
         "lines_total": 100,
@@ -175,8 +176,14 @@ def summary(**changes: object) -> Row:
         "late": 3,
         "seconds": 12.5,
         "outputs": dict.fromkeys(OUTPUTS, 1),
+        "networks": [network("Example Hosting", probes=7), network(None, client=5)],
         **changes,
     }
+
+
+def network(name: str | None, *, probes: int = 0, client: int = 0, server: int = 0) -> Row:
+    counts = {"probes": probes, "client_errors": client, "server_errors": server}
+    return {"asn": None if name is None else 64500, "as_org": name} | counts
 
 
 def write_json(path: Path, document: Row) -> None:

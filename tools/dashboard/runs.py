@@ -33,6 +33,7 @@ _JOURNAL = {
     "sources": [str],
     "message": str | None,
     "geoip": str | None,
+    "asn": str | None,
     "rest_address": str | None,
 }
 _SUMMARY = {
@@ -44,6 +45,9 @@ _SUMMARY = {
     "dead_lettered": {str: int},
     "outputs": {str: int},
 }
+
+# What runs of before did not count.
+_LATER = {"networks": [{str: int | str | None}]}
 
 # The runner writes about once a second; busy machines and slow disks get time.
 _SILENCE_SECONDS = 30.0
@@ -85,7 +89,7 @@ def find_run(output: Path) -> Run:
         if journal is None:
             continue
         return Run(str(journal.get("id")), _state(journal, work), work / "results", journal)
-    summary = _document(output / SUMMARY_FILE, _SUMMARY)
+    summary = _document(output / SUMMARY_FILE, _SUMMARY | _LATER)
     if summary is None or not summary.keys() >= _SUMMARY.keys():
         return Run(NONE, NONE, output)
     journal = _document(output / RUN_FILE, _JOURNAL) or {}

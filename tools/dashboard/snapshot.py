@@ -25,6 +25,7 @@ _COUNTED = ("enriched", "late")
 _BYTES_PER_LOOK = 16_000_000
 _COUNTED_BYTES_PER_LOOK = 256_000_000
 _MOST_REASONS = 50
+_MOST_NETWORKS = 50
 
 
 class RunReader:
@@ -96,6 +97,7 @@ class RunReader:
             "bots": views["bots"],
             "times": views["response_times"],
             "flow": views["page_flow"],
+            "networks": _networks(run),
             "dead_letters": views["dead_letters"],
             "alerts": [{"output": name, **views[name]} for name in self._alerts],
         }
@@ -119,6 +121,7 @@ class RunReader:
             "lines_read": samples[-1][1] if samples else summary.get("lines_in"),
             "message": shown(journal["message"], 600) if journal.get("message") else None,
             "geoip": shown(journal["geoip"], 80) if journal.get("geoip") else None,
+            "asn": shown(journal["asn"], 80) if journal.get("asn") else None,
             "outputs": [shown(name, 80) for name in outputs],
             "reading": min(1.0, self._read_bytes() / seen) if seen else 1.0,
             "unreadable": self._unreadable,
@@ -155,6 +158,17 @@ class RunReader:
 
     def _seen_bytes(self) -> int:
         return sum(self._tails[name].bytes_seen for name in self._views)
+
+
+def _networks(run: Run) -> list[dict[str, Any]] | None:
+    """Networks of probes; None where they have not been counted."""
+    networks = (run.summary or {}).get("networks")
+    if networks is None:
+        return None
+    return [
+        network | {"as_org": shown(network["as_org"]) if network.get("as_org") else None}
+        for network in networks[:_MOST_NETWORKS]
+    ]
 
 
 def throughput(samples: list[list[float]]) -> dict[str, list[float]]:

@@ -41,9 +41,10 @@ class RunJournal:
     Args:
         work: The run's work folder.
         geoip: Type of the GeoIP database, None without one.
+        asn: Type of the database of networks, None without one.
     """
 
-    def __init__(self, work: Path, geoip: str | None) -> None:
+    def __init__(self, work: Path, geoip: str | None, asn: str | None = None) -> None:
         self.path = work / RUN_FILE
         """The file."""
         self._began = time.monotonic()
@@ -57,6 +58,7 @@ class RunJournal:
             "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "outputs": [],
             "geoip": geoip,
+            "asn": asn,
             "sources": [],
             "source_count": 0,
             "lines_total": None,

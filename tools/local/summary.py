@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import Any
 
 _TOP = 10
+_NETWORKS = 50
+# What stands in each record of a request with an error, or with an attempt to break in, and in few
+# others: those need not be read.
+_TELLING = (b'"response":"4', b'"response":"5', b'"probe_')
+_PROBE = "probe_"
 TELLING_REQUESTS = 10
 """A page with fewer is no slow page: there are always some of which one request took long."""
 
@@ -53,6 +58,17 @@ class PageTimes:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkProbes:
+    """Attempts to break in and errors from one network over the whole run."""
+
+    asn: int | None
+    as_org: str | None
+    probes: int
+    client_errors: int
+    server_errors: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
     """The accounts of a run.
 
@@ -68,6 +84,8 @@ class RunSummary:
         bots: Kinds of bots, most requests first.
         slowest_pages: Pages by the mean time of their requests, those with few last (at most ten);
             none where lines do not say it.
+        networks: Networks with probes or errors, most probes first (at most fifty); the one that
+            is not known has no number.
         outputs: Rows written to each output.
         first_window: Start of the first window, ISO 8601 UTC; None without windows.
         last_window: End of the last window.
@@ -83,6 +101,7 @@ class RunSummary:
     traffic_per_country: tuple[CountryTraffic, ...] = ()
     bots: tuple[BotTraffic, ...] = ()
     slowest_pages: tuple[PageTimes, ...] = ()
+    networks: tuple[NetworkProbes, ...] = ()
     outputs: Mapping[str, int] = field(default_factory=dict)
     first_window: str | None = None
     last_window: str | None = None
@@ -129,6 +148,7 @@ def summarise(results: Path, outputs: Sequence[str], lines_in: int, seconds: flo
         traffic_per_country=_traffic_per_country(results / "traffic_per_country"),
         bots=_bots(results / "bots"),
         slowest_pages=_slowest_pages(results / "response_times"),
+        networks=_networks(results / "enriched"),
         outputs=rows,
         first_window=min((start for start, _ in windows), default=None),
         last_window=max((end for _, end in windows), default=None),
@@ -155,10 +175,13 @@ def count_lines(folder: Path) -> int:
 
 
 def _rows(folder: Path) -> Iterator[dict[str, Any]]:
+    return map(json.loads, _lines(folder))
+
+
+def _lines(folder: Path) -> Iterator[bytes]:
     for path in data_files(folder):
         with path.open("rb") as stream:
-            for line in stream:
-                yield json.loads(line)
+            yield from stream
 
 
 def _counted(reasons: Iterator[str]) -> dict[str, int]:
@@ -213,3 +236,24 @@ def _slowest_pages(folder: Path) -> tuple[PageTimes, ...]:
     ]
     pages.sort(key=lambda p: (p.requests < TELLING_REQUESTS, -p.mean_ms, p.webpage or ""))
     return tuple(pages[:_TOP])
+
+
+def _networks(folder: Path) -> tuple[NetworkProbes, ...]:
+    totals: dict[tuple[int | None, str | None], list[int]] = {}
+    for line in _lines(folder):
+        if not any(telling in line for telling in _TELLING):
+            continue
+        row = json.loads(line)
+        numbers = (
+            any(issue.startswith(_PROBE) for issue in row["quality"]["issues"]),
+            row["response"].startswith("4"),
+            row["response"].startswith("5"),
+        )
+        if not any(numbers):
+            continue
+        total = totals.setdefault((row.get("asn"), row.get("as_org")), [0, 0, 0])
+        for column, number in enumerate(numbers):
+            total[column] += number
+    networks = [NetworkProbes(*network, *total) for network, total in totals.items()]
+    networks.sort(key=lambda n: (-n.probes, -(n.client_errors + n.server_errors), n.as_org or ""))
+    return tuple(networks[:_NETWORKS])

@@ -87,12 +87,12 @@ def _run_on_files(options: argparse.Namespace, screen: Console) -> int:
     properties = _local_properties(options)
     # Everything that can be wrong with the settings is found here, before Flink starts.
     settings = JobSettings.load(properties)
-    geoip = _announce_database(settings, screen)
+    geoip, asn = _announce_databases(settings, screen)
     output: Path = options.out
     with ExitStack() as stack:
         reservation = stack.enter_context(results.reserved(output))
         work = reservation.work
-        journal = stack.enter_context(RunJournal(work, geoip))
+        journal = stack.enter_context(RunJournal(work, geoip, asn))
         staged = staging.stage(options.path or [str(SAMPLE_LOG)], work / "input")
         screen.input(staged)
         if options.format == AUTO and not _names_a_format(properties):
@@ -136,7 +136,7 @@ def _run_on_streams(options: argparse.Namespace, screen: Console) -> int:
     from tools.run.kinesis.view import StreamView  # noqa: PLC0415
 
     properties = _local_properties(options)
-    _announce_database(JobSettings.load(properties), screen)
+    _announce_databases(JobSettings.load(properties), screen)
     try:
         kinesis.run(options, properties, options.path or [str(SAMPLE_LOG)], StreamView(sys.stdout))
     except KeyboardInterrupt:
@@ -250,19 +250,17 @@ def _check_options(options: argparse.Namespace) -> None:
         raise ConfigurationError("--metrics-port", None, str(port), "a free port from 1 to 65535")
 
 
-def _announce_database(settings: JobSettings, screen: Console) -> str | None:
+def _announce_databases(settings: JobSettings, screen: Console) -> tuple[str | None, str | None]:
     # Opened here too, so that bad files and a missing salt are told before anything starts.
     core = settings.core
     enricher = Enricher.create(core, salt=resolve_salt(core), store=S3Objects())
     geo, asn = enricher.geo, enricher.asn
     screen.database(geo, settings.core.geoip.database_max_age_days, asn)
     ReferenceFile.open(settings.lookups.reference)
-    if asn is not None:
-        asn.close()
-    if geo is None:
-        return None
-    geo.close()
-    return geo.database_type
+    for database in (geo, asn):
+        if database is not None:
+            database.close()
+    return geo.database_type if geo else None, asn.database_type if asn else None
 
 
 def _cluster(

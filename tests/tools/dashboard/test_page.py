@@ -22,6 +22,7 @@ from tests.support.dashboard import (
     hostile_log,
     journal,
     letter,
+    network,
     overview,
     page,
     step,
@@ -52,7 +53,7 @@ AGGREGATES = (
 )
 
 SECTIONS = (
-    "pages", "countries", "clients", "bots", "times", "flow", "letters", "alerts",
+    "pages", "countries", "clients", "bots", "times", "flow", "networks", "letters", "alerts",
 )  # fmt: skip
 
 pytestmark = pytest.mark.browser
@@ -108,6 +109,9 @@ def test_every_view_shows_its_numbers(shown: Page, watched: Watched) -> None:
     expect(shown.locator("#bots tbody tr").first).to_have_text("search880 B")
     expect(shown.locator("#bots")).to_contain_text("Googlebot")
     expect(shown.locator("#times tbody tr").first).to_have_text("report700 ms2.5 s2.5 s10")
+    expect(shown.locator("#networks tbody tr")).to_have_text(
+        [re.compile("Example HostingAS64500700"), re.compile(r"\(not known\).050")]
+    )
     expect(shown.locator("#letters summary")).to_have_text("parse/malformed_line2 lines")
     expect(shown.locator("#alerts tbody tr").first).to_contain_text("ended")
     expect(shown.locator("#requests .readout")).to_have_text(
@@ -186,6 +190,7 @@ class TestReadWithTheKeyboard:
             "flow SUMMARY",
             "clients DIV",
             "bots DIV",
+            "networks DIV",
             "letters SUMMARY",
             "throughput DIV",
         } <= reached
@@ -259,6 +264,25 @@ class TestNothingToShow:
         write_json(tmp_path / "run.json", journal("finished", outputs=["enriched"]))
         ready(watched.page, report_of(tmp_path).as_uri())
         expect(watched.page.locator("#pages")).to_contain_text("errors_per_page is switched off")
+
+    @pytest.mark.parametrize(
+        ("asn", "counted", "text"),
+        [
+            (None, [network(None, client=3)], "weblog.geoip: asn.database.path"),
+            ("GeoLite2-ASN", [], "No probes and no errors in this run."),
+            ("GeoLite2-ASN", None, "Counted when a run has ended."),
+        ],
+    )
+    def test_no_networks(
+        self, tmp_path: Path, watched: Watched, asn: str | None, counted: object, text: str
+    ) -> None:
+        accounts = summary(networks=counted)
+        if counted is None:  # by a version that did not count them
+            del accounts["networks"]
+        write_json(tmp_path / "summary.json", accounts)
+        write_json(tmp_path / "run.json", journal("finished", asn=asn))
+        ready(watched.page, report_of(tmp_path).as_uri())
+        expect(watched.page.locator("#networks")).to_contain_text(text)
 
     def test_no_run(self, tmp_path: Path, watched: Watched) -> None:
         with serving(tmp_path / "missing") as server:
@@ -368,7 +392,9 @@ class TestHostileOutputs:
     @pytest.fixture
     def output(self, tmp_path: Path) -> Path:
         output = tmp_path / "out"
-        write_json(output / "summary.json", summary(filtered=dict.fromkeys(MARKUP, 1)))
+        owners = [network(markup, probes=1) for markup in MARKUP]
+        accounts = summary(filtered=dict.fromkeys(MARKUP, 1), networks=owners)
+        write_json(output / "summary.json", accounts)
         hostile = journal("finished", sources=[MARKUP[0]], geoip=MARKUP[3], outputs=[])
         write_json(output / "run.json", hostile)
         write_rows(output, "traffic_overview", [overview(1)])

@@ -298,6 +298,30 @@
     }));
   };
 
+  const networks = (snapshot) => {
+    const place = body("networks");
+    const { run, networks: rows } = snapshot;
+    if (!rows?.length || !run.asn) {
+      replace(place, empty(
+        run.state === "none" ? "No run yet."
+          : !rows ? "Counted when a run has ended."
+            : !rows.length ? "No probes and no errors in this run."
+              : "Without a database of networks nothing tells whose they are. Name one by weblog.geoip: asn.database.path, such as GeoLite2 ASN or DB-IP ASN Lite; docs/who.md says where to get it."));
+      return;
+    }
+    replace(place, searchable(place, "networks", barTable({
+      label: "Networks of probes, table", first: "Network", tall: true, missing: "(not known)",
+      rows: rows.map((row) => ({ ...row, name: row.as_org })),
+      parts: (row) => [["server", row.probes]],
+      columns: [
+        { text: "ASN", of: (row) => (row.asn === null ? "–" : `AS${row.asn}`) },
+        { text: "Probes", of: (row) => format.count(row.probes) },
+        { text: "4xx", of: (row) => format.count(row.client_errors) },
+        { text: "5xx", of: (row) => format.count(row.server_errors) },
+      ],
+    })));
+  };
+
   const letters = (snapshot) => {
     const place = body("letters");
     const { rows, others, count } = snapshot.dead_letters;
@@ -367,14 +391,14 @@
     const outside = (address, text) => element("a", { href: address, rel: "noopener noreferrer" }, text);
     replace(document.getElementById("footer"),
       element("p", null, "All times are UTC. Rates and shares are of requests in windows; late records are in none."),
-      element("p", null, "This page holds sums, the 50 pages with most errors and the 50 slowest, the 12 by 12 pages with most steps, the first 5 dead letters of a reason and the latest 200 alerts, with long values cut. The output folder has everything."),
+      element("p", null, "This page holds sums, the 50 pages with most errors and the 50 slowest, the 50 networks with most probes, the 12 by 12 pages with most steps, the first 5 dead letters of a reason and the latest 200 alerts, with long values cut. The output folder has everything."),
       /^dbip/i.test(run.geoip)
         ? element("p", null, outside("https://db-ip.com", "IP Geolocation by DB-IP"), ` (${run.geoip}), CC BY 4.0.`)
         : run.geoip ? element("p", null, `Places by ${run.geoip}.`) : null,
       element("p", null, "Map: Natural Earth. Charts: uPlot."));
   };
 
-  const PARTS = [header, notices, figures, alerts, overviewCharts, countries, pages, times, flow, clients, bots, letters, speed, footer];
+  const PARTS = [header, notices, figures, alerts, overviewCharts, countries, pages, times, flow, clients, bots, networks, letters, speed, footer];
   const render = (snapshot) => PARTS.forEach((part) => part(snapshot));
 
   return { render, countries };
