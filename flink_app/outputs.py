@@ -17,7 +17,8 @@ from flink_app.sql_files import OutputFile, options
 
 # Python has made a record's JSON; it goes out as it is.
 _RAW = {"format": "raw"}
-_JSON = {"format": "json", "json.timestamp-format.standard": "ISO-8601"}
+JSON = {"format": "json", "json.timestamp-format.standard": "ISO-8601"}
+"""Options of the format of rows that are columns."""
 
 
 def table_parameters(file: OutputFile, sink: Sink) -> dict[str, str]:
@@ -25,7 +26,7 @@ def table_parameters(file: OutputFile, sink: Sink) -> dict[str, str]:
     layout = sink.layout(file)
     form = layout.format
     if form is None:
-        form = _RAW if file.is_record else _JSON
+        form = _RAW if file.is_record else JSON
     keys = ", ".join(layout.partitions)
     return {
         "sink": options({**sink.options(file.name), **form}),

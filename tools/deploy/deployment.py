@@ -184,7 +184,8 @@ def _application(template: Template) -> dict[str, Any]:
     return properties
 
 
-def _groups(template: Template) -> PropertyGroups:
+def groups_of(template: Template) -> PropertyGroups:
+    """Returns the property groups of a template's application, references resolved."""
     configuration = _application(template).get("ApplicationConfiguration", {})
     groups = configuration.get("EnvironmentProperties", {}).get("PropertyGroups", [])
     return {group["PropertyGroupId"]: group["PropertyMap"] for group in groups}
@@ -210,8 +211,8 @@ def plan(
         yield f"  upload {deployment.upload[0]} as {deployment.upload[1]}"
     before = present.parameters if present is not None else {}
     yield from _differences("", before, deployment.parameters)
-    old = _groups(present.template) if present is not None else {}
-    new = _groups(deployment.template)
+    old = groups_of(present.template) if present is not None else {}
+    new = groups_of(deployment.template)
     for group in sorted(old.keys() | new.keys()):
         yield from _differences(f"{group}: ", old.get(group, {}), new.get(group, {}))
     lines: dict[str, list[str]] = {}

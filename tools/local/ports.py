@@ -44,6 +44,12 @@ def rest_address(log_file: Path) -> str | None:
     return _logged(log_file, r"Rest endpoint listening at (\S+:\d+)")
 
 
+def newest_rest_address(log_file: Path) -> str | None:
+    """The same of the newest of several clusters in one JVM, which listen on this machine."""
+    logged = _all_logged(log_file, r"Rest endpoint listening at (localhost:\d+)")
+    return logged[-1] if logged else None
+
+
 def rpc_port(log_file: Path) -> int | None:
     """The port of a JobManager for its TaskManagers; None until it listens."""
     return _logged_port(log_file, r"Actor system started at pekko\.tcp://flink@\S+:")
@@ -60,10 +66,14 @@ def _logged_port(log_file: Path, message: str) -> int | None:
 
 
 def _logged(log_file: Path, message: str) -> str | None:
+    logged = _all_logged(log_file, message)
+    return logged[0] if logged else None
+
+
+def _all_logged(log_file: Path, message: str) -> list[str]:
     if not log_file.exists():
-        return None
-    match = re.search(rf" {message}\.?\n", log_file.read_text("utf-8", "replace"))
-    return match[1] if match else None
+        return []
+    return re.findall(rf" {message}\.?\n", log_file.read_text("utf-8", "replace"))
 
 
 def is_free(port: int) -> bool:

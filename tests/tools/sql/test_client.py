@@ -1,4 +1,4 @@
-"""Ctrl-C belongs to Flink's client, which cancels a query and goes on."""
+"""Ctrl-C belongs to Flink's client, which cancels a query and goes on; it ends a script."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from tests.support.interrupts import in_a_terminal
 from tests.support.running import sql_as_user
 from tests.support.waiting import PATIENCE_SECONDS
-from tools.shell import EXIT_BAD_INPUT
+from tools.shell import EXIT_BAD_INPUT, EXIT_INTERRUPTED
+from tools.sql.script import LIMIT
 
 STATUS = 7
 
@@ -35,7 +36,7 @@ import sys
 from tools.cli import run_command
 from tools.sql import command as sql
 sql._command = lambda *_: [sys.executable, "client.py"]
-sys.exit(run_command("sql", []))
+sys.exit(run_command("sql", sys.argv[1:]))
 """
 
 
@@ -49,6 +50,35 @@ def test_the_command_waits_for_a_client_that_is_interrupted(tmp_path: Path) -> N
             os.killpg(command.pid, signal.SIGINT)
         _, errors = command.communicate(timeout=PATIENCE_SECONDS)
         assert (command.returncode, errors) == (STATUS, "")
+
+
+def test_a_script_that_is_interrupted_ends_at_once_and_says_so(tmp_path: Path) -> None:
+    # A client that does not end by itself.
+    (tmp_path / "client.py").write_text(CLIENT)
+    (tmp_path / "script.sql").write_text("SELECT 1;\n")
+    command = COMMAND.replace("sys.argv[1:]", '["-f", "script.sql"]')
+    with in_a_terminal(command, tmp_path) as script:
+        assert script.stdout is not None
+        assert script.stdout.readline() == "ready\n"
+        os.killpg(script.pid, signal.SIGINT)
+        # The client has the other end of these pipes too.
+        printed, errors = script.communicate(timeout=PATIENCE_SECONDS)
+    assert (script.returncode, printed, errors) == (EXIT_INTERRUPTED, "", "error: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("statement", "limit"),
+    [
+        ("SELECT *\nFROM bots\nLIMIT 12;", "12"),
+        ("select * from (select 1 limit 3) limit 4 ", "4"),
+        ("SELECT * FROM (SELECT 1 LIMIT 3) AS x;", None),
+        # Its counts are not at their end when so many groups are there.
+        ("SELECT country, COUNT(*) FROM access_log GROUP BY country LIMIT 3;", None),
+    ],
+)
+def test_what_ends_a_query_over_a_stream(statement: str, limit: str | None) -> None:
+    found = LIMIT.fullmatch(statement)
+    assert (found and found[1]) == limit
 
 
 @pytest.mark.minicluster
