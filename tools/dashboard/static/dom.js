@@ -99,7 +99,7 @@
     let search = [...place.querySelectorAll(".search")].find((one) => one.dataset.of === what);
     if (!search) {
       search = element("div", { class: "search", "data-of": what },
-        element("label", null, `Search ${what} `,
+        element("label", null, `Search ${what}`,
           element("input", { type: "search", autocomplete: "off", spellcheck: "false" })),
         element("output"));
       search.addEventListener("input", () => narrow(search, search.nextElementSibling));
