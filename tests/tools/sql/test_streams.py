@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,10 +20,12 @@ from tests.support.streams import REGION, arn
 from tools.cli import run_command
 from tools.deploy.deployment import with_groups
 from tools.deploy.stack import METADATA
+from tools.deploy.template import Template
 from tools.shell import EXIT_BAD_INPUT, CommandError
+from tools.sql import command as sql
 from tools.sql.session import INPUT, over_streams
 from tools.sql.streams import groups_of_stack, named_streams, reading_of, streams_of_job
-from udfs.config.file import DEFAULT_FILE, PropertyGroups, load_properties
+from udfs.config.file import DEFAULT_FILE, FILE_VARIABLE, PropertyGroups, load_properties
 from udfs.errors import ConfigurationError
 
 assert stacks.NOT_IN_MOTO
@@ -134,30 +137,61 @@ class TestSession:
         assert f"'aws.credentials.role.arn' = '{ROLE}'" in table
 
 
-def test_a_stack_gives_the_settings_that_its_job_has(aws: Aws) -> None:
-    groups = kinesis_groups()
-    for kind in ("job", "function"):
-        template = with_groups(
-            {
-                "Metadata": {METADATA: {"Kind": kind}},
-                "Resources": {
-                    "Application": {
-                        "Type": "AWS::KinesisAnalyticsV2::Application",
-                        "Properties": {
-                            "ApplicationName": kind,
-                            "ApplicationConfiguration": {"EnvironmentProperties": {}},
-                        },
-                    }
+# A client that prints what its session starts with, and the settings of its functions.
+CLIENT = f"""
+import os, sys
+print(open(sys.argv[1]).read(), open(os.environ["{FILE_VARIABLE}"]).read())
+"""
+
+
+class TestStack:
+    GROUPS = kinesis_groups() | {"weblog.geoip": {"database.path": "data/of-the-zip.mmdb"}}
+
+    @pytest.fixture
+    def aws(self, aws: Aws) -> Aws:
+        for kind in ("job", "function"):
+            application = {
+                "Type": "AWS::KinesisAnalyticsV2::Application",
+                "Properties": {
+                    "ApplicationName": kind,
+                    "ApplicationConfiguration": {"EnvironmentProperties": {}},
                 },
-            },
-            groups,
-        )
-        aws.client("cloudformation").create_stack(StackName=kind, TemplateBody=json.dumps(template))
-    assert groups_of_stack("job", REGION) == groups
-    with pytest.raises(CommandError, match="is of a function"):
-        groups_of_stack("function", REGION)
-    with pytest.raises(CommandError, match="there is no stack 'other'"):
-        groups_of_stack("other", REGION)
+            }
+            template: Template = {
+                "Metadata": {METADATA: {"Kind": kind}},
+                "Resources": {"Application": application},
+            }
+            body = json.dumps(with_groups(template, self.GROUPS))
+            aws.client("cloudformation").create_stack(StackName=kind, TemplateBody=body)
+        return aws
+
+    def test_it_gives_the_settings_that_its_job_has(self, aws: Aws) -> None:
+        assert groups_of_stack("job", REGION) == self.GROUPS
+        with pytest.raises(CommandError, match="is of a function"):
+            groups_of_stack("function", REGION)
+        with pytest.raises(CommandError, match="there is no stack 'other'"):
+            groups_of_stack("other", REGION)
+
+    def test_a_session_has_its_streams_and_the_database_that_is_here(
+        self,
+        aws: Aws,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        client = [sys.executable, "-c", CLIENT]
+        monkeypatch.setattr(sql, "_command", lambda _, prepared: [*client, str(prepared)])
+        jar = write_jar(tmp_path / "connectors.jar")
+        arguments = ["--stack", "job", "--region", REGION, "--jar", str(jar)]
+        arguments += ["--set", "weblog.site:internal.hosts=example.com"]
+        assert run_command("sql", arguments) == 0
+        printed = capfd.readouterr().out
+        assert f"'stream.arn' = '{arn('weblog-input')}'" in printed
+        assert f"'stream.arn' = '{arn('weblog-output')}'" in printed
+        assert "CREATE TEMPORARY VIEW sessions" in printed
+        assert "examples/demo-city.mmdb" in printed
+        assert "of-the-zip" not in printed
+        assert "example.com" in printed
 
 
 class TestCommand:
