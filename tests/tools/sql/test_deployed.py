@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tests.support.lines import BOT, log_line
 from tests.support.rows import Row
 from tests.support.running import sql_as_user
 from tests.support.streams import ENVIRONMENT, Streams, arn
+from tests.support.terminal import CTRL_C, terminal
 from tools.shell import EXIT_BAD_INPUT
 from udfs.config.core import CoreSettings
 from udfs.config.root import ROOT
@@ -32,26 +35,32 @@ def rows_of(name: str, requests: int, output: str) -> Row:
     return WINDOW | counts | {"output_name": output}
 
 
-def test_queries_end_at_their_limit_and_nothing_is_written(
-    connector_jar: Path, streams: Streams, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+LINES = [log_line("28/Oct/2025:10:15:30 +0000", host=host, agent=BOT) for host in HOSTS]
+ROWS = [rows_of("A", 1, "bots"), rows_of("B", 2, "top_pages"), rows_of("C", 3, "bots")]
+
+
+@pytest.fixture
+def options(connector_jar: Path, streams: Streams, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What leads the command to an input stream, and one of aggregates and records."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    lines = [log_line("28/Oct/2025:10:15:30 +0000", host=host, agent=BOT) for host in HOSTS]
-    enricher = Enricher.create(CoreSettings())
-    records = [outcome.json for line in lines for outcome in enricher.process(line.encode())]
-    rows = [rows_of("A", 1, "bots"), rows_of("B", 2, "top_pages"), rows_of("C", 3, "bots")]
-    streams.create({"sql-input": 1, "sql-all": 1})
-    streams.put("sql-input", [("0", line) for line in lines])
-    streams.put("sql-all", [("0", one) for one in [*map(json.dumps, rows), *records]])
+    if "sql-all" not in streams.client.list_streams()["StreamNames"]:
+        enricher = Enricher.create(CoreSettings())
+        records = [outcome.json for line in LINES for outcome in enricher.process(line.encode())]
+        streams.create({"sql-input": 1, "sql-all": 1})
+        streams.put("sql-input", [("0", line) for line in LINES])
+        streams.put("sql-all", [("0", one) for one in [*map(json.dumps, ROWS), *records]])
+    named = [arn("sql-input"), f"bots={arn('sql-all')}", f"enriched={arn('sql-all')}"]
+    place = ["--from", "2020-01-01", "--endpoint", streams.url, "--jar", str(connector_jar)]
+    return ["--kinesis", *named, *place]
+
+
+def test_queries_end_at_their_limit_and_nothing_is_written(
+    options: list[str], streams: Streams, tmp_path: Path
+) -> None:
     script = tmp_path / "script.sql"
     script.write_text("\n".join([*QUERIES, WRITING]))
-    named = [arn("sql-input"), f"bots={arn('sql-all')}", f"enriched={arn('sql-all')}"]
-    ended = sql_as_user(
-        script,
-        *("--kinesis", *named, "--from", "2020-01-01", "--endpoint", streams.url),
-        *("--jar", str(connector_jar)),
-    )
+    ended = sql_as_user(script, *options)
     assert ended.returncode == EXIT_BAD_INPUT, ended.stdout + ended.stderr
     found = re.findall(r"^\| \+I \|(.*)\|$", ended.stdout, re.MULTILINE)
     shown = [tuple(cell.strip() for cell in row.split("|")) for row in found]
@@ -62,4 +71,27 @@ def test_queries_end_at_their_limit_and_nothing_is_written(
     assert ended.stdout.count("Received a total of") == len(QUERIES)
     assert "this table is only read" in ended.stdout
     assert "INSERT INTO streams.bots" in ended.stderr.splitlines()[-1]
-    assert len(streams.rows("sql-all")) == len(rows) + len(records)
+    assert len(streams.rows("sql-all")) == len(ROWS) + len(HOSTS)
+    assert len(streams.rows("sql-input")) == len(HOSTS)
+
+
+def test_at_the_prompt_a_query_goes_on_until_it_is_interrupted(
+    options: list[str], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "tools.cli", "sql", *options]
+    # The client notes there what was typed.
+    environment = os.environ | {
+        "HOME": str(tmp_path),
+        "JAVA_TOOL_OPTIONS": f"-Duser.home={tmp_path}",
+    }
+    with terminal(command, {**environment, "PYTHONPATH": str(ROOT)}) as screen:
+        screen.wait_for("Welcome!")
+        screen.type("SELECT bot, requests FROM bots;\r")
+        for row in ("A |                    1 |", "C |                    3 |"):
+            screen.wait_for(row)
+        screen.type(CTRL_C)
+        screen.wait_for("Query terminated, received a total of 2 rows")
+        screen.type("INSERT INTO bots SELECT * FROM bots;\r")
+        screen.wait_for("ERROR")
+        screen.type("QUIT;\r")
+        assert screen.end() == 0
