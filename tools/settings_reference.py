@@ -1,4 +1,4 @@
-"""`./build.sh settings`: every setting, as the tables that stand in the README.
+"""`./build.sh settings`: every setting, as the tables of docs/configuration.md.
 
 Usage: ./build.sh settings [GROUP]
 """

@@ -25,8 +25,9 @@ from udfs.config.root import ROOT
 from udfs.quality import LOOKUP_FAILED
 
 README = ROOT / "README.md"
+INDEX = ROOT / "docs" / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
-IDS = [page.name for page in PAGES]
+IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 _FENCED = re.compile(r"```.*?```", re.DOTALL)
 
 
@@ -85,7 +86,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert "None" not in shown
 
 
-@pytest.mark.parametrize("page", PAGES[1:], ids=IDS[1:])
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_named_settings_exist(page: Path) -> None:
     keys = set(re.findall(r"^\| `([a-z.]+)` \|", "\n".join(tables()), re.MULTILINE))
     assert "out.of.orderness" in keys
@@ -129,25 +130,30 @@ def test_every_reason_of_dead_letters_is_explained() -> None:
     assert explained == reasons() - FILTERED - {exhausted} | {f"<stage>/{enrichment.EXHAUSTED}"}
 
 
-def test_the_readme_leads_to_every_page() -> None:
-    linked = set(re.findall(r"\]\(docs/([\w-]+\.md)", README.read_text("utf-8")))
-    assert linked >= {page.name for page in PAGES[1:]}
+def test_the_index_leads_to_every_page() -> None:
+    linked = set(re.findall(r"\]\(([\w-]+\.md)", INDEX.read_text("utf-8")))
+    assert linked | {INDEX.name} == {page.name for page in PAGES[1:]}
+    assert "](docs/README.md)" in README.read_text("utf-8")
 
 
-@pytest.mark.parametrize("page", PAGES[1:], ids=IDS[1:])
+def test_the_readme_stays_short() -> None:
+    text = README.read_text("utf-8")
+    assert len(text.splitlines()) <= 200
+    assert len(text.split()) <= 1500
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_named_files_exist(page: Path) -> None:
     paths = re.findall(
-        r"`((?:flink_app|udfs|sql|conf|tests|lambda_app)/[\w./-]*)[`*]", page.read_text("utf-8")
+        r"`((?:aws(?!/lambda)|conf|docs|examples|flink_app|lambda_app|sql|tests|tools|udfs)/[\w./-]*)[`*]",
+        page.read_text("utf-8"),
     )
     for path in paths:
         assert (ROOT / path).exists(), path
 
 
-@pytest.mark.parametrize("page", [README, ROOT / "docs" / "sizing.md"], ids=lambda page: page.name)
-def test_sizes_shown_are_what_the_command_shows(
-    page: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = page.read_text("utf-8")
+def test_sizes_shown_are_what_the_command_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "docs" / "sizing.md").read_text("utf-8")
     # The command in a line of its paragraph, then the paragraph's end, then what it shows.
     shown = re.findall(
         r"`\./build\.sh size ([^`\n]+)`(?:(?!\n\n).)*\n\n```text\n(.*?)```", text, re.DOTALL
@@ -157,7 +163,7 @@ def test_sizes_shown_are_what_the_command_shows(
         assert run_command("size", shlex.split(arguments)) == 0
         lines = capsys.readouterr().out.splitlines()
         wanted = output.splitlines()
-        # The README leaves lines out; those it has are there, in that order.
+        # The page leaves lines out; those it has are there, in that order.
         remaining = iter(lines)
         assert all(any(line == one for one in remaining) for line in wanted), arguments
 
@@ -196,18 +202,10 @@ def test_options_of_deploy_that_are_shown_exist(capsys: pytest.CaptureFixture[st
         for page in ("deploy", "lambda", "runbook")
     )
     named = set(re.findall(r"`(?:deploy )?(--[a-z-]+)", text))
-    others = {
-        "--asn",
-        "--geoip",
-        "--reference",
-        "--properties",
-        "--only",
-        "--limit",
-        "--send",
-        "--json",
-    }
+    others = {"--asn", "--geoip", "--reference", "--properties", "--jar", "--json"}
+    replay = {"--only", "--limit", "--send"}
     started = {"--snapshot", "--skip-restore", "--force"}
-    assert named - others - started <= known
+    assert named - others - replay - started <= known
 
 
 FOLDERS = {
@@ -215,9 +213,13 @@ FOLDERS = {
 }  # fmt: skip
 
 
-def test_the_drawing_is_of_the_code() -> None:
-    section = README.read_text("utf-8").partition("## How it is built")[2]
-    folders, drawing = re.findall(r"```\n(.*?)```", section, re.DOTALL)[:2]
+def test_the_drawings_are_of_the_code() -> None:
+    architecture = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    folders, _, way, drawing = re.findall(r"```\n(.*?)```", architecture, re.DOTALL)
+    modules = re.findall(r"\b\w+\.py\b", way)
+    assert len(modules) > 5
+    for module in modules:
+        assert any((ROOT / "udfs").rglob(module)), module
     declared = {
         name
         for file in SQL_DIRECTORY.rglob("*.sql")
@@ -228,8 +230,8 @@ def test_the_drawing_is_of_the_code() -> None:
     assert {"raw_log", "outcomes", "timed_outcomes", "timely_events", "late_events"} <= {
         *re.findall(r"\w+", drawing)
     }
-    listed = re.findall(r"^([a-z_]+(?:/[a-z_]+)*)/ ", folders, re.MULTILINE)
     tracked = {
         one.name for one in ROOT.iterdir() if one.is_dir() and not one.name.startswith(".")
     } & FOLDERS
-    assert {one.split("/")[0] for one in listed} == tracked
+    for tree in (folders, README.read_text("utf-8").partition("## Where to change what")[2]):
+        assert {*re.findall(r"^([a-z_]+)/ ", tree, re.MULTILINE)} == tracked

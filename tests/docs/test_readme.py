@@ -1,21 +1,29 @@
-"""The README says what is so: its queries give its results, its tables are the code's."""
+"""The README and its pages say what is so: queries give their results, tables are the code's."""
 
 from __future__ import annotations
 
+import gzip
 import re
+import struct
 from pathlib import Path
 
 import pytest
 
 from flink_app.alerts import METRICS
 from flink_app.settings import JobSettings
+from flink_app.sql_files import output_files
+from tests.docs.picture import LARGEST_BYTES, PICTURE, SIZE, take
+from tests.support.browser import chromium, find_chromium
 from tests.support.running import Run, sql_as_user
-from tools.run.command import apply_assignments
+from tools.run.command import SAMPLE_LOG, apply_assignments
 from tools.settings_reference import tables
+from udfs.config.core import CoreSettings
 from udfs.config.file import DEFAULT_FILE, load_properties
 from udfs.config.root import ROOT
+from udfs.enrichment import Enricher
 from udfs.quality import STATUSES
 
+PAGES = {path.stem: path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md")}
 README = (ROOT / "README.md").read_text("utf-8")
 SAMPLE_RUN = README.partition("<!-- run -->\n```text\n")[2].partition("```\n")[0]
 # What is another every time.
@@ -23,18 +31,19 @@ CHANGING = ("days ago", "with start-up")
 QUERIES = [
     *dict.fromkeys(
         query
-        for text in (README, (ROOT / "docs" / "sql.md").read_text("utf-8"))
+        for text in (README, PAGES["sql"])
         for query in re.findall(r"```sql\n(.*?)```\n```text\n(.*?)```\n", text, re.DOTALL)
     )
 ]
 
 
 def test_settings_tables() -> None:
-    shown = README.partition("<!-- settings -->\n")[2].partition("\n<!-- /settings -->")[0]
+    page = PAGES["configuration"]
+    shown = page.partition("<!-- settings -->\n")[2].partition("\n<!-- /settings -->")[0]
     assert shown == "\n\n".join(tables()), "put the output of ./build.sh settings there"
 
 
-@pytest.mark.parametrize("page", ["README.md", "tools/run/command.py"])
+@pytest.mark.parametrize("page", ["docs/run.md", "docs/geoip.md", "tools/run/command.py"])
 def test_settings_for_one_run_are_accepted(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     shown = re.findall(r"(weblog[a-z.]+:[a-z.]+=)(?:'([^']*)'|([^\s'`]+))", text)
@@ -45,19 +54,14 @@ def test_settings_for_one_run_are_accepted(page: str) -> None:
 
 
 def test_every_issue_code_has_its_status() -> None:
-    (paragraph,) = re.findall(
-        r"^`quality` in each record:(.*?)Probes", README, re.MULTILINE | re.DOTALL
-    )
-    told: dict[str, str] = {}
-    for sentence in re.split(r"[.;]", paragraph):
-        *codes, status = re.findall(r"`(\w+)`", sentence) or [""]
-        told |= dict.fromkeys(codes, status)
-    assert told == STATUSES
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", PAGES["quality-and-privacy"], re.MULTILINE)
+    shown = {code: status for status, codes in rows for code in re.findall(r"`(\w+)`", codes)}
+    assert shown == STATUSES
 
 
 def test_every_metric_of_a_rule_is_named() -> None:
-    named = README.partition(" Metrics are ")[2].partition(";")[0]
-    anywhere, _, of_site = named.partition("of the site alone")
+    named = re.sub(r"\s+", " ", PAGES["alerts"]).partition(" Metrics are ")[2].partition(";")[0]
+    anywhere, _, of_site = named.partition("only of the site")
     assert re.findall(r"`(\w+)`", of_site) == [
         name for name, one in METRICS.items() if one.is_of_site
     ]
@@ -66,9 +70,19 @@ def test_every_metric_of_a_rule_is_named() -> None:
     }
 
 
-@pytest.mark.parametrize("path", re.findall(r"`((?:flink_app|udfs|sql|conf)/[\w./-]*)`", README))
-def test_named_files_exist(path: str) -> None:
-    assert (ROOT / path).exists()
+def test_every_output_has_a_row() -> None:
+    for text in (README, PAGES["outputs"]):
+        rows = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+        named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+        assert {output.name for output in output_files()} <= {*named}
+
+
+def test_the_record_shown_is_of_the_sample() -> None:
+    (shown,) = re.findall(r"```json\n(.*)\n```", PAGES["outputs"])
+    with gzip.open(SAMPLE_LOG, "rb") as log:
+        line = next(log)
+    (outcome,) = Enricher.create(CoreSettings.load(load_properties(DEFAULT_FILE))).process(line)
+    assert outcome.json == shown
 
 
 @pytest.mark.minicluster
@@ -99,3 +113,22 @@ def test_a_wrong_query_fails_with_a_reason(tmp_path: Path) -> None:
     missing = sql_as_user(tmp_path / "missing.sql")
     assert missing.returncode == 2
     assert missing.stderr == f"error: no such file: {tmp_path / 'missing.sql'}\n"
+
+
+def test_the_picture_is_small_and_shown() -> None:
+    data = PICTURE.read_bytes()
+    assert struct.unpack(">8x4x4sII", data[:24]) == (b"IHDR", *SIZE)
+    assert len(data) < LARGEST_BYTES
+    assert f"]({PICTURE.relative_to(ROOT)})" in README
+
+
+@pytest.mark.browser
+@pytest.mark.minicluster
+@pytest.mark.slow
+def test_the_picture_can_be_taken_again(sample_run: Run) -> None:
+    path = find_chromium()
+    if path is None:
+        pytest.skip("no Chromium found: install one (apt install chromium) or set CHROMIUM")
+    with chromium(path) as browser:
+        taken = take(browser, sample_run.folder / "report.html")
+    assert taken[:24] == PICTURE.read_bytes()[:24]

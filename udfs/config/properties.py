@@ -92,7 +92,7 @@ def setting[T](parser: Parser[T], default: str, description: str) -> T:
     Args:
         parser: Gives the field's type.
         default: Text used when the key is absent.
-        description: One sentence for the README's table.
+        description: One sentence for the table of settings.
 
     Raises:
         ValueError: The default itself is not acceptable.

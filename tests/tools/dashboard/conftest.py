@@ -1,24 +1,14 @@
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from tests.support.browser import chromium, find_chromium
 from tests.support.dashboard import finished_run
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FLAGS = [
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-sync",
-    "--disable-component-update",
-    "--no-first-run",
-]
 
 
 @dataclass(slots=True)
@@ -33,15 +23,11 @@ class Watched:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     # Not for the session: while it lives its event loop runs, and other tests have their own.
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
+    path = find_chromium()
+    if path is None:
         pytest.skip("no Chromium found: install one (apt install chromium) or set CHROMIUM")
-    # Chromium's sandbox does not start for root.
-    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=flags)
+    with chromium(path) as started:
         yield started
-        started.close()
 
 
 @pytest.fixture
