@@ -26,7 +26,8 @@ from udfs.quality import LOOKUP_FAILED
 
 README = ROOT / "README.md"
 INDEX = ROOT / "docs" / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS]
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 _FENCED = re.compile(r"```.*?```", re.DOTALL)
 
@@ -132,7 +133,7 @@ def test_every_reason_of_dead_letters_is_explained() -> None:
 
 def test_the_index_leads_to_every_page() -> None:
     linked = set(re.findall(r"\]\(([\w-]+\.md)", INDEX.read_text("utf-8")))
-    assert linked | {INDEX.name} == {page.name for page in PAGES[1:]}
+    assert linked | {INDEX.name} == {page.name for page in DOCS}
     assert "](docs/README.md)" in README.read_text("utf-8")
 
 

@@ -17,6 +17,7 @@ from tools.geoip.sources import IPV4_FILE, IPV6_FILE
 from tools.package import command as package
 from tools.package import connectors, wheels
 from tools.package.command import PackageOptions, build, verify
+from tools.package.contents import name_and_version
 from tools.package.layout import JAR, Manifest, read_manifest
 from tools.shell import EXIT_FAILED, CommandError
 from udfs.config.root import ROOT
@@ -72,7 +73,7 @@ def test_unresolved_connectors_leave_no_zip(
     dist = tmp_path / "dist"
     dist.mkdir()
     # A zip of an earlier run, of the same version.
-    (dist / "weblog-stream-processor-0.1.0.zip").write_bytes(b"old")
+    (dist / f"{'-'.join(name_and_version())}.zip").write_bytes(b"old")
 
     assert main(["--out", str(dist)]) == EXIT_FAILED
 

@@ -34,6 +34,7 @@ from tools.cli import run_command
 from tools.geoip.sources import IPV4_FILE, IPV6_FILE
 from tools.package import function as package_lambda
 from tools.package import wheels
+from tools.package.contents import name_and_version
 from tools.package.function import (
     DIRECT_UPLOAD_BYTES,
     HANDLERS,
@@ -168,7 +169,8 @@ def test_wrong_settings_leave_no_zip(
     given = properties(tmp_path / "x.json", groups)
     out = tmp_path / "dist"
     out.mkdir()
-    (out / "weblog-stream-processor-lambda-0.1.0-x86_64.zip").write_bytes(b"of an earlier run")
+    name, version = name_and_version()
+    (out / f"{name}-lambda-{version}-x86_64.zip").write_bytes(b"of an earlier run")
 
     assert message in one_error(["--properties", str(given)], out, capsys)
 
