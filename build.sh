@@ -25,6 +25,7 @@
 #:   package [ARGS]          Make the zip for Amazon Managed Service for Apache Flink.
 #:   package-lambda [ARGS]   Make the zip for AWS Lambda.
 #:   deploy [COMMAND]        Make or change a stack on AWS; status, start, stop, snapshot, rollback, delete, outputs.
+#:   index [OUT] --to URL    Load a run's results into OpenSearch.
 #:   replay [ARGS]           Show dead letters and send repaired ones back to the input.
 #:   size [ARGS]             Sizing and monthly cost from a rate and measured figures.
 #:
@@ -72,7 +73,7 @@ main() {
     case $command in
     setup | test | check | fix) start dev tools.develop "$command" "$@" ;;
     bench) start dev tools.cli "$command" "$@" ;;
-    run | sql | settings | geoip | dashboard | package | package-lambda | deploy | replay | size)
+    run | sql | settings | geoip | dashboard | package | package-lambda | deploy | replay | size | index)
         start run tools.cli "$command" "$@"
         ;;
     lock) find_python && exec "$PYTHON" -P -m tools.develop lock "$@" ;;

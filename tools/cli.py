@@ -62,6 +62,9 @@ COMMANDS = {
         "tools.replay.command", interrupted="interrupted: what was not sent is where it was"
     ),
     "size": Command("tools.size.command"),
+    "index": Command(
+        "tools.index.command", interrupted="interrupted: load the run again, which doubles nothing"
+    ),
 }
 
 

@@ -1,0 +1,1 @@
+"""`./build.sh index`: a run's results in OpenSearch."""
