@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import yaml
 from moto import mock_aws
 from moto.cloudformation import parsing
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
@@ -21,9 +22,10 @@ from moto.s3.models import s3_backends
 
 from flink_app.settings import JobSettings
 from tests.support.aws import REGION
+from tools.deploy import template
 from tools.deploy.deployment import with_groups
 from tools.deploy.job import Place, needs, resolved
-from tools.deploy.template import Kind, render
+from tools.deploy.template import FOLDER, render
 from udfs.config.file import load_properties
 from udfs.config.root import ROOT
 
@@ -41,6 +43,8 @@ ALARMS, ALERTS, LETTERS = (arn("sns", name) for name in ("alarms", "alerts", "le
 DELIVERY = arn("firehose", "deliverystream/lake")
 TABLE = arn("dynamodb", "table/pages")
 SOURCE = arn("kinesis", "stream/lines")
+DOMAIN = arn("es", "domain/search")
+FUNCTION = arn("lambda", "function:weblog-lambda:live")
 FILE = "arn:aws:s3:::data/city"
 ROLE = "arn:aws:iam::210987654321:role/reader"
 READ_SALT = {"secretsmanager:GetSecretValue", "ssm:GetParameter"}
@@ -240,6 +244,19 @@ def function(**parameters: str) -> Stack:
     return _made("weblog-lambda", written, REQUIRED | parameters)
 
 
+@cache
+def delivery(**parameters: str) -> Stack:
+    """Makes the stack of a delivery into OpenSearch.
+
+    Raises:
+        RefusedError: A parameter is unknown, or a value does not match its pattern.
+    """
+    text = (FOLDER / "delivery" / "opensearch.yaml").read_text("utf-8")
+    written = yaml.load(text, template._Loader)  # noqa: S506 - it is a SafeLoader
+    required = {"DomainArn": DOMAIN, "SourceStreamArn": SOURCE}
+    return _made("weblog-search", written, required | parameters)
+
+
 def _made(name: str, written: dict[str, Any], values: dict[str, Any]) -> Stack:
     made = parsing.ResourceMap("id", name, values, {}, REGION, ACCOUNT, written, {})
     with mock_aws(config={"lambda": {"use_docker": False}}):
@@ -260,7 +277,7 @@ def _made(name: str, written: dict[str, Any], values: dict[str, Any]) -> Stack:
         )
 
 
-EXAMPLES: Mapping[Kind, Sequence[Callable[[], Stack]]] = {
+EXAMPLES: Mapping[str, Sequence[Callable[[], Stack]]] = {
     "job": (
         job,
         lambda: job(OTHER_SOURCE, FAN_OUT, HIDDEN, LOOKED_UP, DELIVERED, **SECURED, **TOPICS),
@@ -276,11 +293,12 @@ EXAMPLES: Mapping[Kind, Sequence[Callable[[], Stack]]] = {
         lambda: function(**CONSUMER, EventFilter='{"data": {"vhost": ["a"]}}'),
         lambda: function(**CONSUMER, **SECURED),
     ),
+    "delivery": (delivery, lambda: delivery(**SECURED, FunctionArn=FUNCTION)),
 }
 """Stacks by their kinds; each resource is part of one of them."""
 
 
-def examples(*kinds: Kind) -> Iterator[Stack]:
+def examples(*kinds: str) -> Iterator[Stack]:
     """Gives the example stacks of kinds."""
     for kind in kinds or EXAMPLES:
         yield from (make() for make in EXAMPLES[kind])
