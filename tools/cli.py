@@ -58,13 +58,13 @@ COMMANDS = {
         interrupted="interrupted: the service goes on with what it was asked for",
         default="apply",
     ),
+    "index": Command(
+        "tools.index.command", interrupted="interrupted: load the run again, which doubles nothing"
+    ),
     "replay": Command(
         "tools.replay.command", interrupted="interrupted: what was not sent is where it was"
     ),
     "size": Command("tools.size.command"),
-    "index": Command(
-        "tools.index.command", interrupted="interrupted: load the run again, which doubles nothing"
-    ),
 }
 
 

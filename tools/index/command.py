@@ -109,7 +109,7 @@ def _report_refused(alias: str, loaded: Loaded) -> None:
     if not loaded.refused:
         return
     total = loaded.refused.total()
-    print_error(f"{alias} refused {total:,} rows, the first has the id {loaded.example}")
+    print_error(f"{alias} refused {total:,} rows, the first {shown(loaded.example, 300)}")
     for reason, count in loaded.refused.most_common(_REASONS_SHOWN):
         print_error(f"{count:,} times {shown(reason, 300)}")
 

@@ -38,7 +38,7 @@ class Loaded:
         new: Rows that the index did not have.
         known: Rows that it had.
         refused: Why others were refused, and how many; the reasons are OpenSearch's words.
-        example: The id of the first row that was refused.
+        example: The first row that was refused: its id, and what OpenSearch said of it.
     """
 
     rows: int = 0
@@ -115,8 +115,9 @@ def load(client: OpenSearch, alias: str, output: OutputFile, folder: Path) -> It
         result = answer["index"]
         loaded.rows += 1
         if not ok:
-            loaded.example = loaded.example or result["_id"]
-            loaded.refused[_reason(result["error"])] += 1
+            error = result["error"]
+            loaded.example = loaded.example or f"{result['_id']}: {error['reason']}"
+            loaded.refused[_cause(error)] += 1
         elif result["result"] == "created":
             loaded.new += 1
         else:
@@ -154,8 +155,8 @@ def _places(client: OpenSearch, alias: str, ids: list[str]) -> dict[str, str]:
     return {hit["_id"]: hit["_index"] for hit in answer["hits"]["hits"]}
 
 
-def _reason(error: Any) -> str:
-    """Returns why a row was refused: the innermost cause."""
-    while isinstance(error, dict) and "caused_by" in error:
+def _cause(error: Mapping[str, Any]) -> str:
+    """Returns why a row was refused, in words that name no row: the innermost cause."""
+    while "caused_by" in error:
         error = error["caused_by"]
-    return f"{error['type']}: {error['reason']}" if isinstance(error, dict) else str(error)
+    return f"{error['type']}: {error['reason']}"

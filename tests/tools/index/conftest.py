@@ -1,0 +1,117 @@
+"""A real node of OpenSearch, started once a test process as docs/opensearch.md says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from opensearchpy import OpenSearch
+
+from tests.support.running import Run
+from tests.support.waiting import wait_until
+from tools.local import with_parent
+from udfs.config.root import ROOT
+
+PAGE = (ROOT / "docs" / "opensearch.md").read_text("utf-8")
+JARS = ROOT / ".tools" / "opensearch"
+LISTENS = re.compile(r"HttpServerTransport *\] publish_address \{(\S+?)\}")
+# Alone, whatever other nodes the machine has, at ports that the system chooses, and without its own
+# mind about a full disk: it would block indices, and take back the blocks that a test has made.
+SETTINGS = """
+discovery.type: single-node
+transport.port: 0
+cluster.routing.allocation.disk.threshold_enabled: false
+"""
+# It starts sooner, and the machine has other work.
+JAVA = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xms256m")
+
+
+def shown_command(start: str) -> list[str]:
+    """The words of the one command in the documentation that starts so."""
+    (command,) = {*re.findall(rf"^{re.escape(start)}(?:.*\\\n)*.*", PAGE, re.MULTILINE)}
+    return shlex.split(command.replace("\\\n", " "))
+
+
+def fetch_jars() -> None:
+    if JARS.is_dir():
+        return
+    if shutil.which("mvn") is None:
+        pytest.skip("needs Maven (mvn), or the jars of a node in .tools/opensearch")
+    fetched = subprocess.run(
+        shown_command("mvn"), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if fetched.returncode:
+        shutil.rmtree(JARS, ignore_errors=True)
+        pytest.skip(f"Maven has no OpenSearch: {fetched.stdout.strip()[:300]}")
+
+
+@pytest.fixture(scope="session")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the node."""
+    fetch_jars()
+    base = tmp_path_factory.mktemp("opensearch")
+    settings = base / "node_1" / "config" / "opensearch.yml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(SETTINGS, "utf-8")
+    java, *arguments = shown_command("java")
+    arguments[arguments.index("-basePath") + 1] = str(base)
+    # The port is this and one more: 0, for which the system chooses one.
+    arguments[arguments.index("-baseHttpPort") + 1] = "-1"
+    log = base / "printed"
+    home = os.environ.get("JAVA_HOME")
+    command = [str(Path(home, "bin", java)) if home else java, *JAVA, *arguments]
+    if sys.platform == "linux":
+        command = [sys.executable, "-IS", with_parent.__file__, str(os.getpid()), *command]
+    # The archive of Flink's classes is not for it.
+    environment = {name: value for name, value in os.environ.items() if name != "JAVA_TOOL_OPTIONS"}
+    with (
+        log.open("wb") as printed,
+        subprocess.Popen(
+            command, cwd=ROOT, stdout=printed, stderr=subprocess.STDOUT, env=environment
+        ) as node,
+    ):
+        try:
+            wait_until(
+                lambda: LISTENS.search(log.read_text("utf-8", "replace")),
+                "a node that listens",
+                lambda: node.poll() is None,
+                lambda: log.read_text("utf-8", "replace")[-3000:],
+            )
+            (address,) = {*LISTENS.findall(log.read_text("utf-8", "replace"))}
+            yield f"http://{address}"
+        finally:
+            node.terminate()
+
+
+@pytest.fixture(scope="session")
+def client(url: str) -> OpenSearch:
+    # No proxy, which is the client's default.
+    return OpenSearch(url, timeout=60)
+
+
+def index(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs `./build.sh index`'s module as a user's shell would, where there is a proxy."""
+    return subprocess.run(
+        [sys.executable, "-m", "tools.cli", "index", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"http_proxy": "http://192.0.2.1:9"},
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture(scope="session")
+def loaded(url: str, sample_run: Run) -> subprocess.CompletedProcess[str]:
+    """The bundled log's results, in the node."""
+    ended = index(str(sample_run.folder), "--to", url)
+    assert ended.returncode == 0, ended.stderr
+    return ended
