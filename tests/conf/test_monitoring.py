@@ -43,18 +43,24 @@ ALARMED: dict[str, set[float]] = {
     "DeliveryToS3.DataFreshness": {900}, "outages": {0}, "messages_undelivered": {0},
     "records_deferred": {0}, "lines_dead_lettered": {1}, "lines_enriched": {1},
     "lines_filtered": {1},
+    # The delivery into OpenSearch.
+    "DeliveryToAmazonOpenSearchService.DataFreshness": {900},
+    "DeliveryToAmazonOpenSearchService.Success": {1},
     # Both: the error rate, late lines and no output, and the queues.
     "IncomingRecords": {0, 1, 5}, "ApproximateAgeOfOldestMessage": {86_400},
     "ApproximateNumberOfMessagesVisible": {0, 1000},
 }  # fmt: skip
 # Nothing but their alarms is of interest.
-NOT_DRAWN = {"ExecutionFailed", "DestinationDeliveryFailures"}
+NOT_DRAWN = {
+    *("ExecutionFailed", "DestinationDeliveryFailures"),
+    *(name for name in ALARMED if name.startswith("DeliveryToAmazonOpenSearchService.")),
+}
 
 
 def alarms(made: Stack) -> dict[str, Any]:
     """The alarms of a stack by their headings in the runbook."""
     return {
-        re.sub(r"^weblog-(lambda-)?", "", alarm["AlarmName"]): alarm
+        re.sub(r"^weblog-(lambda-|search-)?", "", alarm["AlarmName"]): alarm
         for alarm in made.of("CloudWatch::Alarm").values()
     }
 

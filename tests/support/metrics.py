@@ -40,6 +40,7 @@ DOCUMENTED = {
         Throttles
     """,
     ("AWS/Firehose", "DeliveryStreamName"): """
+        DeliveryToAmazonOpenSearchService.DataFreshness DeliveryToAmazonOpenSearchService.Success
         DeliveryToS3.DataFreshness IncomingRecords KinesisMillisBehindLatest
     """,
     ("AWS/SQS", "QueueName"): "ApproximateAgeOfOldestMessage ApproximateNumberOfMessagesVisible",
