@@ -109,9 +109,11 @@ def publish(output: Path, work: Path, names: list[str], extras: Sequence[Path] =
         written = work / "results" / name
         target = output / name
         target.mkdir()
-        # Flink names parts after a random id of the writer.
+        # Flink names parts after a random id of the writer. Folders by event time stay.
         for number, part in enumerate(data_files(written)):
-            part.replace(target / f"part-{number:05d}.jsonl")
+            folder = target / part.parent.relative_to(written)
+            folder.mkdir(parents=True, exist_ok=True)
+            part.replace(folder / f"part-{number:05d}.jsonl")
     (work / "logs" / _LOG_FILE).replace(output / _LOG_FILE)
     for extra in extras:
         shutil.copy(extra, output)

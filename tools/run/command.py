@@ -206,9 +206,12 @@ def _local_properties(options: argparse.Namespace) -> PropertyGroups:
         name: _LOCAL_SINK if SINK_GROUP_PREFIX + sink in properties else sink
         for name, sink in properties.get(OUTPUTS_GROUP, {}).items()
     }
+    default = properties.get(OUTPUTS_GROUP, {}).get("default", "")
+    folders = properties.get(SINK_GROUP_PREFIX + default, {}).get("partition.by", "none")
     properties = {n: g for n, g in properties.items() if not n.startswith(SINK_GROUP_PREFIX)}
-    # One file per output: a local run is short.
-    properties[SINK_GROUP_PREFIX + _LOCAL_SINK] = {"type": "filesystem", "path": "out"}
+    # One file per output, unless folders by event time are asked for: a local run is short.
+    local = {"type": "filesystem", "path": "out", "partition.by": folders}
+    properties[SINK_GROUP_PREFIX + _LOCAL_SINK] = local
     properties[OUTPUTS_GROUP] = {
         **outputs,
         "default": _LOCAL_SINK,

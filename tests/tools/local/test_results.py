@@ -39,6 +39,18 @@ def test_outputs_that_are_off_or_are_no_longer_there_go(tmp_path: Path) -> None:
     assert names_in(tmp_path) == sorted(["enriched", "late", *RUN_FILES])
 
 
+def test_folders_by_event_time_stay(tmp_path: Path) -> None:
+    hours = [f"event_date=2025-10-28/event_hour={hour}" for hour in ("10", "11")]
+    with reserved(tmp_path) as reservation:
+        for folder in ("logs", *(f"results/enriched/{hour}" for hour in hours)):
+            (reservation.work / folder).mkdir(parents=True)
+            (reservation.work / folder / "job.log").write_text(folder)
+        (reservation.work / "results" / "summary.json").write_text("{}")
+        publish(tmp_path, reservation.work, ["enriched"])
+    written = {path.parent: path.read_text() for path in tmp_path.glob("enriched/**/*.jsonl")}
+    assert written == {tmp_path / "enriched" / one: f"results/enriched/{one}" for one in hours}
+
+
 @pytest.mark.parametrize("name", ["mine.log", "notes/today.txt"])
 def test_a_file_beside_the_results_is_refused_and_stays(tmp_path: Path, name: str) -> None:
     a_run(tmp_path, "enriched")
