@@ -28,7 +28,8 @@ CREATE TEMPORARY TABLE alerts (
   requests      BIGINT,
   errors        BIGINT,
   server_errors BIGINT,
-  probes        BIGINT${sink_columns}
+  probes        BIGINT,
+  subject_text  STRING${sink_columns}
 ) ${partitioned_by}WITH (
   ${sink}
 );
@@ -147,7 +148,10 @@ SELECT
   CAST(window_start AS TIMESTAMP_LTZ(3)),
   CAST(window_end AS TIMESTAMP_LTZ(3)),
   CAST(changed_at AS TIMESTAMP_LTZ(3)),
-  lines, dead_letters, requests, errors, server_errors, probes${sink_values}
+  lines, dead_letters, requests, errors, server_errors, probes,
+  -- For texts that people are sent: a page is named by whoever asks for it, so by anybody. What
+  -- could end a text in JSON, call a channel or make a link there becomes a question mark.
+  REGEXP_REPLACE(SUBSTRING(subject, 1, 200), '[^\p{L}\p{N} ._:%+=,-]', '?')${sink_values}
 FROM (
   SELECT
     alert, 'started' AS state, metric, subject_type, subject, metric_value, threshold,
