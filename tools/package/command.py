@@ -34,7 +34,7 @@ from udfs.config.root import ROOT
 
 # Folders of the project that the job consists of, and what of them it does without.
 _CODE = ("aws", "flink_app", "sql", "udfs")
-_NOT_THE_JOB = ("sql/client",)
+_NOT_THE_JOB = ("sql/athena", "sql/client")
 
 WITHOUT_CONNECTORS = "-without-connectors"
 
