@@ -119,9 +119,10 @@ def _separates_records(destination: DestinationDescriptionTypeDef) -> bool:
     if not destination.keys() <= _OF_FILES:
         # The other destinations take each record for itself.
         return True
-    processing = destination.get("ExtendedS3DestinationDescription", {}).get(
-        "ProcessingConfiguration", {}
-    )
+    files = destination.get("ExtendedS3DestinationDescription", {})
+    if files.get("DataFormatConversionConfiguration", {}).get("Enabled"):
+        return True  # Parquet has rows, not lines.
+    processing = files.get("ProcessingConfiguration", {})
     kinds = {one["Type"] for one in processing.get("Processors", [])}
     # A function may write the line breaks itself.
     return bool(processing.get("Enabled")) and bool(kinds & {_DELIMITER, "Lambda"})

@@ -122,6 +122,18 @@ def test_files_of_a_delivery_stream_have_line_breaks(streams: Streams) -> None:
     preflight.check(delivering(streams, "separated", **{"pack.kib": "1000"}))
 
 
+def test_parquet_needs_no_line_breaks(streams: Streams) -> None:
+    streams.aws("firehose").create_delivery_stream(
+        DeliveryStreamName="converting",
+        ExtendedS3DestinationConfiguration={
+            "RoleARN": "arn:aws:iam::123456789012:role/delivery",
+            "BucketARN": "arn:aws:s3:::looked-at",
+            "DataFormatConversionConfiguration": {"Enabled": True},
+        },
+    )
+    preflight.check(delivering(streams, "converting"))
+
+
 def test_a_destination_without_files_needs_no_line_breaks(streams: Streams) -> None:
     streams.aws("firehose").create_delivery_stream(
         DeliveryStreamName="posting",
