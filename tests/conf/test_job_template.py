@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 
@@ -11,8 +12,10 @@ from flink_app.alerts import rule_settings
 from flink_app.settings import JobSettings
 from flink_app.sinks.kinesis import KinesisSink
 from flink_app.sources.kinesis import KinesisSource
+from flink_app.sql_files import output_files
 from tests.support import stacks
-from tests.support.stacks import Groups, Stack, arn, job, property_file
+from tests.support.stacks import Groups, Stack, alert_template, arn, job, property_file
+from tools.deploy.tables import columns
 from tools.deploy.template import APPLICATION, parameters
 from udfs.config.root import ROOT
 
@@ -146,11 +149,15 @@ def test_a_job_may_read_and_write_what_its_settings_name(name: str) -> None:
         assert rights[sink.stream_arn] == {"kinesis:PutRecords"}
 
 
+WEBHOOK = arn("events", "api-destination/weblog-alert-webhook/1234")
+
+
 def test_pipes_move_what_the_job_wrote() -> None:
-    made, without = job(**stacks.TOPICS), job()
+    made, without = job(**stacks.TOPICS, **stacks.WEBHOOK), job()
     queue, failures = arn("sqs", "weblog-dead-letters"), arn("sqs", "weblog-pipe-failures")
     targets = {
         "AlertPipe": ("weblog-alerts", stacks.ALERTS, "sns:Publish"),
+        "AlertWebhookPipe": ("weblog-alerts", WEBHOOK, "events:InvokeApiDestination"),
         "DeadLetterPipe": ("weblog-dead-letters", queue, "sqs:SendMessage"),
         "DeadLetterTopicPipe": ("weblog-dead-letters", stacks.LETTERS, "sns:Publish"),
     }
@@ -169,8 +176,22 @@ def test_pipes_move_what_the_job_wrote() -> None:
     for name in ("DeadLetterPipe", "DeadLetterTopicPipe"):
         # As a value: AWS says that it takes the quotation marks out of an object anywhere else.
         assert made[name]["TargetParameters"] == {"InputTemplate": '{"data": <$.data>}'}
-    topics = ("AlertPipe", "AlertPipeRole", "DeadLetterTopicPipe", "DeadLetterTopicPipeRole")
-    assert made.resources.keys() - without.resources.keys() == {*topics, "AlertPipeAlarm"}
+    pipes = ("AlertPipe", "AlertWebhookPipe", "DeadLetterTopicPipe")
+    assert made.resources.keys() - without.resources.keys() == {
+        *pipes, *(f"{pipe}Role" for pipe in pipes), "AlertPipeAlarm", "AlertWebhookPipeAlarm",
+        "AlertWebhook", "AlertWebhookConnection",
+    }  # fmt: skip
+
+
+def test_the_address_of_a_webhook_is_nowhere_but_in_its_secret() -> None:
+    made = job(**stacks.WEBHOOK)
+    webhook = made["AlertWebhook"]
+    (secret,) = stacks.WEBHOOK.values()
+    assert webhook["InvocationEndpoint"] == f"{{{{resolve:secretsmanager:{secret}}}}}"
+    # What Slack takes: a post a second, of one alert.
+    assert (webhook["HttpMethod"], webhook["InvocationRateLimitPerSecond"]) == ("POST", 1)
+    reading = made["AlertWebhookPipe"]["SourceParameters"]["KinesisStreamParameters"]
+    assert reading["BatchSize"] == 1
 
 
 def test_a_pipe_is_for_a_stream_of_one_output() -> None:
@@ -180,22 +201,18 @@ def test_a_pipe_is_for_a_stream_of_one_output() -> None:
     assert "DeadLetterQueueUrl" not in made.outputs
 
 
-def test_an_alert_is_a_text_that_says_what_and_where_to_look() -> None:
-    made = job(**stacks.TOPICS, RunbookUrl="https://example.com/runbook")
-    text = made["AlertPipe"]["TargetParameters"]["InputTemplate"]
-    declared = (ROOT / "sql" / "outputs" / "alerts" / "alerts.sql").read_text("utf-8")
-    columns = set(
-        re.findall(
-            r"^  ([a-z_]+) +[A-Z]",
-            declared.partition("TABLE alerts (")[2].partition("${")[0],
-            re.MULTILINE,
-        )
-    )
-    named = set(re.findall(r"<\$\.data\.(\w+)>", text))
-    assert named < columns
-    assert {"alert", "state", "subject", "metric", "metric_value", "threshold"} < named
-    assert text.startswith('"weblog: <$.data.alert> ')
-    assert text.endswith(' What to do: https://example.com/runbook#<$.data.alert>"')
+@pytest.mark.parametrize("pipe", ["AlertPipe", "AlertWebhookPipe"])
+def test_an_alert_is_a_text_that_says_what_and_where_to_look(pipe: str) -> None:
+    template = alert_template(pipe, RunbookUrl="https://example.com/runbook")
+    document = json.loads(template)
+    text = document if pipe == "AlertPipe" else document["text"]
+    (alerts,) = (one for one in output_files() if one.name == "alerts")
+    named = set(re.findall(r"<\$\.data\.(\w+)>", template))
+    # `subject` may hold what a hostile client wants it to.
+    assert named < columns(alerts).keys() - {"subject"}
+    assert {"alert", "state", "subject_text", "metric", "metric_value", "threshold"} < named
+    assert text.startswith("weblog: <$.data.alert> ")
+    assert text.endswith(" What to do: https://example.com/runbook#<$.data.alert>")
     assert "\n" not in text
 
 

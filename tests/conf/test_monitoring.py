@@ -17,6 +17,7 @@ from tests.support.stacks import (
     FILES,
     OTHER_SOURCE,
     TOPICS,
+    WEBHOOK,
     Groups,
     Stack,
     examples,
@@ -133,11 +134,11 @@ def test_each_stream_is_watched_for_throttling(changes: list[Groups], source: st
 
 
 def test_a_pipe_that_is_the_only_way_is_watched() -> None:
-    made = job(**TOPICS)
+    made = job(**TOPICS, **WEBHOOK)
     metrics = watched(made)
     # What goes to the topic of dead letters is in the queue too.
     pipes = {one.dimensions["PipeName"] for one in metrics if one.name == "ExecutionFailed"}
-    assert pipes == {"weblog-dead-letters", "weblog-alerts"}
+    assert pipes == {"weblog-dead-letters", "weblog-alerts", "weblog-alert-webhook"}
     (failures,) = of_alarm(made["PipeFailuresAlarm"])
     assert failures.dimensions == {"QueueName": "weblog-pipe-failures"}
 

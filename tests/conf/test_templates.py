@@ -70,6 +70,7 @@ def test_cfn_lint_would_find_something() -> None:
         (job, {"BatchSeconds": "3"}, "unknown: BatchSeconds"),
         (function, {"Shape": "consumer"}, "needs InputStreamArn"),
         (function, {**CONSUMER, "PartitionBy": "hour"}, "PartitionBy needs Shape inline"),
+        (job, {"AlertWebhookSecretArn": "https://hooks.example.com/x"}, "AlertWebhookSecretArn="),
         (function, {"BatchMegabytes": "3.5"}, "BatchMegabytes="),
     ],
 )

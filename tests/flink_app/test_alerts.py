@@ -213,6 +213,7 @@ def test_what_an_alert_says(results: Results) -> None:
         "metric": "error_rate",
         "subject_type": "page",
         "subject": "beside",
+        "subject_text": "beside",
         "threshold": 0.1,
         "metric_value": 0.5,
         "dead_letters": 0,

@@ -79,6 +79,7 @@ FILES = {
 
 SECURED = {"KeyArn": KEY, "AlarmTopicArn": ALARMS}
 TOPICS = {"AlertTopicArn": ALERTS, "DeadLetterTopicArn": LETTERS}
+WEBHOOK = {"AlertWebhookSecretArn": arn("secretsmanager", "secret:webhook-AbCdEf")}
 VPC = {"SubnetIds": "subnet-1a,subnet-1b", "SecurityGroupIds": "sg-1"}
 INLINE = {"InputStreamArn": SOURCE}
 CONSUMER = INLINE | {"Shape": "consumer"}
@@ -86,6 +87,8 @@ CONSUMER = INLINE | {"Shape": "consumer"}
 # The types that moto does not make in a stack, with the property whose value `Ref` returns.
 NOT_IN_MOTO = {
     "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::Events::ApiDestination": "Name",
+    "AWS::Events::Connection": "Name",
     "AWS::KinesisAnalyticsV2::Application": "ApplicationName",
     "AWS::KinesisAnalyticsV2::ApplicationCloudWatchLoggingOption": "",
     "AWS::KinesisFirehose::DeliveryStream": "DeliveryStreamName",
@@ -139,9 +142,17 @@ class AliasResource(NamedResource):
         return cls(arn("lambda", f"function:{of}:{name}"))
 
 
+class DestinationResource(NamedResource):
+    """An API destination, whose ARN ends with an id."""
+
+    def get_cfn_attribute(self, name: str) -> str:
+        return arn("events", f"api-destination/{self.physical_resource_id}/1234")
+
+
 # Moto looks its models up in these two.
 models: dict[str, Any] = dict.fromkeys(NOT_IN_MOTO, NamedResource)
 models["AWS::Lambda::Alias"] = AliasResource
+models["AWS::Events::ApiDestination"] = DestinationResource
 parsing.get_model_map().update(models)
 parsing.get_name_type_map().update(NOT_IN_MOTO)
 
@@ -277,6 +288,14 @@ def _made(name: str, written: dict[str, Any], values: dict[str, Any]) -> Stack:
         )
 
 
+def alert_template(pipe: str, **parameters: str) -> str:
+    """Returns what a pipe makes of an alert, with the paths of its values in it."""
+    template: str = job(**TOPICS, **WEBHOOK, **parameters)[pipe]["TargetParameters"][
+        "InputTemplate"
+    ]
+    return template
+
+
 EXAMPLES: Mapping[str, Sequence[Callable[[], Stack]]] = {
     "job": (
         job,
@@ -284,6 +303,7 @@ EXAMPLES: Mapping[str, Sequence[Callable[[], Stack]]] = {
         lambda: job(
             OTHER_ACCOUNT, FILES, StreamMode="ON_DEMAND", GeoIpObjectArn=f"{FILE}.mmdb", **VPC
         ),
+        lambda: job(**SECURED, **WEBHOOK),
     ),
     "function": (
         function,
