@@ -101,7 +101,7 @@ def index(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "tools.cli", "index", *arguments],
         cwd=ROOT,
-        env=os.environ | {"http_proxy": "http://192.0.2.1:9"},
+        env=os.environ | {"http_proxy": "http://192.0.2.1:9", "no_proxy": "", "NO_PROXY": ""},
         capture_output=True,
         text=True,
         check=False,
