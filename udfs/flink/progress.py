@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-# Lines in a row without a usable time before the clock on the wall takes over.
+# Lines in a row without a usable time before the clock takes over.
 _FAILURES = 20
 # How long a stream must have shown nothing else before it is taken to be a live one.
-_SECONDS_WITHOUT_ANY_TIME = 30.0
+_MS_WITHOUT_ANY_TIME = 30_000
 
 
 class StreamProgress:
@@ -22,9 +22,9 @@ class StreamProgress:
 
     Where no line has a usable time, as in an outage, time still has to go on: windows would never
     close, and the alert about the outage with them. So after twenty such lines in a row the
-    progress moves on as the clock on the wall does. A replay is not disturbed: it is through with
-    them in a moment. A stream that has shown nothing else for half a minute is taken to be live,
-    and the clock's time for its own.
+    progress moves on as time does, whatever the clock on the wall jumps to. A replay is not
+    disturbed: it is through with them in a moment. A stream that has shown nothing else for half a
+    minute is taken to be live, and the time on the wall for its own.
     """
 
     __slots__ = (
@@ -35,6 +35,7 @@ class StreamProgress:
         "_failures",
         "_progress_before",
         "_tolerance",
+        "_wall",
         "current",
     )
 
@@ -42,21 +43,23 @@ class StreamProgress:
         self,
         tolerance_ms: int,
         confirmations: int = 3,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """Start without progress.
 
         Args:
             tolerance_ms: step in milliseconds that needs no confirmation.
             confirmations: lines in a row that a larger step takes, at least 1.
-            clock: gives the time in seconds since 1970-01-01 UTC.
+            clock: gives seconds from any fixed point.
+            wall: gives the time in seconds since 1970-01-01 UTC.
         """
         if tolerance_ms < 0 or confirmations < 1:
             raise ValueError("tolerance_ms must not be negative, confirmations at least 1")
         self._tolerance = tolerance_ms
         self._confirmations = confirmations
         self._ahead: list[int] = []
-        self._clock = clock
+        self._clock, self._wall = clock, wall
         self._failures = 0
         self._failing_since = 0.0
         self._progress_before: int | None = None
@@ -91,15 +94,10 @@ class StreamProgress:
         self._failures += 1
         if self._failures < _FAILURES:
             return self.current
-        seconds = now - self._failing_since
-        before = self._progress_before
-        if before is not None:
-            moved = before + int(seconds * 1000)
-        elif seconds >= _SECONDS_WITHOUT_ANY_TIME:
-            moved = int(now * 1000)
-        else:
-            return None
-        # Never back, should the clock be set back.
-        if self.current is None or moved > self.current:
-            self.current = moved
+        passed = int((now - self._failing_since) * 1000)
+        if self._progress_before is None:
+            if passed < _MS_WITHOUT_ANY_TIME:
+                return None
+            self._progress_before = int(self._wall() * 1000) - passed
+        self.current = self._progress_before + passed
         return self.current

@@ -170,7 +170,7 @@ def test_steps_that_the_clock_has_passed_do_not_move_it_back() -> None:
 
 def test_without_any_time_half_a_minute_of_failures_makes_it_a_live_stream() -> None:
     clock = Clock()
-    stream = StreamProgress(60, clock=clock)
+    stream = StreamProgress(60, clock=clock, wall=clock)
     seen = failing(stream, clock, lines=90, seconds=90)
     assert seen[:30] == [None] * 30
     assert seen[30:32] == [1_000_030_000, 1_000_031_000]
@@ -182,10 +182,21 @@ def test_a_busy_stream_of_failures_is_no_live_one_before_half_a_minute_is_over()
     assert set(failing(stream, clock, lines=10_000, seconds=29)) == {None}
 
 
-def test_a_clock_that_is_set_back_does_not_move_it_back() -> None:
-    clock = Clock()
-    stream = StreamProgress(60, confirmations=1, clock=clock)
+@pytest.mark.parametrize("jump", [-86_400, 86_400])
+def test_a_clock_on_the_wall_that_jumps_moves_nothing(jump: float) -> None:
+    clock, wall = Clock(), Clock()
+    stream = StreamProgress(60, confirmations=1, clock=clock, wall=wall)
     stream.observe(5_000)
-    failing(stream, clock, lines=100, seconds=100)
-    clock.now -= 3600
-    assert stream.fail() == 104_000
+    failing(stream, clock, lines=50, seconds=50)
+    wall.now += jump
+    failing(stream, clock, lines=50, seconds=50)
+    assert stream.fail() == 105_000
+
+
+@pytest.mark.parametrize("jump", [-86_400, 86_400])
+def test_it_is_asked_once_where_no_line_has_a_time(jump: float) -> None:
+    clock, wall = Clock(), Clock()
+    stream = StreamProgress(60, clock=clock, wall=wall)
+    failing(stream, clock, lines=31, seconds=31)
+    wall.now += jump
+    assert stream.fail() == 1_000_001_000
