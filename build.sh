@@ -1,37 +1,6 @@
 #!/usr/bin/env bash
 # Finds what a command needs (Python, the locked packages, Java), has tools/install.py install what is
 # missing, and starts the command: tools/cli.py, or tools/develop.py for work on the project itself.
-# Lines that start with '#:' are the help text.
-#
-#: Usage: ./build.sh COMMAND [ARGUMENTS]
-#:
-#: A first command installs what it needs below this folder (.venv, .tools);
-#: later ones start at once. Elsewhere only the download cache of uv is written.
-#:
-#: Commands:
-#:   setup                   Install everything for development and say what is used.
-#:   test [ARGS]             Without ARGS: check, then all tests. With ARGS: pytest ARGS alone.
-#:   check                   Lint, formatting and types (ruff, mypy --strict).
-#:   fix                     Repair what ruff can repair, and format.
-#:   lock [--upgrade]        Remake conf/requirements/*.lock from pyproject.toml.
-#:   clean [--all]           Remove outputs and caches; with --all the environment and tools too.
-#:   help                    Show this text.
-#:   run [PATH...]           Run the job on the bundled access log, or on files, folders, - (standard input).
-#:   sql [-f FILE]           Open Flink's SQL client with the tables and functions of the job.
-#:   settings [GROUP]        Print every setting, its default and what it accepts; or of one group.
-#:   geoip [ARGS]            Fetch the full DB-IP City Lite database and say how to use it.
-#:   bench [ARGS]            Measure records/s of the core and of the job.
-#:   dashboard [ARGS]        Show a run in the browser, live or afterwards.
-#:   package [ARGS]          Make the zip for Amazon Managed Service for Apache Flink.
-#:   package-lambda [ARGS]   Make the zip for AWS Lambda.
-#:   deploy [COMMAND]        Make or change a stack on AWS; status, start, stop, snapshot, rollback, delete, outputs.
-#:   index [OUT] --to URL    Load a run's results into OpenSearch.
-#:   replay [ARGS]           Show dead letters and send repaired ones back to the input.
-#:   size [ARGS]             Sizing and monthly cost from a rate and measured figures.
-#:
-#: Environment:
-#:   PYTHON                  The Python 3.12 to use (else PATH, pyenv, uv are searched).
-#:   JAVA_HOME               The Java 17 to use (else PATH and the usual folders are searched).
 
 # Called as `sh build.sh` it is read by another shell.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
@@ -61,7 +30,7 @@ die() {
     exit 1
 }
 
-show_help() { sed -n 's/^#: \{0,1\}//p' "$SELF"; }
+show_help() { cat "$ROOT/tools/help.txt"; }
 
 main() {
     local command=${1:-help}
@@ -111,6 +80,10 @@ install() {
 }
 
 clean() {
+    [[ $# == 0 || $* == --all ]] || {
+        note "clean takes nothing but --all"
+        exit 2
+    }
     cd "$ROOT"
     rm -rf out dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
     find . \( -path ./.venv -o -path ./.tools -o -path ./.git \) -prune -o \

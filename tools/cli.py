@@ -1,8 +1,9 @@
 """The commands of `./build.sh`: `python -m tools.cli COMMAND [ARGUMENTS]`.
 
-The module of a command is imported when the command is asked for. Its docstring is the help, and
+The module of a command is imported when the command is started. Its docstring is the help, and
 it has `add_arguments(parser)` and `run(options)`, which returns the exit status and lets errors of
-this project, errors of the operating system and Ctrl-C through.
+this project, errors of the operating system and Ctrl-C through. `tools/help.txt` shows all commands
+and the exit statuses.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tools.shell import (
     provide_streams,
     spare_loopback_proxies,
 )
-from udfs.errors import WebLogError
+from udfs.errors import ConfigurationError, WebLogError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class Command:
 
     Attributes:
         module: Dotted name of the module.
-        error_status: The exit status after a `WebLogError`.
-        interrupted: What is said after Ctrl-C.
+        error_status: The exit status after a `WebLogError` that is no `ConfigurationError`.
+        interrupted: The message after Ctrl-C.
         default: The sub-command to take where none is named.
     """
 
@@ -79,13 +80,13 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
     """
     command = COMMANDS[name]
     try:
-        status = _run(name, command, list(arguments))
+        status = _run(name, list(arguments))
     except BrokenPipeError:
         # As after `| head`.
         status = EXIT_UNHEARD
     except (WebLogError, OSError) as error:
         print_error(error)
-        status = command.error_status if isinstance(error, WebLogError) else EXIT_FAILED
+        status = _status_of(error, command)
     except KeyboardInterrupt:
         print_error(command.interrupted)
         status = EXIT_INTERRUPTED
@@ -94,8 +95,9 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
     return flush_streams(status)
 
 
-def _run(name: str, command: Command, arguments: list[str]) -> int:
-    module: Any = importlib.import_module(command.module)
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """Returns the parser of the arguments of one of `COMMANDS`."""
+    module: Any = importlib.import_module(COMMANDS[name].module)
     parser = argparse.ArgumentParser(
         prog=f"./build.sh {name}",
         usage=argparse.SUPPRESS,  # it stands in the description
@@ -103,11 +105,33 @@ def _run(name: str, command: Command, arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(parser)
+    return parser
+
+
+def parse(name: str, arguments: list[str]) -> argparse.Namespace:
+    """Returns the options of one of `COMMANDS`.
+
+    Raises:
+        SystemExit: The arguments are wrong (status 2), or ask for help (0).
+    """
+    default = COMMANDS[name].default
     first = arguments[0] if arguments else "-"
-    if command.default and first.startswith("-") and first not in {"-h", "--help"}:
-        arguments.insert(0, command.default)
-    status: int = module.run(parser.parse_args(arguments))
+    if default and first.startswith("-") and first not in {"-h", "--help"}:
+        arguments = [default, *arguments]
+    return parser_of(name).parse_args(arguments)
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    options = parse(name, arguments)
+    module: Any = importlib.import_module(COMMANDS[name].module)
+    status: int = module.run(options)
     return status
+
+
+def _status_of(error: Exception, command: Command) -> int:
+    if isinstance(error, ConfigurationError):
+        return EXIT_BAD_INPUT
+    return command.error_status if isinstance(error, WebLogError) else EXIT_FAILED
 
 
 def main() -> int:

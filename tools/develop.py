@@ -88,6 +88,9 @@ def main() -> int:
     name, *arguments = sys.argv[1:]
     os.chdir(ROOT)
     commands = {"setup": setup, "test": test, "check": check, "fix": fix, "lock": lock}
+    if arguments and name not in {"test", "lock"}:
+        note(f"{name} takes no arguments")
+        return 2
     try:
         return commands[name](arguments)
     except KeyboardInterrupt:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
+import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from subprocess import PIPE
 from types import ModuleType
@@ -14,9 +18,11 @@ from typing import IO
 import pytest
 
 from aws.targets import make_client
-from tools.cli import COMMANDS, Command, main, run_command
+from tools.bench.command import EXIT_MISSED
+from tools.cli import COMMANDS, Command, main, parse, parser_of, run_command
+from tools.shell import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_UNHEARD
 from udfs.config.root import ROOT
-from udfs.errors import WebLogError
+from udfs.errors import ConfigurationError, WebLogError
 
 ASKING = """
 import sys, urllib.request
@@ -171,3 +177,83 @@ def start(
     return subprocess.run(
         command, cwd=ROOT, stdout=stdout, stderr=stderr, text=True, timeout=60, check=False
     )
+
+
+DEVELOPMENT = {"setup", "test", "check", "fix", "lock", "clean", "help"}
+HELP = (ROOT / "tools" / "help.txt").read_text("utf-8")
+SHOWN = re.findall(r"^  ([a-z-]+) .*\n {28}\./build\.sh (.*)$", HELP, re.MULTILINE)
+
+
+def test_the_help_shows_every_command_with_one_example() -> None:
+    assert {name for name, _ in SHOWN} == {*COMMANDS} | DEVELOPMENT
+    assert len(SHOWN) == len(COMMANDS) + len(DEVELOPMENT)
+    for name, example in SHOWN:
+        command, *arguments = shlex.split(example)
+        assert command == name
+        if name in COMMANDS:
+            parse(name, arguments)
+
+
+def test_the_help_states_the_exit_statuses() -> None:
+    stated = re.findall(r"^  (\d+) ", HELP, re.MULTILINE)
+    assert [int(status) for status in stated] == [
+        0, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_MISSED, EXIT_INTERRUPTED, EXIT_UNHEARD,
+    ]  # fmt: skip
+
+
+def options(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
+    """Options that take a value, each with the word for that."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from options(inner)
+        elif action.nargs != 0 and not action.choices:
+            yield from ((name, str(action.metavar)) for name in action.option_strings)
+
+
+def test_an_option_is_spelt_alike_in_all_commands() -> None:
+    words: dict[str, set[str]] = {}
+    for command in COMMANDS:
+        for name, word in options(parser_of(command)):
+            assert re.fullmatch(r"-[a-z]|-(-[a-z]+)+", name), name
+            assert word != "None", (command, name)
+            # A parameter of a template takes any value; --out of bench is one file.
+            if word != "VALUE" and (command, name) != ("bench", "--out"):
+                words.setdefault(name, set()).add(word)
+    assert {name: found for name, found in words.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("arguments", [["--help"], ["--nonsense"]])
+def test_statuses_and_plain_text_of_every_command(
+    command: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_command(command, arguments)
+    assert ended.value.code == (0 if arguments == ["--help"] else EXIT_BAD_INPUT)
+    # Colours are for terminals.
+    assert "\x1b" not in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_ends_alike(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = next(shlex.split(example)[1:] for name, example in SHOWN if name == command)
+    module = importlib.import_module(COMMANDS[command].module)
+    ends: list[tuple[BaseException, int]] = [
+        (ConfigurationError("weblog.x", "y", "z", "something else"), EXIT_BAD_INPUT),
+        (OSError(28, "No space left on device"), EXIT_FAILED),
+        (KeyboardInterrupt(), EXIT_INTERRUPTED),
+        (BrokenPipeError(), EXIT_UNHEARD),
+    ]
+    for error, status in ends:
+
+        def run(_: argparse.Namespace, error: BaseException = error) -> int:
+            raise error
+
+        monkeypatch.setattr(module, "run", run)
+        assert run_command(command, arguments) == status
+        errors = capsys.readouterr().err
+        assert errors.count("\n") == (0 if status == EXIT_UNHEARD else 1)
+        assert errors.startswith("error: ") or not errors

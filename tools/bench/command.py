@@ -40,13 +40,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--figures", default="", metavar="A,B", help="only these; core, job.*.process, ...")
     add("--peers", action="store_true", help="the core and other programs that are installed")
     add("--costs", action="store_true", help="what each output costs: the job without each")
-    add("--records", type=_positive, help=f"lines of each log (default: {_RECORDS})")
-    add("--rounds", type=_positive, help=f"times each is measured (default: {_ROUNDS})")
-    add("--seed", type=int, default=7, help="of the made log")
-    add("--database", type=Path, help="a City database (default: a made one, as large as DB-IP's)")
-    add("--jar", type=Path, help="AWS connectors, for Kinesis (default: the package's)")
+    add("--records", metavar="N", type=_positive, help=f"lines of each log (default: {_RECORDS})")
+    add(
+        "--rounds", metavar="N", type=_positive, help=f"times each is measured (default: {_ROUNDS})"
+    )
+    add("--seed", metavar="N", type=int, default=7, help="of the made log")
+    add(
+        "--database",
+        metavar="FILE",
+        type=Path,
+        help="a City database (default: a made one, as large as DB-IP's)",
+    )
+    add(
+        "--jar",
+        metavar="FILE",
+        type=Path,
+        help="AWS connectors, for Kinesis (default: the package's)",
+    )
     add("--check", action="store_true", help="exit with 3 when a target is missed")
-    add("--out", type=Path, help="JSON file (default: build/bench/TIME.json)")
+    add("--out", metavar="FILE", type=Path, help="JSON file (default: build/bench/TIME.json)")
 
 
 def _positive(text: str) -> int:

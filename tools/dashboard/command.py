@@ -41,9 +41,13 @@ def _check(options: argparse.Namespace) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     parser.add_argument(
-        "--out", type=Path, default=Path("out"), help="output folder of the run; default out"
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=Path("out"),
+        help="output folder of the run; default out",
     )
     parser.add_argument(
-        "--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)"
+        "--port", metavar="N", type=int, default=0, help="port on 127.0.0.1 (default: a free one)"
     )
     parser.add_argument("--open", action="store_true", help="open the page in a browser")

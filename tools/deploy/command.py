@@ -316,7 +316,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, text in (("status", "show the stack and its job"), ("outputs", "show what it made")):
         _command(commands, name, text).add_argument("--json", action="store_true", help="as JSON")
     start = _command(commands, "start", "start the job, from its newest snapshot if there is one")
-    start.add_argument("--snapshot", help="start from this snapshot")
+    start.add_argument("--snapshot", metavar="NAME", help="start from this snapshot")
     start.add_argument("--skip-restore", action="store_true", help="start without state")
     start.add_argument(
         "--allow-non-restored-state", action="store_true",
@@ -336,8 +336,10 @@ def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=text)
-    parser.add_argument("--stack", required=True, type=_stack_name, help="name of the stack")
-    parser.add_argument("--region", help="AWS region (default: the profile's)")
+    parser.add_argument(
+        "--stack", metavar="NAME", required=True, type=_stack_name, help="name of the stack"
+    )
+    parser.add_argument("--region", metavar="NAME", help="AWS region (default: the profile's)")
     parser.add_argument(
         "--timeout", type=float, default=1800.0, metavar="SECONDS",
         help="longest wait for a change (default: 1800)",
@@ -356,7 +358,9 @@ def _add_change_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_apply_options(parser: argparse.ArgumentParser) -> None:
     _add_change_options(parser)
-    parser.add_argument("--bucket", help="S3 bucket for zip and template, in the same region")
+    parser.add_argument(
+        "--bucket", metavar="NAME", help="S3 bucket for zip and template, in the same region"
+    )
     parser.add_argument(
         "--function", action="store_true", help="make the stack of the function, not of the job"
     )

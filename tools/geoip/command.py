@@ -1,6 +1,6 @@
 """`./build.sh geoip`: fetches DB-IP City Lite and checks it. It is used as it comes.
 
-Usage: ./build.sh geoip [--dir FOLDER]
+Usage: ./build.sh geoip [--dir DIR]
 
 The database (about 130 MB) is free under CC BY 4.0: who shows results made with it names and
 links DB-IP.
@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dir",
         type=Path,
         default=DEFAULT_FOLDER,
-        metavar="FOLDER",
+        metavar="DIR",
         help="where to put it (default: data/geoip of the project)",
     )
 

@@ -132,7 +132,9 @@ def describe(path: Path) -> Iterator[str]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     contents.add_options(parser, "as data/<file name>")
-    parser.add_argument("--jar", type=Path, help="a finished connector jar, instead of making it")
+    parser.add_argument(
+        "--jar", metavar="FILE", type=Path, help="a finished connector jar, instead of making it"
+    )
     parser.add_argument(
         "--maven-settings", type=Path, metavar="FILE", help="settings.xml for Maven"
     )

@@ -96,7 +96,9 @@ def add_options(parser: argparse.ArgumentParser, use: str) -> None:
         parser: The command's parser.
         use: What the package does with a data file.
     """
-    parser.add_argument("--out", type=Path, default=Path("dist"), help="folder (default: dist)")
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, default=Path("dist"), help="folder (default: dist)"
+    )
     # The demo's database is never taken by itself: it knows the sample's addresses alone, so
     # that in production nearly every place would be null without a word.
     parser.add_argument(

@@ -289,10 +289,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--masked", action="store_true", help="send lines of which personal data was masked"
     )
-    parser.add_argument("--samples", type=_at_least_0, default=3, help="lines shown per reason")
-    parser.add_argument("--limit", type=_at_least_0, default=10_000, help="most to take of a queue")
-    parser.add_argument("--endpoint", help="another endpoint than AWS's, for an emulator")
-    parser.add_argument("--region", help="region of the queue")
+    parser.add_argument(
+        "--samples", metavar="N", type=_at_least_0, default=3, help="lines shown per reason"
+    )
+    parser.add_argument(
+        "--limit", metavar="N", type=_at_least_0, default=10_000, help="most to take of a queue"
+    )
+    parser.add_argument(
+        "--endpoint", metavar="URL", help="another endpoint than AWS's, for an emulator"
+    )
+    parser.add_argument("--region", metavar="NAME", help="region of the queue")
 
 
 def _at_least_0(text: str) -> int:

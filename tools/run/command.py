@@ -148,9 +148,12 @@ def _run_on_streams(options: argparse.Namespace, screen: Console) -> int:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     parser.add_argument("path", nargs="*", metavar="PATH", help="log file or folder; - is stdin")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="output folder; default out")
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, default=Path("out"), help="output folder; default out"
+    )
     parser.add_argument(
         "--config",
+        metavar="FILE",
         type=Path,
         default=DEFAULT_FILE,
         help="property groups (default: conf/application_properties.json)",
@@ -169,7 +172,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="log format; auto: by the first lines, where no setting names one (default: auto)",
     )
     parser.add_argument("--open", action="store_true", help="show the run in the browser, live")
-    parser.add_argument("--parallelism", type=int, help="subtasks (default: 1, or one a shard)")
+    parser.add_argument(
+        "--parallelism", metavar="N", type=int, help="subtasks (default: 1, or one a shard)"
+    )
     parser.add_argument(
         "--metrics-port",
         type=int,
@@ -182,15 +187,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     streams.add_argument("--kinesis", action="store_true", help="run between Kinesis streams")
     streams.add_argument(
-        "--rate", type=float, default=1000, help="lines/s; 0: full (default: 1000)"
+        "--rate", metavar="N", type=float, default=1000, help="lines/s; 0: full (default: 1000)"
     )
     streams.add_argument(
-        "--shards", type=int, default=1, help="shards a new stream has (default: 1)"
+        "--shards", metavar="N", type=int, default=1, help="shards a new stream has (default: 1)"
     )
     streams.add_argument("--follow", action="store_true", help="go on after the log, until Ctrl-C")
     streams.add_argument("--endpoint", metavar="URL", help="Kinesis of another emulator or of AWS")
     streams.add_argument(
-        "--jar", type=Path, help="connector jar (default: lib/ as package makes it)"
+        "--jar", metavar="FILE", type=Path, help="connector jar (default: lib/ as package makes it)"
     )
 
 

@@ -53,10 +53,18 @@ def run(chosen: argparse.Namespace) -> int:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    parser.add_argument("-f", "--file", type=Path, help="SQL script to run instead of a prompt")
-    parser.add_argument("--log", default=str(SAMPLE_LOG), help="access log file or folder")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="results of a run")
-    parser.add_argument("--config", type=Path, default=DEFAULT_FILE, help="property groups")
+    parser.add_argument(
+        "-f", "--file", metavar="FILE", type=Path, help="SQL script to run instead of a prompt"
+    )
+    parser.add_argument(
+        "--log", metavar="PATH", default=str(SAMPLE_LOG), help="access log file or folder"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, default=Path("out"), help="results of a run"
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", type=Path, default=DEFAULT_FILE, help="property groups"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="GROUP:KEY=VALUE", help="one setting"
     )
@@ -66,12 +74,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     streams.add_argument(
         "--kinesis", nargs="+", default=[], metavar="[OUTPUT=]ARN", help="these streams"
     )
-    group.add_argument("--region", help="region of the stack (default: the profile's)")
+    group.add_argument("--region", metavar="NAME", help="region of the stack (default: the profile's)")
     group.add_argument(
         "--from", dest="start", metavar="TIME", help="records since then (default: new ones)"
     )
     group.add_argument("--endpoint", metavar="URL", help="another endpoint than AWS's")
-    group.add_argument("--jar", type=Path, help="connector jar (default: lib/ as package makes it)")
+    group.add_argument("--jar", metavar="FILE", type=Path, help="connector jar (default: lib/ as package makes it)")
 
 
 def _run_client(chosen: argparse.Namespace, directory: Path) -> int:

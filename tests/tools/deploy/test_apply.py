@@ -25,7 +25,7 @@ from tests.support.stacks import property_file
 from tools.cli import run_command
 from tools.deploy import command, rollout
 from tools.package.contents import name_and_version
-from tools.shell import EXIT_FAILED
+from tools.shell import EXIT_BAD_INPUT, EXIT_FAILED
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
@@ -400,9 +400,10 @@ def test_the_zip_of_a_function_is_for_its_processor(
 
 
 def error_of(script: Script, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert deploy(script, "apply", "--yes", *arguments) == EXIT_FAILED
+    status = deploy(script, "apply", "--yes", *arguments)
     captured = capsys.readouterr()
     (line,) = captured.err.splitlines()
+    assert status in (EXIT_BAD_INPUT, EXIT_FAILED)
     assert boto3.client("cloudformation").describe_stacks()["Stacks"] == []
     return line
 

@@ -41,6 +41,7 @@ from tools.package.function import (
     PackageOptions,
     build,
 )
+from tools.shell import EXIT_BAD_INPUT, EXIT_FAILED
 from udfs.config.core import CoreSettings
 from udfs.enrichment import Enricher
 from udfs.outcomes import Enriched
@@ -134,8 +135,10 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "sha256 " in printed
 
 
-def one_error(arguments: list[str], out: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    assert main(["--out", str(out), *arguments]) == 1
+def one_error(
+    arguments: list[str], out: Path, capsys: pytest.CaptureFixture[str], status: int = EXIT_FAILED
+) -> str:
+    assert main(["--out", str(out), *arguments]) == status
     captured = capsys.readouterr()
     assert captured.out == ""
     (line,) = captured.err.splitlines()
@@ -172,7 +175,7 @@ def test_wrong_settings_leave_no_zip(
     name, version = name_and_version()
     (out / f"{name}-lambda-{version}-x86_64.zip").write_bytes(b"of an earlier run")
 
-    assert message in one_error(["--properties", str(given)], out, capsys)
+    assert message in one_error(["--properties", str(given)], out, capsys, EXIT_BAD_INPUT)
 
 
 def test_a_database_of_the_wrong_kind_leaves_no_zip(
@@ -230,9 +233,10 @@ def test_reference_data_comes_along(tmp_path: Path, capsys: pytest.CaptureFixtur
     capsys.readouterr()
     pages.write_text("page,owner\nindex,shop\n")
     given = ["--reference", str(pages)]
-    assert "an entry without 'webpage'" in one_error(given, tmp_path / "dist", capsys)
+    out = tmp_path / "dist"
+    assert "an entry without 'webpage'" in one_error(given, out, capsys, EXIT_BAD_INPUT)
     given = ["--reference", str(tmp_path / "absent.csv")]
-    assert "absent.csv: no such file" in one_error(given, tmp_path / "dist", capsys)
+    assert "absent.csv: no such file" in one_error(given, out, capsys)
 
 
 def test_an_absolute_path_may_lie_outside(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_the_streams_are_those_of_the_property_file(
     document = run(capsys, *BASE, "--config", str(file))
     assert "0 streams" in document["assumptions"][3]
     assert "streams" not in rows(document, "Managed Service")
-    assert main([*BASE, "--config", str(tmp_path / "none.json")]) == 1
+    assert main([*BASE, "--config", str(tmp_path / "none.json")]) == 2
 
 
 def test_the_form_is_that_of_the_benchmark() -> None:
