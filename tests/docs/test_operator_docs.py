@@ -27,7 +27,8 @@ from udfs.quality import LOOKUP_FAILED
 README = ROOT / "README.md"
 INDEX = ROOT / "docs" / "README.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS]
+OTHERS = ("CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md")
+PAGES = [README, *(ROOT / name for name in OTHERS), *DOCS]
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 _FENCED = re.compile(r"```.*?```", re.DOTALL)
 

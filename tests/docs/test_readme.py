@@ -100,13 +100,15 @@ def test_the_sample_run_and_the_queries_give_the_results_shown(
         assert line in printed, line
 
     script = tmp_path / "queries.sql"
-    script.write_text("".join(query for query, _ in QUERIES))
+    examples = [path.read_text("utf-8") for path in (ROOT / "examples" / "queries").iterdir()]
+    script.write_text("".join([*examples, *(query for query, _ in QUERIES)]))
     ended = sql_as_user(script, "--out", str(sample_run.folder))
     assert ended.returncode == 0, ended.stderr
     for query, expected in QUERIES:
         # The client echoes the query's last line in front of the table.
         first, *rest = expected.splitlines()
         assert f"{first}\n" + "\n".join(rest) in ended.stdout, (query, ended.stdout)
+    assert ended.stdout.count("10 rows in set") == len(examples)
 
 
 def test_a_wrong_query_fails_with_a_reason(tmp_path: Path) -> None:
