@@ -1,1 +1,1 @@
-"""What the job, the functions and the tools share of AWS."""
+"""AWS, as the job, the functions and the tools share it."""

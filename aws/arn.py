@@ -74,7 +74,7 @@ def read_arn(text: str, *services: str) -> Arn:
 
 
 def arn(*services: str) -> Parser[Arn | None]:
-    """A setting that is the ARN of a resource of one of these services, or empty."""
+    """Reads a setting that is the ARN of a resource of one of these services, or empty."""
     titles = [_RESOURCES[service].title for service in services]
     return Parser(
         lambda given: read_arn(given, *services) if given else None,
@@ -83,7 +83,7 @@ def arn(*services: str) -> Parser[Arn | None]:
 
 
 def stream_arn(service: str, *, per_output: bool = False) -> Parser[str]:
-    """A setting that is the ARN of a stream of a service, or empty.
+    """Reads a setting that is the ARN of a stream of a service, or empty.
 
     Args:
         service: `kinesis` or `firehose`.
@@ -103,15 +103,15 @@ def stream_arn(service: str, *, per_output: bool = False) -> Parser[str]:
 
 
 def region_of(arn: str) -> str:
-    """The region in any ARN."""
+    """Returns the region in any ARN."""
     return arn.split(":")[3]
 
 
 def name_of(arn: str) -> str:
-    """The stream's name in an ARN."""
+    """Returns the stream's name in an ARN."""
     return arn.rpartition("/")[2]
 
 
 def arn_for(arn: str, output: str) -> str:
-    """The ARN of the stream that an output goes to."""
+    """Returns the ARN of the stream that an output goes to."""
     return arn.replace(OUTPUT_PLACEHOLDER, output.replace("_", "-"))

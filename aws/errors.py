@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from aws.put import CallError
 from udfs.errors import WebLogError
 
-# What an error code means to the user; the service's own words follow in brackets.
+# The meaning of error codes for the user; the service's own words follow in brackets.
 _MEANINGS: Mapping[str, str] = {
     "AccessDenied": "access denied",
     "AccessDeniedException": "access denied",
@@ -35,7 +35,7 @@ class AwsError(WebLogError):
 
 
 class NotFoundError(AwsError):
-    """What the call is about does not exist."""
+    """The subject of the call does not exist."""
 
 
 _NOT_FOUND = frozenset(
@@ -76,7 +76,7 @@ def _explanation(action: str, error: BaseException | None) -> AwsError:
 
 
 def error_code(error: ClientError) -> str:
-    """The code of an error, such as `AccessDeniedException`, or the HTTP status."""
+    """Returns the code of an error, such as `AccessDeniedException`, or the HTTP status."""
     return str(error.response.get("Error", {}).get("Code", "unknown"))
 
 

@@ -40,7 +40,7 @@ class Message:
 
     @property
     def size(self) -> int:
-        """Bytes that count towards the limits of a service."""
+        """Returns the bytes that count towards the limits of a service."""
         return len(self.body) + len(self.key.encode())
 
 
@@ -87,7 +87,7 @@ class Target(Protocol):
 
     @property
     def limits(self) -> CallLimits:
-        """Limits of one call."""
+        """Returns the limits of one call."""
 
     def put(self, batch: Sequence[Message]) -> list[Rejection]:
         """Makes one call.
@@ -99,7 +99,7 @@ class Target(Protocol):
 
 @dataclass(slots=True)
 class Receipt:
-    """What became of messages.
+    """The result of putting messages.
 
     Attributes:
         failed: Owners of a message that was not delivered.
@@ -207,7 +207,7 @@ def _batches(messages: Iterable[Message], limits: CallLimits) -> Iterator[list[M
         if batch and (too_large or full):
             yield batch
             batch, size = [], 0
-        if too_large:  # It goes nowhere and must not take others along.
+        if too_large:  # No service takes it, and it must not take others along.
             yield [message]
             continue
         batch.append(message)

@@ -23,7 +23,7 @@ def resolve_salt(settings: CoreSettings) -> bytes | None:
 
     Returns:
         The salt; None when nothing is hidden, so that none is needed, or when there is none.
-        Whether that will do is for the core to say.
+        The core decides whether that will do.
 
     Raises:
         ConfigurationError: The secret cannot be read. Its value is never shown.

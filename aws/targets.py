@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _KIB = 1024
 _MIB = 1024 * 1024
 TOPIC_BYTES = 256 * _KIB
-"""What every SNS topic takes at a time; a topic can be set to take more."""
+"""Bytes that every SNS topic takes at a time; a topic can be set to take more."""
 _MAXIMUM_KEY_LENGTH = 256
 # Errors that have a 4xx status and yet pass.
 _PASSING = frozenset(
@@ -51,7 +51,7 @@ def make_client(
     read_seconds: float = 3,
     attempts: int = 1,
 ) -> Any:
-    """A client of a service.
+    """Returns a client of a service.
 
     Args:
         service: Name of the service.
@@ -60,7 +60,7 @@ def make_client(
         connect_seconds: Longest wait for a connection.
         read_seconds: Longest wait for an answer.
         attempts: How often the client itself makes a call that fails. Once behind a
-            :class:`aws.put.Delivery`, which knows how much time is left.
+            `aws.put.Delivery`, which knows how much time is left.
     """
     # ruff: noqa: PLC0415
     import boto3
@@ -77,7 +77,7 @@ def make_client(
 
 
 class AwsTarget:
-    """A queue, topic, stream or delivery stream, as :class:`aws.put.Target`.
+    """A queue, topic, stream or delivery stream, as `aws.put.Target`.
 
     Args:
         arn: Its ARN.
@@ -126,7 +126,7 @@ def _into_topic(client: SNSClient, arn: Arn, batch: Sequence[Message]) -> list[R
 
 
 def _failed(answer: Any) -> list[Rejection]:
-    """Rejections of a queue or topic, which names what it did not take."""
+    """Returns the rejections of a queue or topic, which names what it did not take."""
     return [
         Rejection(int(failure["Id"]), failure["Code"], permanent=failure["SenderFault"])
         for failure in answer.get("Failed", [])
@@ -152,7 +152,7 @@ def _into_delivery(client: FirehoseClient, arn: Arn, batch: Sequence[Message]) -
 
 
 def _refused(results: Sequence[Any]) -> list[Rejection]:
-    """Rejections of a stream, which answers with a result for each record in order."""
+    """Returns the rejections of a stream, which answers with a result for each record in order."""
     return [
         Rejection(index, result["ErrorCode"])
         for index, result in enumerate(results)
@@ -172,7 +172,7 @@ _SERVICES: dict[str, tuple[CallLimits, _Put]] = {
 
 
 def packed(lines: Iterable[Message], most_bytes: int = _PACKED_BYTES) -> Iterator[Message]:
-    """Lines put together for Firehose; each message belongs to the owner of its first line.
+    """Yields lines put together for Firehose; a message belongs to the owner of its first line.
 
     Args:
         lines: The lines in their order, without line breaks.

@@ -30,7 +30,7 @@ from udfs.errors import ConfigurationError
 RULES_GROUP = "weblog.alerts.rules"
 RULE_OFF = "off"
 PROBE_PREFIX = "probe_"
-"""What the issue codes of attempts to break in start with (`udfs/quality.py`)."""
+"""The start of the issue codes of attempts to break in (`udfs/quality.py`)."""
 
 type Subject = Literal["site", "page", "host"]
 
@@ -53,12 +53,12 @@ _FORM = (
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What a rule can look at.
+    """A quantity that a rule can look at.
 
     Attributes:
         sql: Its value from the columns of a measures view; NULL where there is none.
         is_share: A share from 0 to 1, else a count of a window's lines.
-        is_of_site: Of the whole site alone: what it counts has no page and no host.
+        is_of_site: It exists only for the whole site: what it counts has no page and no host.
     """
 
     sql: str
@@ -148,7 +148,7 @@ class AlertRule:
         return cls(name, metric, subject, threshold, is_relative, minimums, lasting)
 
     def sql(self) -> str:
-        """A query that gives each window of the rule's subject with the metric's value."""
+        """Returns a query that gives each window of the rule's subject with the metric's value."""
         enough = " AND ".join(f"{METRICS[name].sql} >= {number}" for name, number in self.minimums)
         parameters = {
             "name": string_literal(self.name),
@@ -178,7 +178,7 @@ def _read_condition(text: str) -> tuple[str, Subject, float, bool]:
     if metric is None:
         raise _RuleError(f"a metric out of {', '.join(METRICS)}")
     if metric.is_of_site and subject != "site":
-        raise _RuleError(f"{name} without 'per': it is known of the whole site alone")
+        raise _RuleError(f"{name} without 'per': it is known only of the whole site")
     if metric.is_share != (unit == "%"):
         wanted = "a threshold in %" if metric.is_share else "a number, or a number x baseline,"
         raise _RuleError(f"{wanted} for {name}")
@@ -224,7 +224,7 @@ def _read_lasting(given: str) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class AlertSettings(Group, name="weblog.alerts"):
-    """What all alert rules share. Windows are the tumbling windows."""
+    """Settings that all alert rules share. Windows are the tumbling windows."""
 
     quiet_windows: int = setting(
         integer(1, 1440), "5", "An alert ends when its rule has not held for so many windows."
@@ -256,7 +256,7 @@ class AlertSettings(Group, name="weblog.alerts"):
 
 
 def default_rules() -> tuple[AlertRule, ...]:
-    """The rules that are in force without settings."""
+    """Returns the rules that are in force without settings."""
     return tuple(AlertRule.parse(name, text) for name, (text, _) in DEFAULT_RULES.items())
 
 
@@ -295,7 +295,7 @@ class Alerts:
 
 
 def rule_settings() -> tuple[Setting, ...]:
-    """The default rules as settings, for documentation."""
+    """Returns the default rules as settings, for documentation."""
     return tuple(
         Setting(RULES_GROUP, name, Parser(str, f"a rule, or {RULE_OFF}"), text, meaning)
         for name, (text, meaning) in DEFAULT_RULES.items()
@@ -303,7 +303,7 @@ def rule_settings() -> tuple[Setting, ...]:
 
 
 def alert_parameters(alerts: Alerts, window_size: timedelta) -> dict[str, str]:
-    """What the queries about alerts may use, by name."""
+    """Returns the parameters of the queries about alerts, by name."""
     settings = alerts.settings
     longest = max((rule.lasting for rule in alerts.rules), default=timedelta())
     return {
@@ -320,7 +320,7 @@ def alert_parameters(alerts: Alerts, window_size: timedelta) -> dict[str, str]:
 def _union(rules: Iterable[AlertRule]) -> str:
     queries = [rule.sql() for rule in rules]
     if not queries:
-        # The planner drops a branch that can have no rows, and what depends on it alone.
+        # The planner drops a branch that can have no rows, and what depends only on it.
         none = AlertRule(name="none", metric="requests", subject="site", threshold=0)
         return f"{none.sql()} WHERE FALSE"
     return "\nUNION ALL\n".join(queries)

@@ -66,7 +66,7 @@ class Connector(Group, ABC):
 
     @property
     def path(self) -> str:
-        """The folder or file that it reads or writes; empty where it is no file system's."""
+        """Returns the folder or file that it reads or writes; empty without a file system."""
         return ""
 
     def check(self) -> None:

@@ -17,7 +17,7 @@ from flink_app.sql_files import milliseconds
 
 
 def flink_configuration(settings: JobSettings) -> dict[str, str]:
-    """Every Flink key that the job's code sets, with its value."""
+    """Returns every Flink key that the job's code sets, with its value."""
     return {
         "pipeline.name": settings.job.name,
         "python.execution-mode": settings.job.execution_mode,
@@ -28,8 +28,7 @@ def flink_configuration(settings: JobSettings) -> dict[str, str]:
         "table.local-time-zone": "UTC",
         # Several outputs read the views `page_windows` and `host_windows`. By default the
         # planner plans each output by itself, cuts from the view what it does not need, finds
-        # nothing equal any more and runs the windows once for each: 5 us of the JVM's time a
-        # record for the pages alone.
+        # nothing equal any more and runs the windows once for each.
         "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
         # The one column that takes no null is that of packed lines (flink_app/sinks/packing.py):
         # there a null is a line that another row has.
@@ -42,7 +41,7 @@ def flink_configuration(settings: JobSettings) -> dict[str, str]:
 def create_table_environment(
     settings: JobSettings, environment: StreamExecutionEnvironment | None = None
 ) -> StreamTableEnvironment:
-    """A table environment with the job's settings.
+    """Returns a table environment with the job's settings.
 
     Args:
         settings: Checked settings of the job.
@@ -57,6 +56,6 @@ def create_table_environment(
 
 
 def runs_locally(t_env: StreamTableEnvironment) -> bool:
-    """Whether the job runs in a mini-cluster inside this process's JVM."""
+    """Returns whether the job runs in a mini-cluster inside this process's JVM."""
     target: str = t_env.get_config().get("execution.target", "local")
     return target == "local"

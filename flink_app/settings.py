@@ -33,7 +33,7 @@ DEFAULT_SINK_KEY = "default"
 OFF = "off"
 # Groups of the service itself (entry point, jar, ...), which it reads, not the job.
 _SERVICE_GROUP_PREFIX = "kinesis.analytics."
-# Of the Lambda functions, which may share the file.
+# The group of the Lambda functions, which may share the file.
 _LAMBDA_GROUP = "weblog.lambda"
 
 
@@ -102,14 +102,14 @@ class WindowSettings(Group, name="weblog.windows"):
 
 
 def _written(duration: timedelta) -> str:
-    """A duration as settings have it: what is checked may be a default that nobody wrote."""
+    """Returns a duration as settings have it; a checked value may be a default."""
     ms = milliseconds(duration)
     return f"{ms} ms" if ms % 1000 else f"{ms // 1000} s"
 
 
 @dataclass(frozen=True, slots=True)
 class JobSettings:
-    """Everything the job is told.
+    """All settings of the job.
 
     Attributes:
         core: Settings of the enrichment.
@@ -172,7 +172,7 @@ class JobSettings:
 
 
 def job_settings() -> tuple[Setting, ...]:
-    """Every setting with a fixed name, of core and job, for documentation and checks."""
+    """Returns every setting with a fixed name, of core and job, for documentation and checks."""
     groups: tuple[type[Group], ...] = (
         RunSettings,
         *SOURCE_TYPES.values(),
@@ -218,12 +218,12 @@ def _load_outputs(
     return chosen
 
 
-# What the aggregates lack is written by the job that makes them: its windows decide.
+# The job that makes the aggregates writes the late records: its windows decide.
 _LATE = "late"
 
 
 def _is_part_of(stage: PipelineStage, output: OutputFile) -> bool:
-    """Whether a job of this stage writes an output unless `weblog.outputs` says otherwise.
+    """Returns whether a job of this stage writes an output unless `weblog.outputs` says otherwise.
 
         all                            one job writes everything (fan-out)
         records, aggregates, alerts    the same as three jobs, each reading the stream

@@ -43,12 +43,12 @@ class OutputFile:
 
     @property
     def is_record(self) -> bool:
-        """Whether its rows are JSON that Python has made, not columns."""
+        """Returns whether its rows are JSON that Python has made, not columns."""
         return self.kind == "records"
 
 
 def output_files() -> tuple[OutputFile, ...]:
-    """All outputs, found by listing the folders; a new file is a new output."""
+    """Returns all outputs, found by listing the folders; a new file is a new output."""
     return tuple(_output_file(path) for path in sorted((SQL_DIRECTORY / "outputs").glob("*/*.sql")))
 
 
@@ -84,12 +84,12 @@ def statements(path: Path, parameters: Mapping[str, str]) -> list[str]:
 
 
 def string_literal(value: str) -> str:
-    """A SQL string literal; a quote inside is doubled."""
+    """Returns a SQL string literal; a quote inside is doubled."""
     return "'" + value.replace("'", "''") + "'"
 
 
 def interval(duration: timedelta) -> str:
-    """A SQL day-time interval.
+    """Returns a SQL day-time interval.
 
     Two digits a field: Flink's code generator rejects literals of another precision.
 
@@ -105,12 +105,12 @@ def interval(duration: timedelta) -> str:
 
 
 def milliseconds(duration: timedelta) -> int:
-    """Whole milliseconds of a duration."""
+    """Returns the whole milliseconds of a duration."""
     return duration // timedelta(milliseconds=1)
 
 
 def options(values: Mapping[str, str]) -> str:
-    """The inside of a `WITH (...)` clause."""
+    """Returns the inside of a `WITH (...)` clause."""
     return ",\n  ".join(
         f"{string_literal(key)} = {string_literal(value)}" for key, value in values.items()
     )

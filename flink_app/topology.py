@@ -65,7 +65,7 @@ def build(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
 
 
 def query_parameters(settings: JobSettings) -> dict[str, str]:
-    """What the queries in `sql/` may use, by name."""
+    """Returns the parameters of the queries in `sql/`, by name."""
     windows = settings.windows
     return {
         "window_size": interval(windows.size),

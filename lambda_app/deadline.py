@@ -1,4 +1,4 @@
-"""How much of an invocation's time is left."""
+"""The time that is left of an invocation."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from lambda_app.settings import FunctionSettings
 
 
 class Context(Protocol):
-    """What is used of the context that Lambda gives to a handler."""
+    """The members in use of the context that Lambda gives to a handler."""
 
     @property
     def aws_request_id(self) -> str:
-        """Id of the invocation."""
+        """Returns the id of the invocation."""
 
     @property
     def function_name(self) -> str:
-        """Name of the function."""
+        """Returns the name of the function."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda ends the invocation."""
+        """Returns the milliseconds until Lambda ends the invocation."""
 
 
 class Deadline:
@@ -43,5 +43,5 @@ class Deadline:
             )
 
     def allows(self, seconds: float) -> bool:
-        """Whether something that takes so long would still end in time."""
+        """Returns whether something that takes so long would still end in time."""
         return self._remaining_ms() > seconds * 1000

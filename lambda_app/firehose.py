@@ -36,7 +36,7 @@ _MOST_LETTER_BYTES = 16 * 1024 * 1024
 
 
 class Metadata(TypedDict):
-    """What Firehose makes the folder of a record from."""
+    """The keys that Firehose makes a record's folder of."""
 
     partitionKeys: dict[str, str]
 
@@ -51,7 +51,7 @@ class Answer(TypedDict):
 
 
 class Response(TypedDict):
-    """What Firehose expects."""
+    """The response that Firehose expects."""
 
     records: list[Answer]
 
@@ -169,7 +169,7 @@ class _Answers:
 
     @property
     def room(self) -> int:
-        """Bytes that the lines of one more record may have."""
+        """Returns the bytes that the lines of one more record may have."""
         return (RESPONSE_LIMIT - self._size - self._overhead) // 4 * 3
 
     def accept(self, index: int, processed: Processed) -> None:
@@ -196,7 +196,7 @@ class _Answers:
         self._answers[index] = {"recordId": answer["recordId"], "result": "ProcessingFailed"}
 
     def failed(self) -> set[int]:
-        """Indices of the records that are ProcessingFailed."""
+        """Returns the indices of the records that are ProcessingFailed."""
         return {
             index
             for index, answer in enumerate(self._answers)
@@ -204,7 +204,7 @@ class _Answers:
         }
 
     def all(self) -> list[Answer]:
-        """The answers in the order of the records."""
+        """Returns the answers in the order of the records."""
         return self._answers
 
 

@@ -1,4 +1,4 @@
-"""What both functions share: the cold start, and the frame around each invocation."""
+"""The cold start and the frame around each invocation, which both functions share."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from udfs.log_line import Level
 
 
 class Work(Protocol):
-    """What a function does with an event."""
+    """The work of a function on an event."""
 
     @property
     def event_type(self) -> str:
-        """Short name for logs."""
+        """Returns the short name for logs."""
 
     def run(self, event: Mapping[str, Any], deadline: Deadline, tally: Tally) -> Any:
         """Answers one event and counts."""
@@ -83,7 +83,7 @@ class Function:
             self._write(invocation_line(invocation, self._namespace))
 
     def _cache_hit_percent(self) -> float | None:
-        """Percent of hits since the last call."""
+        """Returns the percent of hits since the last call."""
         use = self._enricher.cache_use().values()
         hits, misses = sum(cache.hits for cache in use), sum(cache.misses for cache in use)
         new_hits, new_misses = hits - self._cache_use[0], misses - self._cache_use[1]
@@ -141,7 +141,7 @@ def _start_up(environ: Mapping[str, str], started: float) -> Invocation:
 
 
 def _geoip(settings: Settings, enricher: Enricher) -> tuple[Level, str]:
-    """What there is to say of the GeoIP database."""
+    """Returns the GeoIP database's members of the log line."""
     if enricher.geo is None:
         return "WARNING", "none: city, country and location are null"
     age = enricher.geo.age(datetime.now(UTC)).days

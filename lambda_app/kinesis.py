@@ -1,6 +1,6 @@
 """Kinesis consumer: enriches the records of a batch and writes them to a stream of its own.
 
-What Lambda makes of the answer: the lowest sequence number among `batchItemFailures` becomes
+Lambda reads the answer so: the lowest sequence number among `batchItemFailures` becomes
 the checkpoint of the shard, and everything from there on comes again, what succeeded included.
 So at most one number is reported, the first record that is not done, and nothing behind it is
 sent on purpose. An empty list moves the checkpoint past the batch.
@@ -33,7 +33,7 @@ class ItemFailure(TypedDict):
 
 
 class Response(TypedDict):
-    """What Lambda expects with `ReportBatchItemFailures`."""
+    """The response that Lambda expects with `ReportBatchItemFailures`."""
 
     batchItemFailures: list[ItemFailure]
 
@@ -123,7 +123,7 @@ class KinesisConsumer:
 
 
 def _key(host: str | None, sequence_number: str) -> str:
-    """The client as the record shows it. A hidden client leaves no order to keep.
+    """Returns the client as the record shows it. A hidden client leaves no order to keep.
 
     Any key will do then, but the same key for all clients would fill one shard.
     """

@@ -16,7 +16,7 @@ from udfs.log_line import Level, LogHead, log_line
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What the log line of one invocation holds.
+    """The content of the log line of one invocation.
 
     Attributes:
         timestamp_ms: Its end, in milliseconds since 1970-01-01 UTC.
@@ -40,7 +40,7 @@ class Invocation:
 
 
 def invocation_line(invocation: Invocation, namespace: str) -> str:
-    """The log line of an invocation, without its line break."""
+    """Returns the log line of an invocation, without its line break."""
     tally = invocation.tally
     metrics = _metrics(invocation)
     units = {
@@ -73,7 +73,7 @@ def invocation_line(invocation: Invocation, namespace: str) -> str:
 
 
 def init_line(invocation: Invocation, level: Level, **details: str) -> str:
-    """The log line of a cold start."""
+    """Returns the log line of a cold start."""
     fields = {"function_name": invocation.function_name, **details}
     return log_line(_head(invocation, level), fields)
 
@@ -97,7 +97,7 @@ def _level(invocation: Invocation) -> Level:
 
 
 def _metrics(invocation: Invocation) -> Mapping[str, tuple[float, str]]:
-    """Value and unit of each metric. Those of what is rare are there when not zero."""
+    """Returns the value and unit of each metric. Those of what is rare are there when not zero."""
     tally = invocation.tally
     by_stage: dict[str, int] = {}
     for code, count in tally.dead_lettered.items():

@@ -8,7 +8,7 @@ from udfs.errors import ValidationError
 
 
 def decode_base64(text: str) -> bytes:
-    """The bytes behind base64 text.
+    """Returns the bytes behind base64 text.
 
     Raises:
         ValidationError: Stage `decode`, reason `invalid_base64`.

@@ -47,7 +47,7 @@ class Line(NamedTuple):
 
 @dataclass(slots=True)
 class Processed:
-    """What came of one record.
+    """The lines of one record, after processing.
 
     Attributes:
         enriched: Its good lines.

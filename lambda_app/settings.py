@@ -66,7 +66,7 @@ class FunctionSettings(Group, name="weblog.lambda"):
     )
     partition_by: PartitionBy = choice(
         "none",
-        "Partition keys for Firehose: event_date=2025-10-28 and event_hour=10 (or the date alone) "
+        "Partition keys for Firehose: event_date=2025-10-28 and event_hour=10 (or only the date) "
         "by event time in UTC.",
     )
     timeout_reserve: timedelta = setting(
@@ -162,12 +162,12 @@ def _check(core: CoreSettings, lookups: LookupSettings, function: FunctionSettin
 
 
 def function_settings() -> tuple[Setting, ...]:
-    """Every setting that the functions know."""
+    """Returns every setting that the functions know."""
     return (*core_settings(), *ReferenceSettings.settings(), *FunctionSettings.settings())
 
 
 def settings_from(environ: Mapping[str, str]) -> Settings:
-    """Settings of this process: the package's or the named file, then the environment.
+    """Returns the settings of this process: the package's or the named file, then the environment.
 
     Raises:
         ConfigurationError: The file cannot be used, or a setting is unknown or unacceptable.

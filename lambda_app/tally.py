@@ -1,4 +1,4 @@
-"""What one invocation counts."""
+"""Counts of one invocation."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Tally:
 
     @property
     def lines(self) -> int:
-        """All lines, whatever became of them."""
+        """Returns all lines, whatever became of them."""
         return self.enriched + self.filtered.total() + self.dead_lettered.total()
 
     def note(self, receipt: Receipt) -> None:
@@ -54,11 +54,11 @@ class Tally:
         self.retries += receipt.retries
 
     def is_outage(self, minimum_lines: int) -> bool:
-        """Whether no line was good, and there were enough lines to judge."""
+        """Returns whether no line was good, and there were enough lines to judge."""
         bad = self.dead_lettered.total()
         good = good_lines(self.enriched, self.filtered)
         return 0 < minimum_lines <= bad and good == 0
 
     def main_problem(self) -> str:
-        """The most frequent `stage/reason`."""
+        """Returns the most frequent `stage/reason`."""
         return self.dead_lettered.most_common(1)[0][0]

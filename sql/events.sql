@@ -15,8 +15,8 @@ CREATE TEMPORARY VIEW late_events AS
 SELECT * FROM enriched_events
 WHERE window_last_instant <= CURRENT_WATERMARK(event_time);
 
--- Lines of every kind, for what is measured against all lines that came in. An attempt to
--- break in is told by its issues.
+-- Lines of every kind, for what is measured against all lines that came in. Issues mark
+-- an attempt to break in.
 CREATE TEMPORARY VIEW timely_outcomes AS
 SELECT *, POSITION(${probe_prefix} IN issues) > 0 AS is_probe
 FROM timed_outcomes

@@ -1,5 +1,5 @@
 """Pure transforms of web server access logs: one line in, one outcome out.
 
-Nothing here knows AWS or the files of a run, and only :mod:`udfs.flink` knows Flink. Start reading
-at :mod:`udfs.enrichment`.
+Nothing here knows AWS or the files of a run, and only `udfs.flink` knows Flink. Start reading
+at `udfs.enrichment`.
 """

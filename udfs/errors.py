@@ -14,10 +14,10 @@ class ConfigurationError(WebLogError):
     """A setting is unknown, of the wrong type, out of range or names something unusable.
 
     Attributes:
-        group: property group, for example ``weblog.geoip``.
-        key: key in the group; None when the group itself is the problem.
-        value: the text that was given; None when it must not be shown or there is none.
-        expected: what would have been right, as a phrase.
+        group: Property group, for example `weblog.geoip`.
+        key: Key in the group; None when the group itself is the problem.
+        value: The text that was given; None when it must not be shown or there is none.
+        expected: What would have been right, as a phrase.
     """
 
     def __init__(self, group: str, key: str | None, value: str | None, expected: str) -> None:
@@ -47,9 +47,9 @@ class StageError(WebLogError):
     """Something went wrong with one record in one stage.
 
     Attributes:
-        stage: ``decode``, ``parse``, ``validate``, ``enrich`` or ``sink``.
-        reason: short stable code, for counting.
-        message: one sentence for a person; holds no data of the record.
+        stage: `decode`, `parse`, `validate`, `enrich` or `sink`.
+        reason: Short stable code, for counting.
+        message: One sentence for a person; holds no data of the record.
     """
 
     def __init__(self, stage: str, reason: str, message: str) -> None:
@@ -74,8 +74,8 @@ class DatabaseError(WebLogError):
     """A MaxMind DB file cannot be read or is corrupt. The job must stop, not go on with nulls.
 
     Attributes:
-        path: the file.
-        problem: what is wrong with it, as a phrase.
+        path: The file.
+        problem: What is wrong with it, as a phrase.
     """
 
     def __init__(self, path: str, problem: str) -> None:

@@ -40,7 +40,7 @@ class LogHead:
 
 
 def log_line(head: LogHead, more: Mapping[str, Any]) -> str:
-    """The line, without its line break.
+    """Returns the line, without its line break.
 
     Args:
         head: The fields that every line has.

@@ -1,4 +1,4 @@
-"""What becomes of one input line: exactly one of three outcomes."""
+"""The three outcomes, of which an input line has exactly one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Origin(NamedTuple):
 class Enriched(NamedTuple):
     """A good record: the parts it is made of, and the whole as JSON.
 
-    A NamedTuple because one is made for every line: 0.4 us, a frozen dataclass takes 1.9 us.
+    A NamedTuple, which is made faster than a frozen dataclass: every line makes one (hot path).
     """
 
     event_time_ms: int
@@ -47,17 +47,17 @@ class Enriched(NamedTuple):
 
     @property
     def client_address(self) -> str | None:
-        """The client's address as the log has it, for look-ups; None unless they are wanted."""
+        """Returns the client's address as the log has it; None without look-ups."""
         return None if self.origin is None else self.origin.client_address
 
     @property
     def host(self) -> str | None:
-        """The client as the record shows it."""
+        """Returns the client as the record shows it."""
         return self.client.host
 
     @property
     def webpage(self) -> str | None:
-        """Name of the page asked for."""
+        """Returns the name of the page asked for."""
         return self.request.webpage
 
 
@@ -82,7 +82,7 @@ type Outcome = Enriched | Filtered | DeadLettered
 
 
 def good_lines(enriched: int, filtered: Mapping[str, int]) -> int:
-    """Lines that show that the data is good: enriched ones, and those left out by a rule.
+    """Returns how many lines show that the data is good: enriched ones, and filtered by a rule.
 
     Args:
         enriched: Number of enriched lines.

@@ -42,7 +42,7 @@ PROBES = (PROBE_PATH_TRAVERSAL, PROBE_SQL_INJECTION, PROBE_SHELL, PROBE_XSS)
 """Attempts to break in. They are flagged and never dropped."""
 
 ISSUES = tuple(code for code in STATUSES if code not in {PRIVATE_ADDRESS, LOOKUP_FAILED})
-"""Codes that checks of a line's own fields give; see :mod:`udfs.check.anomalies`."""
+"""Codes that checks of a line's own fields give; see `udfs.check.anomalies`."""
 
 REJECTABLE = tuple(code for code in ISSUES if code not in PROBES)
 """Those of them that may make a line a dead letter."""
@@ -51,12 +51,12 @@ _BY_GRAVITY: tuple[Status, ...] = ("ok", "suspect", "invalid")
 
 
 def status_of(issues: tuple[str, ...]) -> Status:
-    """The status of a record: the gravest of its issues decides."""
+    """Returns the status of a record: the gravest of its issues decides."""
     return max((STATUSES[code] for code in issues), key=_BY_GRAVITY.index, default="ok")
 
 
 @lru_cache(maxsize=1024)
 def quality_member(issues: tuple[str, ...]) -> str:
-    """The record's ``quality`` as a member of its JSON, with a comma behind it."""
+    """Returns the record's `quality` as a member of its JSON, with a comma behind it."""
     value = orjson.dumps({"status": status_of(issues), "issues": issues}).decode()
     return f'"quality":{value},'

@@ -72,11 +72,11 @@ class BatchEnricher:
 
     @property
     def services(self) -> dict[str, LookupService]:
-        """The services in use, by the member that they fill."""
+        """Returns the services in use, by the member that they fill."""
         return {lookup.member: lookup.service for lookup in self._lookups}
 
     def process(self, batch: Sequence[bytes]) -> list[list[Outcome]]:
-        """The outcomes of each source record, in order.
+        """Returns the outcomes of each source record, in order.
 
         Raises:
             DatabaseError: The GeoIP database is corrupt.
@@ -131,7 +131,7 @@ def _is_address(host: str) -> bool:
         address = ipaddress.ip_address(host)
     except ValueError:
         return False
-    # The zone of a link-local address has meaning on the server alone.
+    # The zone of a link-local address has a meaning only on the server.
     return "%" not in str(address)
 
 

@@ -31,7 +31,7 @@ _NAME = re.compile(r"(?=.*[a-z])[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*+")
 
 
 class ReverseDns:
-    """Asks name servers; see :class:`flink_app.lookups.service.Backend`."""
+    """Asks name servers; see `flink_app.lookups.service.Backend`."""
 
     largest_call = 1
 
@@ -69,7 +69,7 @@ class ReverseDns:
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return {address: NOTHING}
         except dns.resolver.NoNameservers:
-            # The servers did answer: what fails is the zone of this address alone.
+            # The servers did answer: only the zone of this address fails.
             return {address: None}
         except dns.exception.DNSException as error:
             raise TransientError("enrich", "dns", type(error).__name__) from error
@@ -77,10 +77,10 @@ class ReverseDns:
         return {address: NOTHING if name is None else orjson.dumps(name).decode()}
 
     def close(self) -> None:
-        """Nothing is held between questions."""
+        """Does nothing: it holds nothing between questions."""
 
 
 def host_name(text: str) -> str | None:
-    """A name as a record shows it, in lower case; None for what is no host name."""
+    """Returns a name as a record shows it, in lower case; None for what is no host name."""
     name = text.rstrip(".").lower()
     return name if len(name) <= MAX_NAME and _NAME.fullmatch(name) else None

@@ -32,7 +32,7 @@ _WRONG_SETTINGS = {
 
 
 class DynamoDbTable:
-    """Asks a table; see :class:`flink_app.lookups.service.Backend`."""
+    """Asks a table; see `flink_app.lookups.service.Backend`."""
 
     largest_call = 100
 
@@ -73,7 +73,7 @@ class DynamoDbTable:
             TransientError: The service did not answer, or was overloaded.
             ConfigurationError: No such table, no access to it, or another key.
         """
-        # What cannot be a key would make the whole call fail.
+        # A text that cannot be a key would make the whole call fail.
         usable = [key for key in keys if 0 < len(key.encode()) <= _LONGEST_KEY_BYTES]
         answers: dict[str, str | None] = dict.fromkeys(set(keys) - set(usable), NOTHING)
         if usable:

@@ -152,7 +152,7 @@ class LookupService:
         return Pending(known, coming)
 
     def use(self) -> LookupUse:
-        """How it did since the start."""
+        """Returns how it did since the start."""
         return LookupUse(self._cache.hits, self._cache.misses, self._failures, self._breaker.opened)
 
     def close(self) -> None:
@@ -214,6 +214,6 @@ class LookupService:
 
 
 def pause_seconds(attempt: int) -> float:
-    """Pause after a failed attempt: doubled each time up to a limit, at random below it."""
+    """Returns the pause after a failed attempt: at random below a limit that doubles."""
     longest = min(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), _LONGEST_PAUSE_SECONDS)
     return random.uniform(longest / 2, longest)  # noqa: S311 - only spreads the calls

@@ -35,7 +35,7 @@ class FilesystemSink(Sink):
     )
     partition_by: Literal["none", "date", "hour"] = choice(
         "none",
-        "Folders event_date=2025-10-28/event_hour=10 (or the date alone) by event time in UTC.",
+        "Folders event_date=2025-10-28/event_hour=10 (or only the date) by event time in UTC.",
     )
     rollover_size_mb: int = setting(
         integer(1, 4096), "128", "Size in MB at which a file is closed."

@@ -115,7 +115,7 @@ class FirehoseSink(Sink):
 
 
 def _separates_records(destination: DestinationDescriptionTypeDef) -> bool:
-    """Whether records do not run together in the files of a destination in S3."""
+    """Returns whether records do not run together in the files of a destination in S3."""
     if not destination.keys() <= _OF_FILES:
         # The other destinations take each record for itself.
         return True

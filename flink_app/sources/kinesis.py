@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def initial_timestamp() -> Parser[str]:
-    """A time in one of the two forms that the connector reads, or empty.
+    """Reads a time in one of the two forms that the connector reads, or empty.
 
     The connector itself looks at it only in the running job.
     """
@@ -63,7 +63,7 @@ class KinesisSource(Source):
         "",
         "Role to read it by, for a stream of another account.",
     )
-    role_external_id: str = setting(text(), "", "What that role wants to be told, if anything.")
+    role_external_id: str = setting(text(), "", "The external id that the role asks for, if any.")
     reader_type: Literal["POLLING", "EFO"] = choice(
         "POLLING", "Shared throughput (GetRecords), or enhanced fan-out."
     )

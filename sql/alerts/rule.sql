@@ -4,7 +4,7 @@
 -- Every count is passed on whatever the rule needs of them. They are part of the alert,
 -- and so all rules about a subject read the very same aggregation: the planner finds it
 -- equal in each and runs it once. (Rules as rows of a table that the windows are joined
--- with look neater, but the join numbers its correlation anew in each place that reads
+-- with look neater, but the join gives its correlation another number in each place that reads
 -- it, nothing is found equal any more, and whole branches run twice.)
 SELECT
   CAST(${name} AS STRING)           AS alert,

@@ -1,7 +1,7 @@
 """Anomalies of single lines: codes for what is odd about a field, in time linear in its length.
 
 Probes are looked for in the request with every encoding undone, so that encoding twice hides
-nothing. Everything but :meth:`Checks.late_issues` depends on one field and is kept with its part.
+nothing. Everything but `Checks.late_issues` depends on one field and is kept with its part.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Checks:
     """The checks in force.
 
     Attributes:
-        earliest_ms: times before it are odd, in milliseconds since 1970-01-01 UTC.
-        max_bytes: larger sizes are impossible.
+        earliest_ms: Times before it are odd, in milliseconds since 1970-01-01 UTC.
+        max_bytes: Larger sizes are impossible.
     """
 
     def __init__(self, settings: ValidationSettings) -> None:
@@ -52,15 +52,15 @@ class Checks:
         self._looks_for_probes = not self._ignored.issuperset(PROBES)
 
     def client(self, host: str) -> Issues:
-        """Issues of a client's address or name."""
+        """Returns the issues of a client's address or name."""
         return self._reported((ODD_CLIENT,)) if is_odd_client(host) else ()
 
     def request(self, field: str, target: str | None) -> Issues:
-        """Issues of a request line.
+        """Returns the issues of a request line.
 
         Args:
-            field: as the log has it.
-            target: what it asks for; None when it is no request line.
+            field: As the log has it.
+            target: What it asks for; None when it is no request line.
         """
         data = decoded(unescape(field) if target is None else target)
         found = self._length(field) + _control(data)
@@ -69,7 +69,7 @@ class Checks:
         return self._reported(found) if found else found
 
     def text(self, field: str | None) -> Issues:
-        """Issues of a referrer or a user agent, given as the log has it."""
+        """Returns the issues of a referrer or a user agent, given as the log has it."""
         if field is None:
             return ()
         found = self._length(field)
@@ -80,22 +80,22 @@ class Checks:
         return self._reported(found) if found else found
 
     def largest_body(self, status: str) -> int:
-        """Bytes that a response of this status may have at most."""
+        """Returns the bytes that a response of this status may have at most."""
         if status[0] == "1" or status in _WITHOUT_BODY:
             return min(MAX_HEADER_BYTES, self.max_bytes)
         return self.max_bytes
 
     def largest_answer(self, method: str | None) -> int:
-        """Bytes that the answer to a request of this method may have at most."""
+        """Returns the bytes that the answer to a request of this method may have at most."""
         return min(MAX_HEADER_BYTES, self.max_bytes) if method == "HEAD" else self.max_bytes
 
     def late_issues(self, event_time_ms: int, size: int | None, largest: int) -> Issues:
-        """Issues of what differs from line to line.
+        """Returns the issues of what differs from line to line.
 
         Args:
-            event_time_ms: when it happened, in milliseconds since 1970-01-01 UTC.
-            size: bytes of the response.
-            largest: bytes that it may have at most.
+            event_time_ms: When it happened, in milliseconds since 1970-01-01 UTC.
+            size: Bytes of the response.
+            largest: Bytes that it may have at most.
         """
         found: Issues = ()
         if event_time_ms < self.earliest_ms:
@@ -105,7 +105,7 @@ class Checks:
         return self._reported(found)
 
     def counted(self, size: int | None) -> int | None:
-        """Bytes that enter sums: a few impossible sizes would take a window's past 63 bits."""
+        """Returns the bytes that enter sums: a few impossible sizes would take one past 63 bits."""
         return None if size is None or size > self.max_bytes else size
 
     def _length(self, field: str) -> Issues:
@@ -168,15 +168,16 @@ _PROBES = (
     (PROBE_SHELL, _SHELL),
     (PROBE_XSS, _XSS),
 )
-# What patterns hold that have a gap in them; searches are full of blanks.
+# Words of patterns with a gap in them; searches are full of blanks.
 _WORDS_WITH_GAPS = ("or+", "and+", "union+", "waitfor+", "into+", "wget+", "curl+", "powershell")
-# What an ordinary target is made of.
+# Characters of an ordinary target.
 _ORDINARY = b"abcdefghijklmnopqrstuvwxyz0123456789/-_.~%&=?:,@!+"
 
 
 def _probes(data: bytes) -> Issues:
-    # What has only ordinary characters and none of these words can match no pattern. Written out
-    # over text: 0.6 us; over bytes, whose "in" is slow, 4 us; with the patterns themselves 6 us.
+    # A text of ordinary characters without any of these words can match no pattern. The words are
+    # written out, and looked for in text: "in" is slow over bytes, and patterns are slower (hot
+    # path).
     text = data.decode("latin-1")
     if not data.translate(None, _ORDINARY) and not (
         ".." in text

@@ -1,7 +1,7 @@
-"""Which lines are left out on purpose, and why.
+"""Rules that leave lines out on purpose.
 
 Rules look at one field each, so that their answer is kept with the field's part. The order of
-:class:`Rule` decides which reason is given to a line that several rules leave out.
+`Rule` decides which reason is given to a line that several rules leave out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from udfs.parse.request import Page, Request, path_of
 
 
 class Rule(IntEnum):
-    """Why a line is left out; the lowest counts. A reason code is the name in lower case."""
+    """Reasons to leave a line out; the lowest counts. A reason's code is its name in lower case."""
 
     DEBUG_PATH = 0
     DEBUG_PARAMETER = 1
@@ -34,7 +34,7 @@ class Rule(IntEnum):
 
     @property
     def reason(self) -> str:
-        """Code of a filtered record."""
+        """Returns the code of a filtered record."""
         return self.name.lower()
 
 
@@ -42,8 +42,8 @@ class Filters:
     """The rules in force.
 
     Attributes:
-        active: there is any rule.
-        needs_bots: rules ask whether a user agent is a crawler.
+        active: There is any rule.
+        needs_bots: Rules ask whether a user agent is a crawler.
     """
 
     def __init__(self, settings: FilterSettings) -> None:
@@ -57,7 +57,7 @@ class Filters:
         self._exclude_paths = _globs(settings.exclude_paths)
 
     def request_rule(self, request: Request, page: Page) -> Rule:
-        """Rule about a request line; one without a path matches no path rule but an include."""
+        """Returns the rule about a request line; without a path only an include matches."""
         if not self.active:
             return Rule.KEEP
         target = request.path or ""
@@ -70,7 +70,7 @@ class Filters:
         )
 
     def status_rule(self, status: str) -> Rule:
-        """Rule about a status of three digits."""
+        """Returns the rule about a status of three digits."""
         names = {status, f"{status[0]}xx"}
         if self._settings.include_statuses and names.isdisjoint(self._settings.include_statuses):
             return Rule.STATUS_NOT_INCLUDED
@@ -79,7 +79,7 @@ class Filters:
         return Rule.KEEP
 
     def agent_rule(self, agent: str, *, is_bot: bool) -> Rule:
-        """Rule about an unescaped user agent."""
+        """Returns the rule about an unescaped user agent."""
         if self._settings.debug_agents:
             lower = agent.lower()
             if any(marker in lower for marker in self._settings.debug_agents):
@@ -112,7 +112,7 @@ class Filters:
 
 
 def _below(paths: Iterable[str]) -> Iterator[str]:
-    """How paths below the given ones begin; ``/debugging`` is not below ``/debug``."""
+    """Yields how paths below the given ones begin; `/debugging` is not below `/debug`."""
     for path in paths:
         if path.endswith("/"):
             yield path
@@ -121,9 +121,9 @@ def _below(paths: Iterable[str]) -> Iterator[str]:
 
 
 def _globs(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
-    """One expression for all patterns.
+    """Returns one expression for all patterns.
 
-    ``fnmatch`` makes each star atomic, so that no path makes the match backtrack.
+    `fnmatch` makes each star atomic, so that no path makes the match backtrack.
     """
     if not patterns:
         return None

@@ -1,4 +1,4 @@
-"""The record's schema (``conf/schema/enriched.json``), checked where a part is made.
+"""The record's schema (`conf/schema/enriched.json`), checked where a part is made.
 
 A record is put together from parts that are kept, so its schema is checked once for each part and
 not once for each record. Most parts hold the schema by construction: they are what the line's own
@@ -20,10 +20,10 @@ MAX_ASN = 2**32 - 1
 
 
 def check_place(place: GeoLocation | None) -> None:
-    """Check what a GeoIP database says.
+    """Checks what a GeoIP database says.
 
     Raises:
-        ValidationError: stage ``validate``, reason ``schema_violation``.
+        ValidationError: Stage `validate`, reason `schema_violation`.
     """
     if place is None:
         return
@@ -38,10 +38,10 @@ def check_place(place: GeoLocation | None) -> None:
 
 
 def check_network(network: AutonomousSystem | None) -> None:
-    """Check what a database of autonomous systems says.
+    """Checks what a database of autonomous systems says.
 
     Raises:
-        ValidationError: stage ``validate``, reason ``schema_violation``.
+        ValidationError: Stage `validate`, reason `schema_violation`.
     """
     if network is None:
         return
@@ -52,10 +52,10 @@ def check_network(network: AutonomousSystem | None) -> None:
 
 
 def check_agent(agent: UserAgent) -> None:
-    """Check what the rules for user agents say.
+    """Checks what the rules for user agents say.
 
     Raises:
-        ValidationError: stage ``validate``, reason ``schema_violation``.
+        ValidationError: Stage `validate`, reason `schema_violation`.
     """
     texts = (agent.browser, agent.browser_version, agent.os, agent.os_version)
     if not all(map(_is_text, texts)):
@@ -77,7 +77,7 @@ def _is_degrees(value: object, limit: int) -> bool:
         return True
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    # What is not a number is within no limits.
+    # NaN is within no limits.
     return -limit <= value <= limit
 
 

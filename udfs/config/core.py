@@ -35,7 +35,7 @@ type DeadLetterChoice = Literal["profile", "raw", "masked", "omitted"]
 _STATUSES = pattern_list(
     "[1-5][0-9][0-9]|[1-5]xx", "a comma-separated list of statuses such as 404 or 5xx"
 )
-# What no path and no host can match would be without effect, and nobody would notice.
+# A value that no path and no host can match would be without effect, and nobody would notice.
 _PATHS = pattern_list("/[^?#]*", "a comma-separated list of paths such as /a/b, without a query")
 _PATH_PATTERNS = pattern_list(
     r"[/*?\[].*", "a comma-separated list of patterns that begin with /, *, ? or ["
@@ -91,7 +91,7 @@ class UserAgentSettings(Group, name="weblog.useragent"):
 
 @dataclass(frozen=True, slots=True)
 class SiteSettings(Group, name="weblog.site"):
-    """What belongs to the site itself."""
+    """The site itself."""
 
     internal_hosts: tuple[str, ...] = setting(
         _HOSTS, "", "A referrer on one of these hosts, or below it, is internal."
@@ -160,7 +160,7 @@ class FilterSettings(Group, name="weblog.filters"):
 
 @dataclass(frozen=True, slots=True)
 class PrivacySettings(Group, name="weblog.privacy"):
-    """What is hidden of persons. ``profile`` as a value takes what the profile says."""
+    """Personal data that is hidden. `profile` as a value takes what the profile says."""
 
     profile: Profile = choice(
         "off",
@@ -214,7 +214,7 @@ class PrivacySettings(Group, name="weblog.privacy"):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterSettings(Group, name="weblog.deadletters"):
-    """What dead letters hold, and how often they may come back."""
+    """Content of dead letters, and how often they may come back."""
 
     privacy: DeadLetterChoice = choice(
         "profile",
@@ -234,13 +234,13 @@ class DeadLetterSettings(Group, name="weblog.deadletters"):
 
 @dataclass(frozen=True, slots=True)
 class ValidationSettings(Group, name="weblog.validation"):
-    """What makes a record odd. Odd records are flagged; only those of `reject` are dead letters."""
+    """Checks for odd records. They are flagged; only those of `reject` become dead letters."""
 
     earliest_time: datetime = setting(
         date(), "1995-01-01", "Earlier lines are odd (timestamp_ancient)."
     )
     max_bytes: int = setting(
-        # Of the largest value a window's sum still holds 92,000.
+        # A window's sum holds 92,000 of the largest value.
         integer(1, 10**14),
         "1099511627776",
         "Larger responses are impossible (size_impossible) and enter no sum.",
@@ -277,10 +277,10 @@ class CoreSettings:
 
     @classmethod
     def load(cls, properties: Properties) -> Self:
-        """Read the core's groups; others are left to :func:`udfs.config.properties.check_groups`.
+        """Reads the core's groups; others are left to `udfs.config.properties.check_groups`.
 
         Raises:
-            ConfigurationError: an unknown key or an unacceptable value.
+            ConfigurationError: An unknown key or an unacceptable value.
         """
         loaded: dict[str, Any] = {name: group.load(properties) for name, group in _groups().items()}
         settings = cls(**loaded)
@@ -290,15 +290,15 @@ class CoreSettings:
 
 
 def _groups() -> dict[str, type[Group]]:
-    """The class of each group by its field, whose default it makes."""
+    """Returns the class of each group by its field, whose default it makes."""
     return {one.name: cast("type[Group]", one.default_factory) for one in fields(CoreSettings)}
 
 
 def core_groups() -> tuple[str, ...]:
-    """Names of the property groups that :class:`CoreSettings` reads."""
+    """Returns the names of the property groups that `CoreSettings` reads."""
     return tuple(group.group for group in _groups().values())
 
 
 def core_settings() -> tuple[Setting, ...]:
-    """Every setting of the core, for documentation and checks."""
+    """Returns every setting of the core, for documentation and checks."""
     return tuple(one for group in _groups().values() for one in group.settings())

@@ -17,14 +17,14 @@ _SEPARATOR = re.compile(r"[^A-Z0-9]+")
 
 
 def variable_name(group: str, key: str) -> str:
-    """The environment variable of a setting."""
+    """Returns the environment variable of a setting."""
     return "__".join(_SEPARATOR.sub("_", part.upper()) for part in (group, key))
 
 
 def read_environment(
     environ: Mapping[str, str], declared: Iterable[Setting]
 ) -> dict[str, dict[str, str]]:
-    """The property groups that environment variables give.
+    """Returns the property groups that environment variables give.
 
     Args:
         environ: The variables.

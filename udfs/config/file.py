@@ -26,7 +26,7 @@ _EXPECTED_FORM = 'a JSON list of {"PropertyGroupId": "...", "PropertyMap": {"key
 
 
 def properties_file() -> Path:
-    """The file in force: the one named in the environment, the service's, or the default."""
+    """Returns the file in force: the environment's, the service's, or the default."""
     named = os.environ.get(FILE_VARIABLE)
     if named:
         return Path(named)

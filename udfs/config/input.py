@@ -39,7 +39,7 @@ _NETWORK_WORDS = {"private": PRIVATE_NETWORKS, "loopback": LOOPBACK_NETWORKS}
 
 
 def networks() -> Parser[tuple[Network, ...]]:
-    """Addresses, networks, and the words `private` and `loopback`."""
+    """Reads addresses, networks, and the words `private` and `loopback`."""
 
     def read(given: str) -> tuple[Network, ...]:
         read_networks: list[Network] = []
@@ -54,7 +54,7 @@ def networks() -> Parser[tuple[Network, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeSettings(Group, name="weblog.source"):
-    """What may be wrapped around lines; the group's other keys are the job's source."""
+    """The envelope around lines; the group's other keys are the job's source."""
 
     envelope: Envelope = choice(
         "auto",
@@ -71,7 +71,7 @@ class EnvelopeSettings(Group, name="weblog.source"):
         """
         given = properties.get(cls.group, {})
         own = {key: value for key, value in given.items() if key == ENVELOPE_KEY}
-        # Without arguments: dataclass(slots=True) makes the class anew.
+        # Without arguments: dataclass(slots=True) makes the class again.
         return super(EnvelopeSettings, cls).load({cls.group: own})
 
 
@@ -172,7 +172,7 @@ class ParserSettings(Group, name="weblog.parser"):
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings(Group, name="weblog.client"):
-    """Who sent a request that came through proxies."""
+    """The client of a request that came through proxies."""
 
     source: ClientSource = choice(
         "log",

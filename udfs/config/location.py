@@ -28,7 +28,7 @@ class S3Object:
 
     @property
     def name(self) -> str:
-        """What stands behind the last slash of the key."""
+        """Returns what stands behind the last slash of the key."""
         return self.key.rpartition("/")[2]
 
     def beside(self, name: str) -> Self:
@@ -37,7 +37,7 @@ class S3Object:
 
 
 def location() -> Parser[Location | None]:
-    """A path or an `s3://` address; empty text is None."""
+    """Reads a path or an `s3://` address; empty text is None."""
     files = path()
 
     def read(given: str) -> Location | None:

@@ -60,12 +60,12 @@ class Setting:
 
     @property
     def field(self) -> str:
-        """Name of the setting's field in the group's class."""
+        """Returns the name of the setting's field in the group's class."""
         return self.key.replace(".", "_")
 
     @property
     def expectation(self) -> str:
-        """Phrase that completes "expected ..."."""
+        """Returns the phrase that completes "expected ..."."""
         return self.parser.expectation
 
     def read(self, given: object) -> Any:
@@ -118,7 +118,7 @@ class Group:
     group: ClassVar[str]
 
     def __init_subclass__(cls, *, name: str | None = None) -> None:
-        # dataclass(slots=True) makes the class anew without the keyword; it inherits the name.
+        # dataclass(slots=True) makes the class again, without the keyword; it inherits the name.
         if name is not None:
             cls.group = name
 
@@ -194,7 +194,7 @@ def _one_of(what: str, given: str, known: Iterable[str]) -> str:
 
 
 def text(*, minimum_length: int = 0) -> Parser[str]:
-    """Any text; with a minimum length, at least so many characters."""
+    """Reads any text; with a minimum length, at least so many characters."""
 
     def read(given: str) -> str:
         if len(given) < minimum_length:
@@ -206,7 +206,7 @@ def text(*, minimum_length: int = 0) -> Parser[str]:
 
 
 def pattern(regex: str, expectation: str) -> Parser[str]:
-    """Text that matches a regular expression as a whole."""
+    """Reads text that matches a regular expression as a whole."""
     compiled = re.compile(regex)
 
     def read(given: str) -> str:
@@ -218,12 +218,12 @@ def pattern(regex: str, expectation: str) -> Parser[str]:
 
 
 def text_list(*, lower: bool = False) -> Parser[tuple[str, ...]]:
-    """Comma-separated texts; blanks around them and empty ones are dropped."""
+    """Reads comma-separated texts; blanks around them and empty ones are dropped."""
     return pattern_list("(?s:.*)", "a comma-separated list", lower=lower)
 
 
 def pattern_list(regex: str, expectation: str, *, lower: bool = False) -> Parser[tuple[str, ...]]:
-    """Comma-separated texts that each match a regular expression as a whole."""
+    """Reads comma-separated texts that each match a regular expression as a whole."""
     compiled = re.compile(regex)
 
     def read(given: str) -> tuple[str, ...]:
@@ -237,7 +237,7 @@ def pattern_list(regex: str, expectation: str, *, lower: bool = False) -> Parser
 
 
 def word_list(words: Iterable[str]) -> Parser[tuple[str, ...]]:
-    """Comma-separated words out of these."""
+    """Reads comma-separated words out of these."""
     known = tuple(words)
     return pattern_list(
         "|".join(map(re.escape, known)), f"a comma-separated list out of {', '.join(known)}"
@@ -245,7 +245,7 @@ def word_list(words: Iterable[str]) -> Parser[tuple[str, ...]]:
 
 
 def date() -> Parser[datetime]:
-    """A day such as `2015-05-17`, as its first instant in UTC."""
+    """Reads a day such as `2015-05-17`, as its first instant in UTC."""
 
     def read(given: str) -> datetime:
         # fromisoformat() also takes other forms of ISO 8601.
@@ -257,7 +257,7 @@ def date() -> Parser[datetime]:
 
 
 def boolean() -> Parser[bool]:
-    """`true` or `false`."""
+    """Reads `true` or `false`."""
 
     def read(given: str) -> bool:
         if given.lower() not in {"true", "false"}:
@@ -268,7 +268,7 @@ def boolean() -> Parser[bool]:
 
 
 def word(*options: str) -> Parser[str]:
-    """One of these words, exactly."""
+    """Reads one of these words, exactly."""
 
     def read(given: str) -> str:
         if given not in options:
@@ -279,7 +279,7 @@ def word(*options: str) -> Parser[str]:
 
 
 def integer(minimum: int, maximum: int) -> Parser[int]:
-    """A whole number within inclusive bounds."""
+    """Reads a whole number within inclusive bounds."""
 
     def read(given: str) -> int:
         # int() also takes '1_000', other scripts' digits and endless strings of digits.
@@ -316,7 +316,7 @@ def read_duration(given: str) -> timedelta:
 
 
 def duration(minimum: str, maximum: str) -> Parser[timedelta]:
-    """A time span within inclusive bounds, all written like `5 min`."""
+    """Reads a time span within inclusive bounds, all written like `5 min`."""
     low, high = read_duration(minimum), read_duration(maximum)
 
     def read(given: str) -> timedelta:
@@ -327,7 +327,7 @@ def duration(minimum: str, maximum: str) -> Parser[timedelta]:
 
 
 def path() -> Parser[Path | None]:
-    """A file system path; empty text is None. Whoever opens the file reports that it is missing."""
+    """Reads a path, be the file there or not; empty text is None."""
 
     def read(given: str) -> Path | None:
         if "\0" in given:
@@ -342,7 +342,7 @@ def path() -> Parser[Path | None]:
 
 
 def endpoint() -> Parser[str]:
-    """A setting that is the URL of a service's endpoint, or empty for the region's own."""
+    """Reads a setting that is the URL of a service's endpoint, or empty for the region's own."""
 
     def read(given: str) -> str:
         # urlsplit() and its port raise ValueError themselves.

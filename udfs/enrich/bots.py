@@ -4,7 +4,7 @@ Known names come first (`data/bots.txt`), then words that names of bots are made
 a crawler says where to complain, a browser does not. HTTP libraries and health checkers are bots
 too, apps of people are not. docs/who.md has how often this is right.
 
-The time is linear in the agent's length, about 25 us.
+The time is linear in the agent's length.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ type BotKind = Literal[
 
 
 class Bot(NamedTuple):
-    """What is known of a bot."""
+    """A bot's kind and name."""
 
     kind: BotKind
     name: str | None
@@ -47,7 +47,7 @@ _MODEL = re.compile(r"(?i)android(?: [0-9.]++)?; (?:[a-z]{2}[-_][a-z]{2}; )?[^;(
 # Neither does an e-mail address tell anything: it may be a person's, and is masked in what is no
 # bot.
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++(?:@|\uff20|%40|%u0040)[\w.-]++")
-# What looks like a part below and is none: browsers, parts of browsers and of apps.
+# Words that look like a part below and are none: browsers, parts of browsers and of apps.
 _HARMLESS = re.compile(
     r"cubot|tweetbot|mozacfetch|safarifetcher|camscanner|qbittorrent"
     r"|proxyparser|preview 4|https?://(?:www\.)?bsalsa\.com"
@@ -130,12 +130,12 @@ def find_bot(agent: str) -> Bot | None:  # noqa: PLR0911 - a list of rules
 
 
 def may_be_a_persons(agent: str) -> bool:
-    """Whether an agent is an app's, or holds an e-mail address that may be a person's."""
+    """Returns whether an agent is an app's, or holds an e-mail address that may be a person's."""
     return _APP.search(agent.lower()) is not None or _EMAIL.search(agent) is not None
 
 
 def _has_the_form(text: str) -> bool:
-    """Whether an agent that names no bot looks like one's."""
+    """Returns whether an agent that names no bot looks like one's."""
     return _has_address(text) or _BARE.fullmatch(text) is not None or _is_own_form(text)
 
 
@@ -151,7 +151,7 @@ def _is_own_form(text: str) -> bool:
 
 
 def _known(text: str) -> _Known | None:
-    """The first known name in an agent; one of a tool only if there is no other."""
+    """Returns the first known name in an agent; one of a tool only if there is no other."""
     table = _table()
     words = _WORD.findall(text)
     tool = None
@@ -168,7 +168,7 @@ def _known(text: str) -> _Known | None:
 
 
 def _leads(words: list[str], index: int, kind: BotKind) -> bool:
-    """Whether an agent says what it is at a place: `Name/1.0`, `Mozilla/5.0 (compatible; Name`."""
+    """Returns whether an agent names itself here: `Name/1.0`, `Mozilla/5.0 (compatible; Name`."""
     if index == 0:
         return True
     # Libraries do not pretend, and `Mozilla/5.0 (Java; ...` are phones.
@@ -182,13 +182,13 @@ class _Table(NamedTuple):
     longest_of: dict[str, int]
 
     def longest(self, word: str) -> int:
-        """Words of the longest name that begins with a word; 0 if none does."""
+        """Returns the words of the longest name that begins with a word; 0 if none does."""
         return self.longest_of.get(word, 0)
 
 
 @cache
 def _table() -> _Table:
-    """The table of names, read on first use."""
+    """Returns the table of names, read on first use."""
     names: dict[str, _Known] = {}
     longest: dict[str, int] = {}
     kind: BotKind = "other"
@@ -213,7 +213,7 @@ def _named(agent: str, known: _Known) -> Bot:
 
 
 def _found(agent: str, kind: BotKind, part: str | None) -> Bot:
-    """A bot that is on no list, by the product that a part of it is in."""
+    """Returns a bot that is on no list, by the product that a part of it is in."""
     shown = _SITE.sub(" ", agent)
     products = [match for match in _PRODUCT.finditer(shown) if match[0][0].isalpha()]
     for before, match in zip([None, *products], products, strict=False):

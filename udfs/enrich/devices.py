@@ -80,7 +80,7 @@ _DESKTOP = r"""
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """The pattern, on first use: importing this module stays cheap."""
+    """Returns the pattern, on first use: importing this module stays cheap."""
     return re.compile(pattern, re.VERBOSE)
 
 

@@ -1,15 +1,15 @@
-"""Noticing that a file was replaced."""
+"""Notices that a file was replaced."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 type FileVersion = tuple[int, int, int] | None
-"""What changes when a file does: time, size and inode; None when there is no file."""
+"""A file's time, size and inode, which change with it; None when there is no file."""
 
 
 def file_version(path: Path) -> FileVersion:
-    """The version of a file now. Why one cannot be looked at is for who opens it to say."""
+    """Returns the version of a file now. The caller that opens the file reports why it cannot."""
     try:
         found = path.stat()
     except OSError:

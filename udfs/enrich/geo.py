@@ -133,6 +133,6 @@ def _nowhere(_: object) -> None:
 
 
 def is_reserved(host: str) -> bool:
-    """True for private, loopback, link-local, multicast and otherwise reserved addresses."""
+    """Returns whether an address is private, loopback, link-local, multicast or else reserved."""
     address = parse_address(host)
     return address is not None and (not address.is_global or address.is_multicast)

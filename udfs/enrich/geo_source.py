@@ -15,7 +15,7 @@ from udfs.enrich.geo_schema import Contents
 from udfs.errors import DatabaseError
 
 type Versions = Mapping[str, FileVersion | str]
-"""What changes when a file does, by its name; None when there is no file."""
+"""Versions of files by name; None when there is no file."""
 
 
 class ObjectStore(Protocol):

@@ -1,6 +1,6 @@
 """Reference data in a file: what the site's owner knows about a page or a client.
 
-The file is read anew when it changes, by each worker, while records go on. (Flink's own ways would
+Each worker reads the file again when it changes, while records go on. (Flink's own ways would
 cost more and do less: its file source does not notice that a known file changes, a look-up join
 needs a connector that reads files by key, and a broadcast sends every record into Python again.)
 """
@@ -51,7 +51,7 @@ class ReferenceSettings(Group, name="weblog.reference"):
     check_interval: timedelta = setting(
         duration("1 s", "1 h"),
         "10 s",
-        "How often the file is looked at; a changed one is read anew.",
+        "How often the file is looked at; a changed one is read again.",
     )
 
 
@@ -59,8 +59,8 @@ class ReferenceFileError(WebLogError):
     """A reference file cannot be used.
 
     Attributes:
-        path: the file.
-        problem: what is wrong with it, as a phrase.
+        path: The file.
+        problem: What is wrong with it, as a phrase.
     """
 
     def __init__(self, path: str, problem: str) -> None:
@@ -79,16 +79,16 @@ class ReferenceFile:
         check_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Read the file.
+        """Reads the file.
 
         Args:
-            file: a ``.csv`` or ``.json`` file.
-            key: column or member that holds the key.
-            check_seconds: how often the file is looked at.
-            clock: seconds from any fixed instant.
+            file: A `.csv` or `.json` file.
+            key: Column or member that holds the key.
+            check_seconds: How often the file is looked at.
+            clock: Seconds from any fixed instant.
 
         Raises:
-            ReferenceFileError: it cannot be used.
+            ReferenceFileError: It cannot be used.
         """
         self._file = file
         self._key = key
@@ -100,14 +100,14 @@ class ReferenceFile:
 
     @classmethod
     def open(cls, settings: ReferenceSettings, code: Path = ROOT) -> Self | None:
-        """The file that the settings name, or None.
+        """Returns the file that the settings name, or None.
 
         Args:
-            settings: what to open.
-            code: the folder of the code, from where a relative path is meant.
+            settings: What to open.
+            code: The folder of the code, from where a relative path is meant.
 
         Raises:
-            ConfigurationError: it cannot be used.
+            ConfigurationError: It cannot be used.
         """
         if settings.file is None:
             return None
@@ -119,7 +119,7 @@ class ReferenceFile:
             raise settings.error("file", str(settings.file), expected) from error
 
     def refresh(self) -> None:
-        """Look whether the file has changed, if that is due. Called once for each batch."""
+        """Looks whether the file has changed, if that is due. Called once for each batch."""
         now = self._clock()
         if now < self._next_check:
             return
@@ -141,7 +141,7 @@ class ReferenceFile:
         self._values = values
 
     def get(self, key: str | None) -> str:
-        """The attributes of a key as a JSON object, or ``null``."""
+        """Returns the attributes of a key as a JSON object, or `null`."""
         return "null" if key is None else self._values.get(key, "null")
 
 

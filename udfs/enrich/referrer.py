@@ -1,6 +1,6 @@
 """Referrers: the site a request came from, its kind, and its page.
 
-The text comes with its log escapes undone (:func:`udfs.parse.access_log.unescape`).
+The text comes with its log escapes undone (`udfs.parse.access_log.unescape`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _APP_SCHEME = "android-app"
 
 
 class Referrer(NamedTuple):
-    """What a referrer says."""
+    """A referrer's kind, site and page."""
 
     type: RefererType
     site: str | None
@@ -30,16 +30,16 @@ class Referrer(NamedTuple):
 NO_REFERRER = Referrer("none", None, None)
 
 _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*+")
-# What a host may be made of, to the longest name DNS allows.
+# Characters of a host, to the longest name that DNS allows.
 _HOST = re.compile(r"[^\x00-\x20\x7f\"'<>\\^`{|}]{1,253}+")
 
 
 def describe_referrer(referrer: str, internal_hosts: frozenset[str]) -> Referrer:
-    """Describe a referrer; ``-`` or nothing is none, text that is no URL is other without a site.
+    """Describes a referrer; `-` or nothing is none, text that is no URL is other without a site.
 
     Args:
-        referrer: the field's text.
-        internal_hosts: host names in lower case; names below them count as well.
+        referrer: The field's text.
+        internal_hosts: Host names in lower case; names below them count as well.
     """
     if referrer in {"", "-"}:
         return NO_REFERRER
@@ -56,7 +56,7 @@ def describe_referrer(referrer: str, internal_hosts: frozenset[str]) -> Referrer
 def _site(
     scheme: str, authority: str, internal_hosts: frozenset[str]
 ) -> tuple[RefererType, str] | None:
-    """Kind and host name of a URL's site; None when it cannot be one."""
+    """Returns the kind and host name of a URL's site; None when it cannot be one."""
     host = authority.rpartition("@")[2].lower()
     if host.startswith("["):
         host = host[1:].partition("]")[0]
@@ -69,7 +69,7 @@ def _site(
     return referer_type(host, internal_hosts), host
 
 
-# Sites repeat even where referrers do not: 0.8 us less. Host names are short, so that what a
+# Sites repeat even where referrers do not (hot path). Host names are short, so that what a
 # hostile client sends instead is not kept.
 _kept_site = lru_cache(maxsize=4096)(_site)
 _MAX_KEPT_SITE = 300
@@ -79,7 +79,7 @@ _MAX_LABELS = 6
 
 
 def referer_type(site: str, internal_hosts: frozenset[str]) -> RefererType:
-    """Tell what kind of site a lower-case host name is."""
+    """Tells what kind of site a lower-case host name is."""
     labels = site.split(".")[-_MAX_LABELS:]
     names = [site, *(".".join(labels[start:]) for start in range(len(labels)))]
     if not internal_hosts.isdisjoint(names):

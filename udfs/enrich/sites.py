@@ -42,7 +42,7 @@ _EMAIL = """
 """
 # A host with one of these labels in front is web mail, whosever it is.
 _WEBMAIL = frozenset({"webmail", "owa", "roundcube", "squirrelmail"})
-# What the list of search engines has of portals that is no search: news, maps, questions.
+# Parts of portals that the list of search engines has and that are no search: news, maps.
 _NO_SEARCH = frozenset(
     {"news", "maps", "translate", "tieba", "zhidao", "dizionario", "enciclopedia", "ricercanews"}
 )
@@ -57,7 +57,7 @@ _PARTS = """
     www www2 m mobile wap html lite start safe search images image video videos cse r l encrypted
 """
 _SAME_ENGINE = frozenset(_PARTS.split())
-# What a country's registry puts in front of its own label.
+# Labels that a country's registry puts in front of its own.
 _SECOND_LEVEL = frozenset({"co", "com"})
 
 _APPS: dict[SiteKind, str] = {
@@ -146,7 +146,7 @@ def _is_engine(labels: list[str], sites: _Sites) -> bool:
 
 
 def _stem(labels: list[str]) -> str:
-    """A name without the domain of a country, `google` of `google.co.uk`; empty if it has none.
+    """Returns a name without the domain of a country, `google` of `google.co.uk`; else nothing.
 
     What is registered below another name (`google.evil.com`) has none: only `com` and the two
     letters of countries count, with `co` or `com` in front of them.
@@ -162,7 +162,7 @@ def _stem(labels: list[str]) -> str:
 
 @cache
 def _sites() -> _Sites:
-    """The lists, read on first use."""
+    """Returns the lists, read on first use."""
     lists: dict[str, list[str]] = json.loads(_LISTS.read_bytes())
     engines: set[str] = set()
     engine_stems: set[str] = set()

@@ -24,7 +24,7 @@ from udfs.flink.wire import pack
 from udfs.flink.worker_log import WorkerLog
 from udfs.log_line import Level
 
-# Managed Flink sends custom metrics to CloudWatch from this group alone.
+# Managed Flink sends custom metrics to CloudWatch only from this group.
 METRIC_GROUP = "kinesisanalytics"
 
 ENRICH_RESULT = "ARRAY<BYTES>"
@@ -37,13 +37,13 @@ does not travel with the function."""
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What a worker process keeps for its part of the stream."""
+    """The state of a worker process for its part of the stream."""
 
     enricher: Enricher
     progress: StreamProgress
     counts: OutcomeCounts
     upkeep: Upkeep
-    """To be run between two records once it is due by `perf_counter`."""
+    """Runs between two records once it is due by `perf_counter`."""
     close: Callable[[], None]
 
     @classmethod
@@ -136,7 +136,7 @@ class EnrichFunction(ScalarFunction):
             self._close()
 
     def is_deterministic(self) -> bool:
-        """False: the answer depends on the clock and on the lines seen before.
+        """Returns False: the answer depends on the clock and on the lines seen before.
 
         It also keeps the planner from calling the function once per column.
         """
@@ -153,7 +153,7 @@ class EnrichFunction(ScalarFunction):
 
 
 def enrich_function(settings: CoreSettings, salt_of: SaltOf, store: ObjectStore) -> ScalarFunction:
-    """`enrich` as it is registered for SQL."""
+    """Returns `enrich` as it is registered for SQL."""
     enrich = EnrichFunction(settings, salt_of, store)
     function: ScalarFunction = udf(enrich, result_type=ENRICH_RESULT)
     return function

@@ -15,7 +15,7 @@ NAME = "weblog.worker"
 
 
 class _JavaLogger(Protocol):
-    """What is used of `org.slf4j.Logger`."""
+    """The methods of `org.slf4j.Logger` in use."""
 
     def info(self, message: str) -> None: ...
 
@@ -26,7 +26,7 @@ class _JavaLogger(Protocol):
 
 @cache
 def logger_of_worker() -> logging.Logger:
-    """The logger of this process."""
+    """Returns the logger of this process."""
     logger = logging.getLogger(NAME)
     logger.setLevel(logging.INFO)
     if not logging.getLogger().handlers:

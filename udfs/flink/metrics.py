@@ -16,7 +16,7 @@ from udfs.outcomes import Enriched, Filtered, Outcome
 
 @dataclass(slots=True)
 class OutcomeCounts:
-    """What has come together since the last look.
+    """Counts since the last look.
 
     Attributes:
         records: Source records; one may hold several lines.
@@ -36,12 +36,12 @@ class OutcomeCounts:
 
     @property
     def lines(self) -> int:
-        """All lines, whatever became of them."""
+        """Returns all lines, whatever became of them."""
         return self.enriched + self.filtered.total() + self.dead_lettered.total()
 
     @property
     def micros_per_line(self) -> int:
-        """Mean time for a line in microseconds; 0 without lines."""
+        """Returns the mean time for a line in microseconds; 0 without lines."""
         return round(self.seconds * 1e6 / self.lines) if self.lines else 0
 
     def add(self, outcomes: Iterable[Outcome], seconds: float) -> None:
@@ -67,7 +67,7 @@ class OutcomeCounts:
         return self
 
     def take(self) -> Self:
-        """Returns the counts since the last call; counting starts anew."""
+        """Returns the counts since the last call and starts again from zero."""
         taken = replace(self)
         self.records, self.enriched, self.seconds, self.reload_failures = 0, 0, 0.0, 0
         self.filtered, self.dead_lettered = Counter(), Counter()

@@ -46,13 +46,13 @@ class StreamProgress:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """Start without progress.
+        """Starts without progress.
 
         Args:
-            tolerance_ms: step in milliseconds that needs no confirmation.
-            confirmations: lines in a row that a larger step takes, at least 1.
-            clock: gives seconds from any fixed point.
-            wall: gives the time in seconds since 1970-01-01 UTC.
+            tolerance_ms: Step in milliseconds that needs no confirmation.
+            confirmations: Lines in a row that a larger step takes, at least 1.
+            clock: Gives seconds from any fixed point.
+            wall: Gives the time in seconds since 1970-01-01 UTC.
         """
         if tolerance_ms < 0 or confirmations < 1:
             raise ValueError("tolerance_ms must not be negative, confirmations at least 1")
@@ -67,7 +67,7 @@ class StreamProgress:
         """Progress in milliseconds since 1970-01-01 UTC, None before the first confirmed time."""
 
     def observe(self, event_time_ms: int) -> int | None:
-        """Take one line's time into account and return the progress after it."""
+        """Takes one line's time into account and return the progress after it."""
         self._failures = 0
         current, ahead = self.current, self._ahead
         if current is not None and event_time_ms <= current + self._tolerance:
@@ -81,12 +81,12 @@ class StreamProgress:
             confirmed = min(ahead)
             if current is None or confirmed > current:  # The clock may have moved it meanwhile.
                 self.current = current = confirmed
-            # What the others say beyond that the next lines may confirm.
+            # The next lines may confirm a later time.
             self._ahead = [time for time in ahead[1:] if time > current + self._tolerance]
         return current
 
     def fail(self) -> int | None:
-        """Take a line without a usable time into account and return the progress after it."""
+        """Takes a line without a usable time into account and return the progress after it."""
         now = self._clock()
         if not self._failures:
             self._failing_since = now

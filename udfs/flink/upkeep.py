@@ -1,4 +1,4 @@
-"""What a worker does now and then, between two records."""
+"""Chores of a worker, between two records."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Chore:
-    """Something to do again and again.
+    """A chore that is done again and again.
 
     Attributes:
         every: Seconds from one time to the next.
         do: What to do.
-        due: When it is due next, on the clock of :meth:`Upkeep.run`.
+        due: When it is due next, on the clock of `Upkeep.run`.
     """
 
     every: float
@@ -24,11 +24,11 @@ class Chore:
 class Upkeep:
     """Runs chores when they are due.
 
-    A record pays for a comparison of a time it has anyway with :attr:`due`. Without records
+    A record pays for a comparison of a time it has anyway with `due`. Without records
     nothing is done: there is nothing to tell, and nobody asks an old database.
 
     Attributes:
-        due: When :meth:`run` has something to do next.
+        due: When `run` has something to do next.
     """
 
     __slots__ = ("_chores", "due")

@@ -1,4 +1,4 @@
-"""What a worker of the job says of its work: one structured line an interval.
+"""The log of a worker of the job: one structured line an interval.
 
 The lines hold numbers, codes of this project and, of the database, its type and date: no text of a
 record, no secret and no path gets here.

@@ -15,7 +15,7 @@ SCHEMA = "weblog.dead-letter/1"
 # U+FFFE and U+FFFF. SQS and SNS refuse them, and what carries JSON there may undo an escape.
 _REFUSED = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 
-# What a byte of text may take in JSON: six characters, such as \u0000. Base64 takes fewer.
+# A byte of text may take six characters in JSON, such as \u0000. Base64 takes fewer.
 _GROWTH = 6
 
 
@@ -24,14 +24,14 @@ class DeadLetter:
     """One record that could not be used.
 
     Attributes:
-        stage: where it failed: decode, parse, validate, enrich or sink.
-        reason: short stable code.
-        message: one sentence; holds no data of the record.
-        raw: the line's bytes as they came, without its line break; masked or None if the settings
+        stage: Where it failed: decode, parse, validate, enrich or sink.
+        reason: Short stable code.
+        message: One sentence; holds no data of the record.
+        raw: The line's bytes as they came, without its line break; masked or None if the settings
             want it so.
-        event_time_ms: milliseconds since 1970-01-01 UTC, None when the time is unknown.
-        attempts: how often the record has been tried.
-        raw_privacy: ``masked`` or ``omitted`` where raw is not what came.
+        event_time_ms: Milliseconds since 1970-01-01 UTC, None when the time is unknown.
+        attempts: How often the record has been tried.
+        raw_privacy: `masked` or `omitted` where raw is not what came.
     """
 
     stage: str
@@ -43,15 +43,15 @@ class DeadLetter:
     raw_privacy: str | None = None
 
     def to_json(self, failed_at: str, max_bytes: int) -> str:
-        """The letter as one line of JSON.
+        """Returns the letter as one line of JSON.
 
         A letter that no sink could take would fail the job again after every restart. So of a
-        line that is too long for one only the start is kept, and ``raw_bytes`` says how long all
+        line that is too long for one only the start is kept, and `raw_bytes` says how long all
         of it was.
 
         Args:
             failed_at: ISO 8601 time in UTC.
-            max_bytes: most bytes of the JSON, at least 4096.
+            max_bytes: Most bytes of the JSON, at least 4096.
         """
         whole = self._encode(failed_at, self.raw)
         if self.raw is None or len(whole) <= max_bytes:
@@ -82,7 +82,7 @@ class DeadLetter:
 
 
 def _start(raw: bytes, length: int) -> bytes:
-    """The first bytes, without the first half of a character at their end if raw is UTF-8."""
+    """Returns the first bytes, without half a character at their end if raw is UTF-8."""
     start = raw[:length]
     try:
         raw.decode("utf-8")
@@ -92,7 +92,7 @@ def _start(raw: bytes, length: int) -> bytes:
 
 
 def text_of(raw: bytes | None) -> tuple[str | None, str | None]:
-    """Text that stands for bytes in JSON, and how it is encoded: ``utf-8`` or ``base64``."""
+    """Returns text that stands for bytes in JSON, and how it is encoded: `utf-8` or `base64`."""
     if raw is None:
         return None, None
     if not any(refused in raw for refused in _REFUSED):

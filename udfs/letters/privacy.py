@@ -1,9 +1,9 @@
-"""What a dead letter shows of the line that failed.
+"""The text of a failed line that its dead letter shows.
 
 A line that can be split into its fields is masked field by field, as its record would be. Of any
 other text only what stands after the last timestamp is kept, masked by pattern: nobody can tell
 which of the words before it is the user. A text without a timestamp is replaced as a whole, and so
-is a broken JSON object. Where referrers or user agents are hidden, the request alone is kept, with
+is a broken JSON object. Where referrers or user agents are hidden, only the request is kept, with
 the numbers behind it: nobody can tell what else is quoted there.
 """
 
@@ -37,7 +37,7 @@ _QUOTE = re.compile(r'(?<!\\)"')
 # Not all servers escape a quotation mark, so the last field of another line may seem to end in
 # the middle of a name.
 _LEAST_NAMES = 4
-# What follows a timestamp if nothing is damaged: the request, and behind it status and size.
+# Behind a timestamp, if nothing is damaged, stand the request, the status and the size.
 _REQUEST = re.compile(r' ?"(?:[^"\\]|\\.)*+(?:"(?: (?:[0-9]++|-)(?= |\Z)){0,2})?', re.DOTALL)
 
 
@@ -45,22 +45,22 @@ class LetterPrivacy:
     """Turns the bytes of a failed line into what its dead letter may hold.
 
     Attributes:
-        form: raw, masked or omitted.
+        form: `raw`, `masked` or `omitted`.
     """
 
     def __init__(self, privacy: Privacy, parse: LineParser | None) -> None:
-        """Choose how lines are read.
+        """Chooses how lines are read.
 
         Args:
-            privacy: what is hidden.
-            parse: splits a log line; None where lines are basic records.
+            privacy: What is hidden.
+            parse: Splits a log line; None where lines are basic records.
         """
         self.form: LetterForm = privacy.rules.dead_letters
         self._privacy = privacy
         self._parse = parse
 
     def shown(self, raw: bytes) -> bytes | None:
-        """The bytes a dead letter holds; None when they are omitted."""
+        """Returns the bytes a dead letter holds; None when they are omitted."""
         match self.form:
             case "raw":
                 return raw
@@ -120,7 +120,7 @@ class LetterPrivacy:
         )
 
     def _masked_basic_record(self, text: str) -> str:
-        """A basic record that failed later on, with the members that hold data masked."""
+        """Returns a basic record that failed later on, with the members that hold data masked."""
         record = read_basic(text)
         return rewrite_basic(record._replace(line=self._masked_line(record.line)))
 
@@ -155,7 +155,7 @@ class LetterPrivacy:
 
 
 def _names(text: str) -> str:
-    """The words in front of a timestamp that may be the client and the user."""
+    """Returns the words in front of a timestamp that may be the client and the user."""
     words = _WORD.findall(unescape(text))
     own = _WORD.findall(unescape(_QUOTE.split(text)[-1]))
     count = min(max(len(own), _LEAST_NAMES), MAX_NAME_WORDS)
@@ -163,14 +163,14 @@ def _names(text: str) -> str:
 
 
 def _without_quoted(rest: str) -> str:
-    """What follows a timestamp, without the referrer, the user agent and all behind them."""
+    """Returns the request, status and size behind a timestamp, and nothing behind these."""
     match = _REQUEST.match(rest)
     kept = "" if match is None else match[0]
     return rest if kept == rest else f"{kept} {MASK}"
 
 
 def _joined(line: LogLine) -> str:
-    """A line of the format it was read in."""
+    """Returns a line of the format it was read in."""
     start = "" if line.vhost is None else f"{line.vhost} "
     text = (
         f"{start}{line.host} {line.ident} {line.user} [{line.timestamp}] "

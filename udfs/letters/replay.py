@@ -13,7 +13,7 @@ from udfs.letters.dead_letter import text_of
 
 SCHEMA = "weblog.replay/1"
 PREFIX = b'{"schema":"weblog.replay/1"'
-"""How an envelope starts. No log line does: the first field of none may hold a quotation mark."""
+"""How an envelope starts. No log line starts so: its first field holds no quotation mark."""
 
 
 class Replayed(NamedTuple):
@@ -25,11 +25,11 @@ class Replayed(NamedTuple):
 
 
 def envelope(raw: bytes, attempts: int) -> bytes:
-    """Put a line into an envelope, as one line of JSON.
+    """Puts a line into an envelope, as one line of JSON.
 
     Args:
-        raw: the line without its line break, or the record.
-        attempts: which attempt it will be, at least 2.
+        raw: The line without its line break, or the record.
+        attempts: Which attempt it will be, at least 2.
     """
     text, encoding = text_of(raw)
     return orjson.dumps(
@@ -38,10 +38,10 @@ def envelope(raw: bytes, attempts: int) -> bytes:
 
 
 def read_envelope(data: bytes) -> Replayed:
-    """Read an envelope.
+    """Reads an envelope.
 
     Raises:
-        ValidationError: stage ``decode``, reason ``bad_replay``.
+        ValidationError: Stage `decode`, reason `bad_replay`.
     """
     try:
         body = orjson.loads(data)

@@ -1,1 +1,1 @@
-"""What the look-ups of job and function share: settings, caches, and what records get."""
+"""Look-ups as job and function share them: settings, caches, additions to records."""

@@ -1,7 +1,7 @@
-"""What look-ups add to an enriched record: ``hostname`` and ``reference``.
+"""Members that look-ups add to an enriched record: `hostname` and `reference`.
 
-The record's JSON is finished by then. Its last members are ``quality`` and ``event_id``, both of
-known text, so the additions go in between without reading the JSON again: 2.5 us a record.
+The record's JSON is finished by then. Its last members are `quality` and `event_id`, both of
+known text, so the additions go in between and nobody reads the JSON again.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _EVENT_ID_LENGTH = len('"event_id":""}') + 32
 
 
 def with_additions(outcome: Enriched, members: str, *, failed: bool = False) -> Enriched:
-    """The outcome with more members in its JSON and without the client's address.
+    """Returns the outcome with more members in its JSON and without the client's address.
 
     Args:
-        outcome: a record of all stages.
-        members: members as JSON text, such as ``"hostname":null``; no braces, no comma around.
-        failed: a look-up got no answer, which becomes the issue ``lookup_failed``.
+        outcome: A record of all stages.
+        members: Members as JSON text, such as `"hostname":null`; no braces, no comma around.
+        failed: A look-up got no answer, which becomes the issue `lookup_failed`.
     """
     json, issues = outcome.json, outcome.issues
     rest, event_id = json[:-_EVENT_ID_LENGTH], json[-_EVENT_ID_LENGTH:]
@@ -32,7 +32,7 @@ def with_additions(outcome: Enriched, members: str, *, failed: bool = False) -> 
         rest = rest.removesuffix(quality_member(issues))
         issues = (*issues, LOOKUP_FAILED)
         rest += quality_member(issues)
-    # The address was for the look-up alone: it must not travel on beside a masked host.
+    # The address was only for the look-up: it must not travel on beside a masked host.
     return outcome._replace(issues=issues, origin=None, json=f"{rest}{members},{event_id}")
 
 

@@ -18,11 +18,11 @@ class LookupCache[T]:
     """
 
     def __init__(self, size: int, clock: MonotonicClock = time.monotonic) -> None:
-        """Start empty.
+        """Starts empty.
 
         Args:
-            size: most entries kept, at least 1.
-            clock: tells the time.
+            size: Most entries kept, at least 1.
+            clock: Tells the time.
         """
         self._size = size
         self._clock = clock
@@ -32,7 +32,7 @@ class LookupCache[T]:
         self.misses = 0
 
     def get(self, key: str) -> tuple[T] | None:
-        """The answer kept for a key, in a tuple because it may itself be None; None: there is none.
+        """Returns a key's answer in a tuple, as it may itself be None; None: there is none.
 
         An entry whose time is over is gone.
         """
@@ -48,7 +48,7 @@ class LookupCache[T]:
             return None
 
     def put(self, key: str, answer: T, seconds: float) -> None:
-        """Keep an answer for so many seconds."""
+        """Keeps an answer for so many seconds."""
         with self._lock:
             self._entries[key] = (self._clock() + seconds, answer)
             self._entries.move_to_end(key)

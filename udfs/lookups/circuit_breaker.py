@@ -10,18 +10,18 @@ class CircuitBreaker:
     """Opens after so many failures in a row; after a pause one call probes the service.
 
     Attributes:
-        opened: how often it has opened.
+        opened: How often it has opened.
     """
 
     def __init__(
         self, failures: int, pause_seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Start closed.
+        """Starts closed.
 
         Args:
-            failures: failures in a row that open it, at least 1.
-            pause_seconds: how long no call is let through.
-            clock: seconds from any fixed instant.
+            failures: Failures in a row that open it, at least 1.
+            pause_seconds: How long no call is let through.
+            clock: Seconds from any fixed instant.
         """
         self._limit = failures
         self._pause = pause_seconds
@@ -31,23 +31,23 @@ class CircuitBreaker:
         self.opened = 0
 
     def allow(self) -> bool:
-        """Whether a call may be made now; a caller that gets True must tell how it went."""
+        """Returns whether a call may be made now; after True the caller must report its end."""
         if self._next_probe is None:
             return True
         now = self._clock()
         if now < self._next_probe:
             return False
-        # One probe; should its outcome never be told, another is due after a pause.
+        # One probe. If nobody reports how it went, another is due after a pause.
         self._next_probe = now + self._pause
         return True
 
     def succeeded(self) -> None:
-        """A call went well."""
+        """Notes that a call went well."""
         self._failures = 0
         self._next_probe = None
 
     def failed(self) -> None:
-        """A call failed."""
+        """Notes that a call failed."""
         self._failures += 1
         if self._failures >= self._limit:
             if self._next_probe is None:

@@ -29,7 +29,7 @@ _HIGHEST_PORT = 65535
 
 
 def name_servers() -> Parser[tuple[tuple[str, int], ...]]:
-    """Addresses, each with a port or not: `192.0.2.1, 192.0.2.1:5353, [2001:db8::1]:53`."""
+    """Reads addresses, each with a port or not: `192.0.2.1, 192.0.2.1:5353, [2001:db8::1]:53`."""
 
     def read_one(given: str) -> tuple[str, int]:
         host, port = given, str(DNS_PORT)
@@ -128,7 +128,7 @@ class DynamoDbSettings(LookupPolicy, name="weblog.lookups.dynamodb"):
 
     @property
     def table_region(self) -> str:
-        """Where the table is; empty: the region that the job runs in."""
+        """Returns where the table is; empty: the region that the job runs in."""
         return self.table.split(":")[3] if ":" in self.table else self.region
 
 
@@ -142,7 +142,7 @@ class LookupSettings:
 
     @property
     def any(self) -> bool:
-        """Whether any is switched on."""
+        """Returns whether any is switched on."""
         return self.dns.enabled or bool(self.dynamodb.table) or self.reference.file is not None
 
     @classmethod
@@ -185,5 +185,5 @@ LOOKUP_GROUPS: tuple[type[Group], ...] = (DnsSettings, DynamoDbSettings, Referen
 
 
 def lookup_settings() -> tuple[Setting, ...]:
-    """Every setting of look-ups, for documentation and checks."""
+    """Returns every setting of look-ups, for documentation and checks."""
     return tuple(one for group in LOOKUP_GROUPS for one in group.settings())

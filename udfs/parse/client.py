@@ -28,7 +28,7 @@ _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*+\.?")
 _MAX_HOST_NAME = 253
 
 UNIX_SOCKET = "unix:"
-"""What nginx logs for a peer on a socket of its own machine."""
+"""The client that nginx logs for a peer on a socket of its own machine."""
 
 
 def parse_address(host: str) -> Address | None:
@@ -97,7 +97,7 @@ def is_shifted(ident: str, user: str) -> bool:
 
 
 class Way(NamedTuple):
-    """Who sent a request, and who handed it on."""
+    """The client of a request, and the proxy that handed it on."""
 
     client: str
     proxy: str | None
@@ -229,13 +229,13 @@ _FOR = re.compile(r"(?:^|;)\s*for\s*=\s*(\"[^\"]*+\"|[^\s;]++)", re.IGNORECASE)
 
 
 def _forwarded_for(element: str) -> str | None:
-    """The address in an element of the header Forwarded (RFC 7239)."""
+    """Returns the address in an element of the header Forwarded (RFC 7239)."""
     # The log may have escaped the quotation marks.
     match = _FOR.search(element.replace('\\"', '"').replace("\\x22", '"'))
     return None if match is None else _address_of(match[1].strip('"'))
 
 
 def _address_of(element: str) -> str | None:
-    """The address in an element of a list; proxies write no host names there."""
+    """Returns the address in an element of a list; proxies write no host names there."""
     client = client_of(element)
     return None if client is None or parse_address(client) is None else client

@@ -127,7 +127,7 @@ def _request(value: Callable[[str], str | None]) -> str:
 
 
 def _decoded(value: str | None) -> str:
-    """A header's value as a server would have logged it; `-` where there is none."""
+    """Returns a header's value as a server would have logged it; `-` where there is none."""
     if value is None:
         return "-"
     # Standard logs encode the percent sign of an encoding again (%2520).

@@ -16,7 +16,7 @@ from udfs.parse.unwrap import Event, unwrap
 CANDIDATES: tuple[Preset, ...] = (
     "combined", "combined_xff", "vhost_combined", "common", "alb", "cloudfront", "json",
 )  # fmt: skip
-"""Formats that are told from their lines. Real-time logs of CloudFront do not name their fields."""
+"""Formats that lines show. Real-time logs of CloudFront do not name their fields."""
 
 _SURE = 0.8
 """Share of the lines that must be of the format."""
@@ -24,7 +24,7 @@ _SURE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What the first lines say.
+    """The format that the first lines have.
 
     Attributes:
         format: The format that most lines are in; None when no line is in any.
@@ -42,7 +42,7 @@ class Detection:
 
     @property
     def is_sure(self) -> bool:
-        """Whether enough lines are in the format."""
+        """Returns whether enough lines are in the format."""
         return self.format is not None and self.matching >= _SURE * self.lines
 
 
@@ -74,7 +74,7 @@ def first_time(lines: Sequence[bytes]) -> int | None:
     """Returns the time of the first line that has one, in milliseconds since 1970; None: no line.
 
     Args:
-        lines: The first lines of a log, of any format that can be told.
+        lines: The first lines of a log, of any format in `CANDIDATES`.
     """
     readers = [LineReader(preset(name)) for name in CANDIDATES]
     for line in lines:
@@ -101,7 +101,7 @@ def _is_of(reader: LineReader, event: Event) -> bool:
 
 
 def _lines_of(reader: LineReader, event: Event) -> Iterator[LogLine]:
-    """Lines of the reader's format that an event may be or hold."""
+    """Yields the lines of the reader's format that an event may be or hold."""
     try:
         if event.fields is not None:
             yield reader.line_of(event.fields)

@@ -240,7 +240,7 @@ def _line(fields: Fields, names: Names) -> LogLine | None:
 
 
 def _member(fields: Fields, name: str) -> Any:
-    """The value of a member; `_ABSENT` where there is none."""
+    """Returns the value of a member; `_ABSENT` where there is none."""
     if name in fields:
         value = fields[name]
     else:
@@ -251,7 +251,7 @@ def _member(fields: Fields, name: str) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    """A text or number as text; None for anything else, and for nothing."""
+    """Returns a text or number as text; None for anything else, and for nothing."""
     if isinstance(value, str):
         return value or None
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -33,7 +33,7 @@ type Role = Literal[
     "referer", "agent", "forwarded", "vhost", "duration_us", "duration_ms", "duration_s", "named",
     "skipped",
 ]  # fmt: skip
-"""What a field is for."""
+"""The role of a field."""
 
 
 class FormatError(ValueError):
@@ -135,7 +135,7 @@ _ESCAPED = {"t": "\t", "n": "\n"}
 
 
 def _unquoted(text: str) -> str:
-    """The format itself: without the directive, its quotes and its escapes."""
+    """Returns the format itself: without the directive, its quotes and its escapes."""
     match = _CONFIGURATION.fullmatch(text)
     if match is not None:
         text = match["apache"] or match["nginx"]
@@ -182,7 +182,7 @@ _NGINX_ROLES: Mapping[str, Role] = {
 
 
 def _pieces(text: str) -> list[str | Directive]:
-    """The format as literal texts and directives."""
+    """Returns the format as literal texts and directives."""
     is_nginx = _NGINX.search(text) is not None and "%" not in text.replace("%%", "")
     pieces: list[str | Directive] = []
     literal, position = "", 0
@@ -254,7 +254,7 @@ _CLOSING = {"]": r"([^\]]*+)", ")": r"([^()]*+)", "}": r"([^}]*+)"}
 
 
 def _pattern(pieces: list[str | Directive], groups: list[Directive], status: str, size: str) -> str:
-    """The pattern of a format; adds the directive of each of its groups to `groups`."""
+    """Returns the pattern of a format; adds the directive of each of its groups to `groups`."""
     pattern = ""
     for place, piece in enumerate(pieces):
         if isinstance(piece, str):
@@ -272,7 +272,7 @@ def _pattern(pieces: list[str | Directive], groups: list[Directive], status: str
 def _group(
     directive: Directive, before: str, after: str | Directive, *, status: str, size: str
 ) -> str:
-    """The group of a field between its neighbours."""
+    """Returns the group of a field between its neighbours."""
     following = after if isinstance(after, str) else ""
     if directive.role == "time":
         if directive.text == "%t" and directive.time_format == CLF:
@@ -289,14 +289,14 @@ def _group(
 
 
 def _until(end: str) -> str:
-    """A group for what stands before a character of the format; empty: the line's end."""
+    """Returns a group for what stands before a character of the format; empty: the line's end."""
     if end in {"", " "}:
         return r"(\S*+)" if not end else r"(\S++)"
     return _CLOSING.get(end) or f"([^{re.escape(end)}]*+)"
 
 
 def _merged_times(pieces: list[str | Directive]) -> list[str | Directive]:
-    """Times in several directives (`%{%T}t.%{msec_frac}t`) as one."""
+    """Returns the times in several directives (`%{%T}t.%{msec_frac}t`) as one."""
     merged: list[str | Directive] = []
     for piece in pieces:
         if (
@@ -400,7 +400,7 @@ _DURATIONS: tuple[tuple[Role, float], ...] = (
 
 
 def _duration(groups: tuple[str | None, ...], places: Mapping[Role, int]) -> int | None:
-    """The finest time that the line has, in milliseconds."""
+    """Returns the finest time that the line has, in milliseconds."""
     for role, scale in _DURATIONS:
         place = places.get(role)
         text = None if place is None else groups[place]

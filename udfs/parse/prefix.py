@@ -1,4 +1,4 @@
-r"""What shippers put in front of a line: syslog headers, container runtimes, Heroku.
+r"""Prefixes that shippers put in front of a line: syslog headers, container runtimes, Heroku.
 
 Tried only on a line that did not parse. A prefix is taken off once; what remains must be a line of
 the format as a whole, so a pattern may be generous.

@@ -1,6 +1,6 @@
 """Request lines: method, path and page name.
 
-The text comes with its log escapes undone (:func:`udfs.parse.access_log.unescape`).
+The text comes with its log escapes undone (`udfs.parse.access_log.unescape`).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class Request(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What a path says about the page behind it."""
+    """The page behind a path, as the path tells it."""
 
     name: str | None
     depth: int | None
-    """Number of path segments: 0 for ``/``, 2 for ``/a/b``."""
+    """Number of path segments: 0 for `/`, 2 for `/a/b`."""
     is_static: bool
     """The extension is one of images, styles, scripts, fonts, audio or video."""
 
@@ -49,10 +49,10 @@ _SESSION = re.compile(
 
 
 def split_request(request: str) -> Request:
-    """Split a request line into method, path and protocol.
+    """Splits a request line into method, path and protocol.
 
-    The path may hold blanks, as servers log what clients send. ``GET /path`` without a protocol is
-    HTTP/0.9. For ``-``, nothing and garbage (a TLS hello, say) every part is None.
+    The path may hold blanks, as servers log what clients send. `GET /path` without a protocol is
+    HTTP/0.9. For `-`, nothing and garbage (a TLS hello, say) every part is None.
     """
     method, _, rest = request.strip(" ").partition(" ")
     rest = rest.lstrip(" ")
@@ -65,12 +65,12 @@ def split_request(request: str) -> Request:
 
 
 def describe_page(target: str) -> Page:
-    """Describe the page of a path or an absolute URL.
+    """Describes the page of a path or an absolute URL.
 
-    The name is the last path segment, percent-decoded and without extension; ``/`` is ``index``
-    and a directory ``/a/b/`` is ``b``. Query, fragment and parameters of segments (``;...``) don't
-    count. An extension is what follows a last dot: up to 8 letters and digits, not digits alone, so
-    that ``/release-1.5`` keeps its name. A target without a path (``*``, ``host:443``) has no page.
+    The name is the last path segment, percent-decoded and without extension; `/` is `index`
+    and a directory `/a/b/` is `b`. Query, fragment and parameters of segments (`;...`) don't
+    count. An extension is what follows a last dot: up to 8 letters and digits, not only digits, so
+    that `/release-1.5` keeps its name. A target without a path (`*`, `host:443`) has no page.
     """
     path = path_of(target)
     if not path:
@@ -97,7 +97,7 @@ def describe_page(target: str) -> Page:
 
 
 def _without_dots(path: str) -> str:
-    """A path with its segments `.` and `..` carried out, as a server does."""
+    """Returns a path with its segments `.` and `..` carried out, as a server does."""
     segments: list[str] = []
     for segment in map(unquote, path.split("/")):
         if segment == "..":
@@ -108,7 +108,7 @@ def _without_dots(path: str) -> str:
 
 
 def path_of(target: str) -> str:
-    """Path of a request's target or of a URL, without query and fragment; nothing without one."""
+    """Returns the path of a target or URL, without query and fragment; else nothing."""
     if not target.startswith("/"):
         _, mark, rest = target.partition("://")
         if not mark:
@@ -118,7 +118,7 @@ def path_of(target: str) -> str:
 
 
 def after_authority(url_rest: str, authority: str) -> str:
-    """Path of an absolute URL with all that follows it."""
+    """Returns the path of an absolute URL with all that follows it."""
     path = url_rest[len(authority) :]
     return path if path.startswith("/") else f"/{path}"
 
@@ -128,7 +128,7 @@ def _is_extension(text: str) -> bool:
 
 
 def page_name(target: str) -> str | None:
-    """Name of the page a path or URL leads to; see :func:`describe_page`."""
+    """Returns the name of the page a path or URL leads to; see `describe_page`."""
     return describe_page(target).name
 
 
@@ -136,6 +136,6 @@ _AUTHORITY = re.compile(r"[^/?#\\]*+")
 
 
 def authority_of(url_rest: str) -> str:
-    """``user@host:port`` at the start of what follows a URL's ``://``."""
+    """Returns `user@host:port` at the start of what follows a URL's `://`."""
     match = _AUTHORITY.match(url_rest)
     return "" if match is None else match[0]

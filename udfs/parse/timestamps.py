@@ -1,4 +1,4 @@
-"""Timestamps of access logs (``28/Oct/2025:10:15:30 +0000``) as instants.
+"""Timestamps of access logs (`28/Oct/2025:10:15:30 +0000`) as instants.
 
 Event time is the instant: the offset is honoured, so time zones and daylight saving need no tables.
 A leap second (23:59:60 UTC) counts as the first second of the next minute, as in POSIX time; second
@@ -37,17 +37,17 @@ class EventTime(NamedTuple):
     ms: int
     """Milliseconds since 1970-01-01 UTC."""
     iso: str
-    """The same in ISO 8601: ``2015-05-17T10:05:03.000Z``."""
+    """The same in ISO 8601: `2015-05-17T10:05:03.000Z`."""
 
 
-# Two caches: in a busy log a second repeats (0.06 us), in a quiet one at least the minute does
-# (0.7 us), and only a new minute is worked out (4.6 us).
+# Two caches: in a busy log a second repeats, in a quiet one at least the minute does, and only a
+# new minute is worked out (hot path).
 @lru_cache(maxsize=8192)
 def read_timestamp(text: str) -> EventTime:
-    """Read a log's timestamp.
+    """Reads a log's timestamp.
 
     Raises:
-        ValidationError: stage ``parse``, reason ``bad_timestamp``: not of the form above, no such
+        ValidationError: Stage `parse`, reason `bad_timestamp`: not of the form above, no such
             day or time, or an offset beyond 18 hours.
     """
     if len(text) != _LENGTH or text[17] != ":":
@@ -64,7 +64,7 @@ def read_timestamp(text: str) -> EventTime:
 
 @lru_cache(maxsize=2048)
 def _read_minute(text: str) -> tuple[int, str]:
-    """Milliseconds and ISO text in UTC of ``28/Oct/2025:10:15 +0000``."""
+    """Returns the milliseconds and ISO text in UTC of `28/Oct/2025:10:15 +0000`."""
     match = _MINUTE.fullmatch(text)
     if match is None:
         raise _bad_timestamp()
@@ -92,7 +92,7 @@ _EPOCH_MILLISECONDS = re.compile("[0-9]{12,14}")
 def read_any_timestamp(text: str) -> EventTime:
     """Reads a time stamp of any form that servers and load balancers write.
 
-    These are Apache's (:func:`read_timestamp`), ISO 8601 with a `T` or a blank, seconds since 1970
+    These are Apache's (`read_timestamp`), ISO 8601 with a `T` or a blank, seconds since 1970
     with or without a fraction, and milliseconds since 1970. A time without an offset is UTC.
     Fractions below a millisecond are cut off.
 
@@ -148,7 +148,7 @@ def _ms_of_fraction(digits: str | None) -> int:
 
 
 def iso_utc(ms: int) -> str:
-    """Milliseconds since 1970-01-01 UTC as ``2015-05-17T10:05:03.000Z``."""
+    """Returns the milliseconds since 1970-01-01 UTC as `2015-05-17T10:05:03.000Z`."""
     return (_EPOCH + ms * _MILLISECOND).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 

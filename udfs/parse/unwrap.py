@@ -68,7 +68,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something in a record that is no event on purpose.
+    """Something in a record that is meant to be no event.
 
     Attributes:
         raw: Its bytes.
@@ -179,7 +179,7 @@ class _Unpacker:
                 yield Event(line.removesuffix(b"\r"))
 
     def _object(self, raw: bytes, depth: int) -> Iterator[Content]:
-        """What a line that begins like a JSON object holds."""
+        """Yields the content of a line that begins like a JSON object."""
         self._elements += raw.count(b"{") + raw.count(b"[") + raw.count(b",")
         if self._elements > MAX_ELEMENTS:
             raise _TooManyElementsError
@@ -213,7 +213,7 @@ class _Unpacker:
                 yield from self._text(raw, message, depth)
 
     def _text(self, raw: bytes, text: str, depth: int) -> Iterator[Content]:
-        """What a text inside a JSON object holds."""
+        """Yields the content of a text inside a JSON object."""
         if depth >= MAX_DEPTH:
             yield Failed(raw, _problem("nested_too_deep", "the line is wrapped too often"))
         else:

@@ -2,7 +2,7 @@ r"""Finding e-mail addresses in texts whose encodings are undone, ASCII in lower
 
 The sign between its halves may be full-width or an HTML entity, the first half quoted. A domain
 without a dot counts unless it looks like what else stands behind the sign in paths: a version, a
-pixel density, a branch, a repository (``git@github:a/b``). All searches take time in proportion to
+pixel density, a branch, a repository (`git@github:a/b`). All searches take time in proportion to
 the text.
 """
 
@@ -19,10 +19,10 @@ _LONG_SIGN = b"@\xff\xff"
 _SIGN = re.compile(rb"@(?:\xff\xff)?|&(?:#(?:0{0,8}64|x0{0,8}40)|commat);")
 
 WORD_ENDS = b'\t\n\r\f\v "<>(){},;\\/?&=#@|'
-"""What is part of no name and of no address."""
+"""Bytes that are part of no name and of no address."""
 
 _LOCAL_BYTES = bytes(range(256)).translate(None, WORD_ENDS + b"[]:" + bytes(range(32)))
-# What stands for a hidden text is no name.
+# The mask is no name.
 _LETTER = re.compile(rb"[a-z0-9\x80-\xff]")
 # Four times what RFC 5321 allows.
 _LONGEST_QUOTED = 256
@@ -49,7 +49,7 @@ _VERSION = re.compile(
 _IPV4 = re.compile(rb"\[?[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 
 _USER_INFORMATION = re.compile(rb'://([^/?#\s"]*)@')
-# What is left of a domain, or of the sign, where the text is cut off.
+# The rest of a domain, or of the sign, where the text is cut off.
 _CUT_DOMAIN = re.compile(rb"\[?(?:%b|\.)*+(?:%%[0-9a-f]?|\\x?[0-9a-f]?)?\Z" % _LABEL)
 _CUT_SIGN = re.compile(
     rb"(?:%[24u]?[0-9a-f]{0,3}|\\[xu][0-9a-f]{0,3}|\xef(?:[\xb9\xbc]|\xbf\xbd)?)\Z"
@@ -85,12 +85,12 @@ def find_emails(data: bytes, *, is_cut: bool = False) -> Iterator[Email]:
             users = {match.end(1): match.start(1) for match in _USER_INFORMATION.finditer(data)}
         before, floor = floor, after
         if at in users:
-            # What follows is the host of a URL.
+            # The host of a URL follows.
             if users[at] < at:
                 yield Email(users[at], at, None)
             continue
         if at == before:
-            # A line may be made of signs alone.
+            # A line may be made only of signs.
             continue
         start, is_quoted = _local_start(data, before, at)
         end = _domain_end(data, after, is_quoted=is_quoted, is_cut=is_cut, length=at - start)
@@ -118,7 +118,7 @@ def _cut_in_sign(data: bytes, floor: int) -> Iterator[Email]:
 
 
 def _local_start(data: bytes, floor: int, at: int) -> tuple[int, bool]:
-    """Where the part of an address in front of the sign begins, and whether it is quoted."""
+    """Returns where the part in front of the sign begins, and whether it is quoted."""
     if at - 1 > floor and data[at - 1 : at] == b'"':
         floor = max(floor, at - _LONGEST_QUOTED)
         # A server puts a backslash before each mark, and more before one that was escaped itself.
@@ -137,7 +137,7 @@ def _local_start(data: bytes, floor: int, at: int) -> tuple[int, bool]:
 def _domain_end(
     data: bytes, start: int, *, is_quoted: bool, is_cut: bool, length: int
 ) -> int | None:
-    """Where the domain ends that begins here; None: there is none."""
+    """Returns where the domain ends that begins here; None: there is none."""
     if is_cut and (cut := _CUT_DOMAIN.match(data, start)) is not None:
         return cut.end()
     if is_quoted:
@@ -160,7 +160,7 @@ def _is_domain(text: bytes) -> bool:
 
 
 def _backslashes(data: bytes, floor: int, end: int) -> int:
-    """How many backslashes stand in front of a place."""
+    """Returns how many backslashes stand in front of a place."""
     return len(trailing(data[floor:end], b"\\"))
 
 

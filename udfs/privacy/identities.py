@@ -1,7 +1,7 @@
 r"""Finding what identifies one client or user in texts, and replacing it.
 
 An identity is the client's address or host name, or the user's name; other fields of a line may
-repeat it. Texts are searched as :mod:`udfs.privacy.text` does it, with their encodings undone.
+repeat it. Texts are searched as `udfs.privacy.text` does it, with their encodings undone.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _SHORTEST_NAME = 3
 _LONGEST_WORD = 64
 
 MAX_NAME_WORDS = 32
-"""So many words of a name are looked for one by one: the last ones."""
+"""Number of words of a name that are looked for one by one: the last ones."""
 
 
 class Identity(NamedTuple):
-    """What identifies a client: an address or name in the forms in which a text may repeat it."""
+    """A client's address or name, in the forms in which a text may repeat it."""
 
     needles: tuple[bytes, ...]
     """ASCII in lower case."""
@@ -44,7 +44,7 @@ class Identity(NamedTuple):
 
 
 def client_identity(host: str) -> Identity | None:
-    """Identity of a client's address or host name; None for ``-`` and for names without a dot.
+    """Returns the identity of a client; None for `-` and for names without a dot.
 
     Args:
         host: The client as the log has it, with or without a port.
@@ -60,7 +60,7 @@ def client_identity(host: str) -> Identity | None:
         stripped = trimmed(host)
         return None if stripped == host else client_identity(stripped)
     if isinstance(address, ipaddress.IPv6Address):
-        # Without a zone (fe80::1%eth0), which has a meaning on the server alone.
+        # Without a zone (fe80::1%eth0), which has a meaning only on the server.
         plain = ipaddress.IPv6Address(int(address))
         forms = {text, plain.compressed.encode(), plain.exploded.encode()}
         if plain.ipv4_mapped is not None:
@@ -72,7 +72,7 @@ def client_identity(host: str) -> Identity | None:
 
 
 def trimmed(word: str) -> str:
-    """The word without what is no letter, digit or colon at its ends."""
+    """Returns the word without what is no letter, digit or colon at its ends."""
     ends = "".join({char for char in word if not (char.isalnum() or char == ":")})
     return word.strip(ends) if ends else word
 
@@ -85,7 +85,7 @@ def _ipv4_forms(text: bytes) -> tuple[bytes, ...]:
 
 
 def name_identity(name: str) -> Identity | None:
-    """Identity of a user's name as the log has it: the whole and its words, if not too short.
+    """Returns the identity of a user's name: the whole and its words, if not too short.
 
     One or two characters would be found in every other text, and tell nobody who it was.
     """
@@ -104,7 +104,7 @@ def _words(text: bytes) -> set[bytes]:
 
 
 def _spellings(name: str) -> set[bytes]:
-    """A name in the forms in which a searched text may hold it.
+    """Returns a name in the forms in which a searched text may hold it.
 
     Its escapes may be the log's or its own. Only ASCII is searched in either case: bytes that
     encodings stand for need not be UTF-8.
@@ -130,13 +130,13 @@ NOTHING_SEARCHABLE = Searchable(b"", b"")
 
 
 def searchable(text: str) -> Searchable:
-    """Make a text ready for being searched, any number of times."""
+    """Makes a text ready for being searched, any number of times."""
     data = decoded(text)
     return Searchable(data, data if _LIKE_ADDRESS.search(data) else b"")
 
 
 def mentions(texts: Sequence[Searchable], identity: Identity) -> bool:
-    """Whether texts repeat what identifies a client.
+    """Returns whether texts repeat what identifies a client.
 
     It may say so where only a longer word holds the name.
     """
@@ -156,7 +156,7 @@ def _holds(data: bytes, identity: Identity) -> bool:
 
 
 def without_identity(text: str, identity: Identity) -> str:
-    """Return the text with every repetition of the identity replaced."""
+    """Returns the text with every repetition of the identity replaced."""
     source = text.encode()
     view = view_of(source)
     spans = [
@@ -173,7 +173,7 @@ def without_identity(text: str, identity: Identity) -> str:
 
 
 def without_identities(text: str, identities: Iterable[Identity]) -> str:
-    """Return the text with every repetition of each identity replaced."""
+    """Returns the text with every repetition of each identity replaced."""
     for identity in identities:
         text = without_identity(text, identity)
     return text
@@ -214,7 +214,7 @@ def _is_address(text: bytes, wanted: ipaddress.IPv6Address) -> bool:
 
 
 def without_addresses(text: str) -> str:
-    """Return the text with everything that looks like an IP address replaced."""
+    """Returns the text with everything that looks like an IP address replaced."""
     source = text.encode()
     view = view_of(source)
     spans = [

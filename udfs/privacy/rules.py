@@ -1,4 +1,4 @@
-"""What is hidden of persons, field by field.
+"""Rules that hide personal data, field by field.
 
 The order on a line is always the same: values of named parameters and e-mail addresses inside
 texts, then every repetition of the authenticated user, then every repetition of the client's
@@ -31,7 +31,7 @@ type LetterForm = Literal["raw", "masked", "omitted"]
 MINIMUM_SALT_BYTES = 16
 
 _NOTHING = "-"
-"""What stands in a log for an absent value."""
+"""The absent value in a log."""
 
 # No name in DNS is longer, and no address.
 _LONGEST_HOST = 255
@@ -44,7 +44,7 @@ _PROTOCOLS = frozenset({None, "HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/2.0", "HTT
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What is done with each kind of personal data."""
+    """The action for each kind of personal data."""
 
     client: Action
     user: Action
@@ -56,7 +56,7 @@ class Rules:
 
     @property
     def hides_anything(self) -> bool:
-        """Whether a record shows less than its line."""
+        """Returns whether a record shows less than its line."""
         actions = (
             self.client, self.user, self.referer, self.agent, self.query_values, self.emails,
         )  # fmt: skip
@@ -72,10 +72,10 @@ PROFILES = {
 
 
 def rules_of(privacy: PrivacySettings, letters: DeadLetterSettings) -> Rules:
-    """The profile's rules with the settings that override it.
+    """Returns the profile's rules with the settings that override it.
 
     Raises:
-        ConfigurationError: dead letters are to be masked and nothing is hidden.
+        ConfigurationError: Dead letters are to be masked and nothing is hidden.
     """
     profile = PROFILES[privacy.profile]
 
@@ -102,24 +102,24 @@ class Privacy:
     """The rules in force, as functions of a field's text as the log has it.
 
     Attributes:
-        rules: what they do.
-        event_key: key of event ids. An id is a hash of the line; without a key, whoever knows the
+        rules: What they do.
+        event_key: Key of event ids. An id is a hash of the line; without a key, whoever knows the
             rest of a line could try all addresses until the id fits.
-        masker: hides what is personal inside texts; None when there is nothing to hide.
+        masker: Hides what is personal inside texts; None when there is nothing to hide.
     """
 
     def __init__(
         self, settings: PrivacySettings, letters: DeadLetterSettings, salt: bytes | None
     ) -> None:
-        """Check that there is a salt where one is needed.
+        """Checks that there is a salt where one is needed.
 
         Args:
-            settings: what to hide.
-            letters: what dead letters hold.
-            salt: the secret; None when there is none.
+            settings: What to hide.
+            letters: What dead letters hold.
+            salt: The secret; None when there is none.
 
         Raises:
-            ConfigurationError: something is hidden and there is no salt, or a short one.
+            ConfigurationError: Something is hidden and there is no salt, or a short one.
         """
         self.rules = rules_of(settings, letters)
         if not self.rules.hides_anything:
@@ -138,23 +138,23 @@ class Privacy:
 
     @property
     def hides_user(self) -> bool:
-        """Whether repetitions of the authenticated user are hidden."""
+        """Returns whether repetitions of the authenticated user are hidden."""
         return self.rules.user != "keep"
 
     @property
     def hides_client(self) -> bool:
-        """Whether repetitions of the client's address are hidden."""
+        """Returns whether repetitions of the client's address are hidden."""
         return self.rules.client != "keep"
 
     @property
     def hides_quoted(self) -> bool:
-        """Whether referrers or user agents are hidden, be it in part."""
+        """Returns whether referrers or user agents are hidden, be it in part."""
         return self.rules.referer != "keep" or self.rules.agent != "keep"
 
     # --- inside texts --------------------------------------------------------------------------
 
     def text(self, field: str, *, is_cut: bool = False) -> str:
-        """A referrer or any other text without personal values and e-mail addresses.
+        """Returns a referrer or any other text without personal values and e-mail addresses.
 
         Args:
             field: The text.
@@ -163,7 +163,7 @@ class Privacy:
         return field if self.masker is None else self.masker.mask(field, is_cut=is_cut)
 
     def request(self, field: str) -> str:
-        """The same for a request line, whose target may hold blanks."""
+        """Returns the same for a request line, whose target may hold blanks."""
         if self.masker is None:
             return field
         method, target, protocol = split_request(field)
@@ -176,7 +176,7 @@ class Privacy:
 
     @staticmethod
     def request_without_identities(field: str, identities: Sequence[Identity]) -> str:
-        """A request line without repetitions of its user and its client.
+        """Returns a request line without repetitions of its user and its client.
 
         Anybody may say that his name is GET or HTTP: what every request holds names nobody.
         """
@@ -187,12 +187,12 @@ class Privacy:
         return f"{method} {hidden}" if protocol is None else f"{method} {hidden} {protocol}"
 
     def agent(self, field: str, *, is_bot: bool) -> str:
-        """The same for a user agent; the contact address of a bot stays."""
+        """Returns the same for a user agent; the contact address of a bot stays."""
         masker = self._contact_masker if is_bot else self.masker
         return field if masker is None else masker.mask(field)
 
     def texts(self, line: LogLine) -> LogLine:
-        """A line without personal values and e-mail addresses in its texts."""
+        """Returns a line without personal values and e-mail addresses in its texts."""
         referer, agent, vhost, extra = line.referer, line.agent, line.vhost, line.extra
         if agent is not None:
             agent = self.agent(agent, is_bot=parse_user_agent(unescape(agent)).is_bot)
@@ -209,7 +209,7 @@ class Privacy:
         )
 
     def identities(self, line: LogLine, *, with_client: bool = True) -> list[Identity]:
-        """What is hidden wherever a line repeats it, in the order in which it is replaced.
+        """Returns the identities that are hidden wherever a line repeats them, in their order.
 
         Args:
             line: The line, with the address of the log or with the client behind it.
@@ -226,13 +226,13 @@ class Privacy:
         return [identity for identity in found if identity is not None]
 
     def user_identity(self, user: str) -> Identity | None:
-        """What identifies an authenticated user, given as the log has it, if that is hidden."""
+        """Returns the identity of a user, given as the log has it, if it is hidden."""
         if user == _NOTHING or not self.hides_user:
             return None
         return name_identity(user)
 
     def client_identity(self, host: str) -> Identity | None:
-        """What identifies a client, if that is hidden."""
+        """Returns the identity of a client, if it is hidden."""
         if not self.hides_client:
             return None
         if len(host) > _LONGEST_HOST:
@@ -243,25 +243,25 @@ class Privacy:
     # --- whole fields --------------------------------------------------------------------------
 
     def shown_client(self, host: str) -> str | None:
-        """What a record shows of the client; None when it is left out."""
+        """Returns the client as a record shows it; None when it is left out."""
         return self._shown(host, self.rules.client, "client", _truncated_client, _canonical)
 
     def shown_referer(self, field: str) -> str | None:
-        """What a record shows of the referrer."""
+        """Returns the referrer as a record shows it."""
         return self._shown(field, self.rules.referer, "referer", _truncated_referer)
 
     def shown_agent(self, field: str) -> str | None:
-        """What a record shows of the user agent."""
+        """Returns the user agent as a record shows it."""
         return self._shown(field, self.rules.agent, "agent", _truncated_agent)
 
     def shown_user(self, user: str) -> str | None:
-        """What a masked dead letter shows of the authenticated user."""
+        """Returns the authenticated user as a masked dead letter shows it."""
         return self._shown(user, self.rules.user, "user", lambda _: MASK)
 
     def hashed(self, kind: str, text: str) -> str:
-        """HMAC-SHA-256 of a text, cut to 128 bits, in hexadecimal."""
+        """Returns HMAC-SHA-256 of a text, cut to 128 bits, in hexadecimal."""
         assert self._salt is not None, "rules that hash need a salt"  # noqa: S101
-        # The kind keeps the hashes of one text in two fields from being linked.
+        # With the kind in it, hashes of one text in two fields cannot be linked.
         return _derived(self._salt, kind, text.encode()).hex()[:32]
 
     def _shown(
@@ -324,13 +324,13 @@ _DOMAIN = re.compile(r"(?:[A-Za-z0-9-]+\.)+([A-Za-z0-9-]*[A-Za-z][A-Za-z0-9-]*\.
 
 
 def _canonical(host: str) -> str:
-    """One spelling of an address or name, so that one client has one hash."""
+    """Returns one spelling of an address or name, so that one client has one hash."""
     address = parse_address(host)
     return host.lower() if address is None else str(address)
 
 
 def _truncated_client(host: str) -> str:
-    """Network of an address; the last two labels of a host name, in front of which it is told."""
+    """Returns the network of an address, or the domain of a host name; else the mask."""
     address = parse_address(host)
     if address is None:
         # For a long label the pattern takes time in proportion to the square of its length.
@@ -349,10 +349,10 @@ _VERSION = re.compile(r"(?<![A-Za-z0-9@._-])([0-9]++)(?:[._][0-9]++)++")
 
 
 def _truncated_agent(field: str) -> str:
-    """Major versions only, as browsers reduce their own user agents."""
+    """Returns major versions only, as browsers reduce their own user agents."""
     return _VERSION.sub(r"\1", field)
 
 
 def logged(shown: str | None) -> str:
-    """A shown value as it stands in a log line."""
+    """Returns a shown value as it stands in a log line."""
     return _NOTHING if shown is None else shown

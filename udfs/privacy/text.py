@@ -1,6 +1,6 @@
 r"""Finding personal data inside texts, and replacing it.
 
-A text is searched with its encodings undone (``%40``, ``%2540``, ``\x40`` and so on) and with its
+A text is searched with its encodings undone (`%40`, `%2540`, `\x40` and so on) and with its
 ASCII letters in lower case; what is found is replaced where it stands in the text itself. All
 searches take time in proportion to the text.
 """
@@ -16,7 +16,7 @@ from udfs.parse.encodings import ENCODED, MAX_PASSES, is_encoded, plain_bytes
 from udfs.privacy.emails import WORD_ENDS, find_emails, trailing
 
 MASK = "***"
-"""What stands for text that is hidden."""
+"""The text in the place of hidden text."""
 
 type Replacer = Callable[[bytes], str]
 """Gives what stands for a value, which comes with its encodings undone, ASCII in lower case."""
@@ -71,7 +71,7 @@ def _decoded_once(view: View) -> View:
 
 
 def replace_spans(source: bytes, view: View, spans: list[Span]) -> str:
-    """Write each span's replacement into the source; of overlapping ones the first counts."""
+    """Writes each span's replacement into the source; of overlapping ones the first counts."""
     out, position = list[str](), 0
     for start, end, replacement in _merged(spans):
         first, last = view.starts[start], view.starts[end]
@@ -102,7 +102,7 @@ _NAME_PARTS = re.compile(r"[\[\].]")
 
 
 def parameter_name(name: str) -> str:
-    """The form in which names of parameters are compared: case, ``-`` and ``_`` do not matter."""
+    """Returns a parameter's name for comparison: case, `-` and `_` do not matter."""
     return name.lower().replace("-", "").replace("_", "")
 
 
@@ -112,23 +112,23 @@ class TextMasker:
     def __init__(
         self, names: Iterable[str], value: Replacer | None, email: Replacer | None
     ) -> None:
-        """Say what is replaced.
+        """Says what is replaced.
 
         Args:
-            names: parameters whose values are personal.
-            value: gives what stands for such a value; None keeps it.
-            email: gives what stands for an e-mail address; None keeps it.
+            names: Parameters whose values are personal.
+            value: Gives what stands for such a value; None keeps it.
+            email: Gives what stands for an e-mail address; None keeps it.
         """
         self._names = frozenset(map(parameter_name, names))
         self._value = value
         self._email = email
 
     def without_emails(self) -> Self:
-        """The same masker, which keeps e-mail addresses."""
+        """Returns the same masker, which keeps e-mail addresses."""
         return type(self)(self._names, self._value, None)
 
     def mask(self, text: str, *, is_cut: bool = False) -> str:
-        """Return the text with what is personal replaced; the very same text if nothing is.
+        """Returns the text with what is personal replaced; the very same text if nothing is.
 
         Args:
             text: The text.
@@ -179,10 +179,10 @@ class TextMasker:
 
 
 def _value_end(view: View, equals: int) -> int:
-    """Where the value after an equals sign ends.
+    """Returns where the value after an equals sign ends.
 
-    In ``next=%2Fa%3Ftoken%3Dx%26y`` the encoded ``&`` ends the value of token, whose equals sign is
-    encoded as well; in ``token=x%26y`` it is part of it.
+    In `next=%2Fa%3Ftoken%3Dx%26y` the encoded `&` ends the value of token, whose equals sign is
+    encoded as well; in `token=x%26y` it is part of it.
     """
     depth = view.depths[equals]
     for match in _VALUE_END.finditer(view.data, equals + 1):

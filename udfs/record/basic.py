@@ -24,11 +24,11 @@ _NO_ISSUES: tuple[str, ...] = ()
 
 
 class BasicRecord(NamedTuple):
-    """What the advanced stage takes over."""
+    """A basic record, as the advanced stage takes it over."""
 
     line: LogLine
     issues: tuple[str, ...]
-    """Without those that follow from the address alone, which is judged again."""
+    """Without those that follow only from the address, which is judged again."""
     event_id: str
     masked: bool
     """Personal values inside texts are masked already."""
@@ -48,7 +48,7 @@ def encode_basic(  # noqa: PLR0917 - as for the enriched record
     masked: bool,
     event_id: str,
 ) -> str:
-    """Put a basic record together; the arguments are those of :func:`udfs.record.encode.encode`."""
+    """Puts a basic record together; the arguments are those of `udfs.record.encode.encode`."""
     return (
         f'{{{client.json_host}"datetime":"{timestamp}",{request.json_line}{status.json_response}'
         f'"bytes":"{size_text}",{referer.json_referer}{json_agent}{request.json_request}'
@@ -64,11 +64,11 @@ _EVENT_ID = re.compile("[0-9a-f]{32}")
 
 
 def read_basic(text: str) -> BasicRecord:
-    """Read what the basic stage wrote.
+    """Reads what the basic stage wrote.
 
     Raises:
-        ValidationError: stage ``decode``, reason ``not_json``; or stage ``parse``, reason
-            ``not_a_basic_record``.
+        ValidationError: Stage `decode`, reason `not_json`; or stage `parse`, reason
+            `not_a_basic_record`.
     """
     try:
         record = orjson.loads(text)
@@ -116,7 +116,7 @@ def read_basic(text: str) -> BasicRecord:
 
 
 def rewrite_basic(record: BasicRecord) -> str:
-    """A basic record with what the advanced stage reads, and no more; for dead letters."""
+    """Returns a basic record with what the advanced stage reads, and no more; for dead letters."""
     line = record.line
     return orjson.dumps(
         {

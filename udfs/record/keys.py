@@ -1,6 +1,6 @@
 """Values as keys: what windows group by and filters compare with, made fit to travel as text.
 
-They go to SQL in one string with separators (:mod:`udfs.flink.wire`), so a key holds none of these,
+They go to SQL in one string with separators (`udfs.flink.wire`), so a key holds none of these,
 and it is short, because a window keeps every distinct key in its state.
 """
 
@@ -16,12 +16,12 @@ _WITHOUT_SEPARATORS = str.maketrans({EVENT_SEPARATOR: "\ufffd", FIELD_SEPARATOR:
 
 
 def keys(*values: str | None) -> str:
-    """Keys joined by the field separator; None is empty text."""
+    """Returns the keys joined by the field separator; None is empty text."""
     return FIELD_SEPARATOR.join([key(value) for value in values])
 
 
 def key(value: str | None) -> str:
-    """One key; None is empty text."""
+    """Returns one key; None is empty text."""
     if value is None:
         return ""
     if value.isprintable() and len(value) <= MAX_KEY_LENGTH:

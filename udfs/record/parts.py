@@ -1,6 +1,6 @@
 """Makes the parts of records from the fields of lines, and keeps those made before.
 
-What a part says depends on its field and the settings alone, so a field seen before costs nothing:
+What a part says depends only on its field and the settings, so a field seen before costs nothing:
 its filter rule, its issues and what privacy leaves of it are kept with it.
 """
 
@@ -64,7 +64,7 @@ class CacheUse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Where the parts of a record come from: made anew, or kept."""
+    """Where the parts of a record come from: new ones, or kept ones."""
 
     client: Callable[[str], ClientPart]
     request: Callable[[str], RequestPart]
@@ -76,12 +76,12 @@ class PartMaker:
     """Makes parts as the settings want them.
 
     Attributes:
-        filters: the rules in force.
-        checks: the checks in force.
-        fresh: makes every part anew.
-        kept: makes a part once and keeps it, within bounds.
-        status: the part of a status.
-        no_line_members: what :meth:`line_members` gives for a line that has none.
+        filters: The rules in force.
+        checks: The checks in force.
+        fresh: Makes a new part each time.
+        kept: Makes a part once and keeps it, within bounds.
+        status: The part of a status.
+        no_line_members: What `line_members` gives for a line that has none.
     """
 
     def __init__(
@@ -107,9 +107,7 @@ class PartMaker:
         self.fresh = Parts(
             self._client_part, self._request_part, self._referrer_part, self._agent_part
         )
-        # A part seen before costs 0.06 us; made anew, a client takes 8 us, a request 5 us, a
-        # referrer 3 us and a user agent 60 us; with the strict privacy profile half as much more
-        # (the request and the referrer: twice and three times as much).
+        # To make a part costs up to a thousand times as much as to find it (docs/performance.md).
         self._client_cache = lru_cache(settings.geoip.cache_size)(self._client_part)
         self._request_cache = lru_cache(_REQUEST_CACHE_SIZE)(self._request_part)
         self._referrer_cache = lru_cache(_REFERRER_CACHE_SIZE)(self._referrer_part)
@@ -124,12 +122,12 @@ class PartMaker:
     def take_geo(
         self, geo: GeoDatabase[GeoLocation] | None, asn: GeoDatabase[AutonomousSystem] | None
     ) -> None:
-        """Use other GeoIP databases; what those before said of clients is forgotten."""
+        """Takes other GeoIP databases, and forgets what the former ones said of clients."""
         self._geo, self._asn = geo, asn
         self._client_cache.cache_clear()
 
     def cache_use(self) -> dict[str, CacheUse]:
-        """How well each cache does, by its name."""
+        """Returns how well each cache does, by its name."""
         caches = {
             "client": self._client_cache,
             "request": self._request_cache,
@@ -190,11 +188,11 @@ class PartMaker:
         return status_part(status, rule, largest)
 
     def line_members(self, line: LogLine, identities: Sequence[Identity] = ()) -> str:
-        """Members of what most formats do not have: request time, site, proxy, extra fields.
+        """Returns the members that few formats have: request time, site, proxy, extra fields.
 
         Args:
-            line: the line.
-            identities: what is hidden wherever a text repeats it.
+            line: The line.
+            identities: What is hidden wherever a text repeats it.
         """
 
         def shown(text: str | None) -> str | None:
@@ -218,7 +216,7 @@ class PartMaker:
     def shown_request(
         self, field: str, rule: Rule = Rule.KEEP, issues: tuple[str, ...] = ()
     ) -> RequestPart:
-        """Part of a request line in which nothing more is to be masked."""
+        """Returns the part of a request line in which nothing more is to be masked."""
         request = split_request(unescape(field))
         page = NO_PAGE if request.path is None else describe_page(request.path)
         return self._made_request(field, request, page, rule, issues)
@@ -238,13 +236,13 @@ class PartMaker:
         )
 
     def shown_referrer(self, field: str | None, issues: tuple[str, ...] = ()) -> ReferrerPart:
-        """Part of a referrer in which nothing more is to be masked."""
+        """Returns the part of a referrer in which nothing more is to be masked."""
         if field is None:
             return referrer_part(None, None, NO_REFERRER, issues, searchable=NOTHING_SEARCHABLE)
         shown = self._privacy.shown_referer(field) if self._is_last else field
         referrer = describe_referrer(unescape(field), self._internal_hosts)
         if shown is None:
-            # What is left out of a record must not be told by its page and site.
+            # Page and site must not tell what the record leaves out.
             referrer = referrer._replace(site=None, page=None)
         return referrer_part(field, shown, referrer, issues, searchable=self._searchable(field))
 
@@ -255,7 +253,7 @@ class PartMaker:
         issues: tuple[str, ...] = (),
         agent: UserAgent | None = None,
     ) -> AgentPart:
-        """Part of a user agent in which nothing more is to be masked."""
+        """Returns the part of a user agent in which nothing more is to be masked."""
         if field is None or not self._is_last:
             return agent_part(
                 field, field, UNKNOWN, rule, issues, searchable=self._searchable(field)
@@ -265,7 +263,7 @@ class PartMaker:
         check_agent(agent)
         shown = self._privacy.shown_agent(field)
         if self._privacy.rules.agent != "keep":
-            # What the text no longer tells, its versions must not tell either.
+            # Versions that are gone from the text must be gone from their fields.
             agent = without_minor_versions(agent)
         return agent_part(field, shown, agent, rule, issues, searchable=self._searchable(field))
 

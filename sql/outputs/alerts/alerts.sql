@@ -109,7 +109,7 @@ WHERE is_enough
 --
 -- Rules that ask for nothing of the kind go past all that, and where there are no others the
 -- planner leaves it out: in RocksDB each state has memory of its own, however little it holds,
--- and the eleven of these two OVERs took 12 us of CPU a record from all others.
+-- and these two OVERs have eleven states.
 CREATE TEMPORARY VIEW lasting_breaches AS
 SELECT *, measured_from AS run_start
 FROM breaches
@@ -141,7 +141,7 @@ WHERE run_start IS NULL
    OR TIMESTAMPDIFF(SECOND, run_start, measured_to) >= lasting_seconds;
 
 -- An alert is a session of lasting breaches: it starts with the first after a quiet time,
--- and is told at once, and it ends when a quiet time has passed since the last.
+-- and is reported at once, and it ends when a quiet time has passed since the last.
 INSERT INTO alerts
 SELECT
   alert, state, metric, subject_type, subject, metric_value, threshold,

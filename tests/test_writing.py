@@ -1,0 +1,88 @@
+"""How comments and docstrings are written: one dialect, plain English, no measured times."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from udfs.config.root import ROOT
+
+HOUSES = ("lambda_app", "flink_app", "aws", "udfs")
+FILES = [path for house in HOUSES for path in sorted((ROOT / house).rglob("*.py"))]
+SQL = sorted((ROOT / "sql").rglob("*.sql"))
+
+UNWANTED = {
+    r"``|:\w+:`": "single backticks, no roles",
+    r"\d us\b": "a measured time belongs into docs/performance.md; here stands (hot path)",
+    r"\btold\b|\banew\b": "a plainer word",
+    r"(?<!left )\balone\b": "only",
+    r"(^|\. )((What|Why|Whether) [^.;]* (is|are) for|Of [^.;,]* holds)\b": "the subject first",
+}
+VERB = re.compile(r"[A-Z][a-z]+s\b")
+NO_VERBS = {
+    "Addresses", "Always", "Bytes", "Issues", "Keys", "Lines", "Members", "Names", "Rejections",
+    "Rules", "Settings", "This", "Times", "Words",
+}  # fmt: skip
+
+
+def documented(path: Path) -> Iterator[tuple[ast.AST, str]]:
+    """Every docstring, those behind an attribute included, with what it stands in."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        body = getattr(node, "body", None)
+        for statement in body if isinstance(body, list) else ():
+            match statement:
+                case ast.Expr(ast.Constant(str(text))):
+                    yield node, text
+
+
+def comments(path: Path) -> Iterator[str]:
+    """The comments of a file, neighbouring lines as one."""
+    text, last = "", 0
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline):
+        if token.type == tokenize.COMMENT:
+            if token.start[0] > last + 1:
+                yield text
+                text = ""
+            text += token.string.removeprefix("#")
+            last = token.start[0]
+    yield text
+
+
+def problems(text: str) -> list[str]:
+    flat = re.sub(r"\s+", " ", text).strip()
+    return [f"{wanted}: {flat}" for pattern, wanted in UNWANTED.items() if re.search(pattern, flat)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_comments_and_docstrings_are_plain(path: Path) -> None:
+    texts = [*comments(path), *(text for _, text in documented(path))]
+    assert [problem for text in texts for problem in problems(text)] == []
+
+
+@pytest.mark.parametrize("path", SQL, ids=lambda path: path.name)
+def test_comments_of_sql_are_plain(path: Path) -> None:
+    lines = path.read_text("utf-8").splitlines()
+    text = " ".join(line.removeprefix("--") for line in lines if line.startswith("--"))
+    assert problems(text) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_of_functions_begin_with_a_verb(path: Path) -> None:
+    for node, text in documented(path):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = text.split()[0]
+            assert VERB.match(first), text
+            assert first not in NO_VERBS, text
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_sections_of_docstrings_are_sentences(path: Path) -> None:
+    for _, text in documented(path):
+        _, _, sections = text.partition("Args:\n")
+        assert not re.search(r"^ +\w+: [a-z]", sections, re.MULTILINE), text
