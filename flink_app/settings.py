@@ -83,10 +83,10 @@ class WindowSettings(Group, name="weblog.windows"):
         Raises:
             ConfigurationError: Fractions of a second, or lengths that do not fit together.
         """
-        for one in self.settings():
-            value = getattr(self, one.field)
+        for length in self.settings():
+            value = getattr(self, length.field)
             if isinstance(value, timedelta) and value.microseconds:
-                raise self.error(one.key, _written(value), "whole seconds")
+                raise self.error(length.key, _written(value), "whole seconds")
         size, slide = _written(self.size), _written(self.sliding_slide)
         if self.sliding_size % self.sliding_slide:
             raise self.error("sliding.slide", slide, "a divisor of sliding.size")
@@ -139,7 +139,7 @@ class JobSettings:
             ConfigurationError: An unknown group or key, a value of the wrong type or out
                 of range, or settings that do not fit together.
         """
-        known = {OUTPUTS_GROUP, *(one.group for one in job_settings())}
+        known = {OUTPUTS_GROUP, *(setting.group for setting in job_settings())}
         others = (_SERVICE_GROUP_PREFIX, _LAMBDA_GROUP, SINK_GROUP_PREFIX)
         check_groups(properties, known, ignored_prefixes=others)
         windows = WindowSettings.load(properties)
@@ -179,7 +179,7 @@ def job_settings() -> tuple[Setting, ...]:
         WindowSettings,
         AlertSettings,
     )
-    of_job = (one for group in groups for one in group.settings())
+    of_job = (setting for group in groups for setting in group.settings())
     return (*core_settings(), *lookup_settings(), *of_job, *rule_settings())
 
 

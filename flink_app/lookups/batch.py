@@ -84,8 +84,13 @@ class BatchEnricher:
         """
         if self._file is not None:
             self._file.refresh()
-        found = [self.enricher.process(data) for data in batch]
-        records = [one for outcomes in found for one in outcomes if isinstance(one, Enriched)]
+        processed = [self.enricher.process(data) for data in batch]
+        records = [
+            outcome
+            for outcomes in processed
+            for outcome in outcomes
+            if isinstance(outcome, Enriched)
+        ]
         # All begin before the first is waited for, so their times do not add up.
         pending = [
             lookup.service.start(
@@ -93,13 +98,13 @@ class BatchEnricher:
             )
             for lookup in self._lookups
         ]
-        answers = [one.result() for one in pending]
+        answers = [answer.result() for answer in pending]
         return [
             [
                 self._complete(outcome, answers) if isinstance(outcome, Enriched) else outcome
                 for outcome in outcomes
             ]
-            for outcomes in found
+            for outcomes in processed
         ]
 
     def close(self) -> None:

@@ -100,9 +100,9 @@ class DynamoDbTable:
             raise TransientError("enrich", "dynamodb", type(error).__name__) from error
         # Throttled in part: the rest may be asked for again.
         left = {
-            one[self._key]["S"]
+            key[self._key]["S"]
             for table in response.get("UnprocessedKeys", {}).values()
-            for one in table["Keys"]
+            for key in table["Keys"]
         }
         answers: dict[str, str | None] = {key: NOTHING for key in keys if key not in left}
         if not answers:
@@ -125,7 +125,7 @@ def _plain(value: object) -> object:
         case Decimal():
             whole = int(value)
             return whole if whole == value and abs(whole) < 2**53 else float(value)
-        case set() if not any(isinstance(one, Binary) for one in value):
+        case set() if not any(isinstance(member, Binary) for member in value):
             return sorted(value)
     # Binary values, and sets of them, have no form in JSON.
     return None

@@ -291,7 +291,9 @@ class CoreSettings:
 
 def _groups() -> dict[str, type[Group]]:
     """Returns the class of each group by its field, whose default it makes."""
-    return {one.name: cast("type[Group]", one.default_factory) for one in fields(CoreSettings)}
+    return {
+        field.name: cast("type[Group]", field.default_factory) for field in fields(CoreSettings)
+    }
 
 
 def core_groups() -> tuple[str, ...]:
@@ -301,4 +303,4 @@ def core_groups() -> tuple[str, ...]:
 
 def core_settings() -> tuple[Setting, ...]:
     """Returns every setting of the core, for documentation and checks."""
-    return tuple(one for group in _groups().values() for one in group.settings())
+    return tuple(setting for group in _groups().values() for setting in group.settings())

@@ -31,10 +31,10 @@ def read_environment(
         declared: The settings there are.
     """
     groups: dict[str, dict[str, str]] = {}
-    for one in declared:
-        value = environ.get(variable_name(one.group, one.key))
+    for setting in declared:
+        value = environ.get(variable_name(setting.group, setting.key))
         if value is not None:
-            groups.setdefault(one.group, {})[one.key] = value
+            groups.setdefault(setting.group, {})[setting.key] = value
     return groups
 
 
@@ -51,7 +51,7 @@ def check_environment(
     Raises:
         ConfigurationError: About the first one.
     """
-    names = {variable_name(one.group, one.key) for one in declared}
+    names = {variable_name(setting.group, setting.key) for setting in declared}
     known = names | set(others)
     for variable in environ:
         if variable.startswith(_PREFIX) and variable not in known:

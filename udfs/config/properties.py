@@ -132,21 +132,26 @@ class Group:
         given = properties.get(cls.group)
         if not given:
             return cls()
-        settings = {one.key: one for one in cls.settings()}
+        settings = {setting.key: setting for setting in cls.settings()}
         for key in given:
             if key not in settings:
                 # An unknown key may be a misspelt secret: its value stays hidden.
                 raise ConfigurationError(cls.group, key, None, _one_of("key", key, settings))
         return cls(
-            **{one.field: one.read(given[key]) for key, one in settings.items() if key in given}
+            **{
+                setting.field: setting.read(given[key])
+                for key, setting in settings.items()
+                if key in given
+            }
         )
 
     @classmethod
     def settings(cls) -> tuple[Setting, ...]:
         """Returns all settings of the group in declared order."""
-        declared = {one.name: one.metadata["setting"] for one in fields(cast("Any", cls))}
+        declared = {field.name: field.metadata["setting"] for field in fields(cast("Any", cls))}
         # Types are looked up where they matter only: it takes time at the start of a function.
-        types = get_type_hints(cls) if any(one[0] is None for one in declared.values()) else {}
+        has_words = any(parser is None for parser, *_ in declared.values())
+        types = get_type_hints(cls) if has_words else {}
         return tuple(
             Setting(cls.group, name.replace("_", "."), parser or _word_of(types[name]), *others)
             for name, (parser, *others) in declared.items()

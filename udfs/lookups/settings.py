@@ -31,7 +31,7 @@ _HIGHEST_PORT = 65535
 def name_servers() -> Parser[tuple[tuple[str, int], ...]]:
     """Reads addresses, each with a port or not: `192.0.2.1, 192.0.2.1:5353, [2001:db8::1]:53`."""
 
-    def read_one(given: str) -> tuple[str, int]:
+    def read_server(given: str) -> tuple[str, int]:
         host, port = given, str(DNS_PORT)
         if given.startswith("["):
             host, bracket, rest = given[1:].partition("]")
@@ -45,7 +45,7 @@ def name_servers() -> Parser[tuple[tuple[str, int], ...]]:
         return str(ipaddress.ip_address(host)), int(port)
 
     def read(given: str) -> tuple[tuple[str, int], ...]:
-        return tuple(read_one(one.strip()) for one in given.split(",") if one.strip())
+        return tuple(read_server(server.strip()) for server in given.split(",") if server.strip())
 
     return Parser(read, "addresses of name servers, such as 192.0.2.1, 192.0.2.1:5353")
 
@@ -186,4 +186,4 @@ LOOKUP_GROUPS: tuple[type[Group], ...] = (DnsSettings, DynamoDbSettings, Referen
 
 def lookup_settings() -> tuple[Setting, ...]:
     """Returns every setting of look-ups, for documentation and checks."""
-    return tuple(one for group in LOOKUP_GROUPS for one in group.settings())
+    return tuple(setting for group in LOOKUP_GROUPS for setting in group.settings())

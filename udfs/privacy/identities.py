@@ -140,8 +140,8 @@ def mentions(texts: Sequence[Searchable], identity: Identity) -> bool:
 
     It may say so where only a longer word holds the name.
     """
-    for one in texts:
-        data = one.text if identity.is_name else one.addresses
+    for text in texts:
+        data = text.text if identity.is_name else text.addresses
         if data and _holds(data, identity):
             return True
     return False
