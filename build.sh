@@ -49,8 +49,7 @@ main() {
     clean) clean "$@" ;;
     help | -h | --help) show_help ;;
     *)
-        note "unknown command '$command'"
-        show_help >&2
+        note "unknown command '$command'; ./build.sh help shows all"
         exit 2
         ;;
     esac

@@ -13,7 +13,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from tools.shell import (
     EXIT_BAD_INPUT,
@@ -95,10 +95,19 @@ def run_command(name: str, arguments: Sequence[str]) -> int:
     return flush_streams(status)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as all errors are."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the process with status 2."""
+        print_error(f"{message}; see {self.prog} --help")
+        self.exit(EXIT_BAD_INPUT)
+
+
 def parser_of(name: str) -> argparse.ArgumentParser:
     """Returns the parser of the arguments of one of `COMMANDS`."""
     module: Any = importlib.import_module(COMMANDS[name].module)
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"./build.sh {name}",
         usage=argparse.SUPPRESS,  # it stands in the description
         description=module.__doc__,

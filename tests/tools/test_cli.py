@@ -62,11 +62,13 @@ def test_an_error_is_one_line(
     assert capsys.readouterr() == ("", f"error: {line}\n")
 
 
-@pytest.mark.parametrize("wrong", [[], ["walk"], ["replay", "--nonsense"], ["deploy", "walk"]])
+@pytest.mark.parametrize(
+    "wrong", [[], ["walk"], ["replay", "--nonsense"], ["deploy", "walk"], ["deploy"]]
+)
 def test_a_wrong_command_line_is_one_line(wrong: list[str]) -> None:
     ended = start(*wrong)
     assert ended.returncode == 2
-    assert "error: " in ended.stderr
+    assert ended.stderr.startswith("error: ")
     assert ended.stderr.count("\n") == 1
 
 
