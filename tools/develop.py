@@ -45,7 +45,7 @@ def test(arguments: list[str]) -> NoReturn:
 
 
 def check(_: list[str]) -> int:
-    """Lint, formatting and types."""
+    """Checks lint, formatting and types."""
     return _module("ruff", "check") or _module("ruff", "format", "--check") or _module("mypy")
 
 

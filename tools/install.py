@@ -145,7 +145,7 @@ def run(command: Sequence[str | Path], problem: str) -> None:
 
 
 def _output(*command: str | Path) -> str | None:
-    """What a program prints; None if it fails."""
+    """Returns what a program prints; None if it fails."""
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):

@@ -22,7 +22,7 @@ _HEADER = "| key | default | accepted | meaning |\n|---|---|---|---|"
 
 
 def tables() -> list[str]:
-    """A Markdown table for each property group, in the order in which they are declared."""
+    """Returns a Markdown table for each property group, in the order in which they are declared."""
     fixed = [one for one in job_settings() if not one.group.startswith("weblog.source")]
     parts = [table("`weblog.source`, whatever its `type`", EnvelopeSettings.settings())]
     parts += [table(f"`{name}`", group) for name, group in groupby(fixed, lambda one: one.group)]
@@ -39,7 +39,7 @@ def tables() -> list[str]:
 
 
 def table(title: str, settings: Iterable[Setting]) -> str:
-    """A Markdown table of settings below a title."""
+    """Returns a Markdown table of settings below a title."""
     rows = "\n".join(
         f"| `{one.key}` | {_code(one.default)} | {_cell(one.expectation)} "
         f"| {_cell(one.description)} |"

@@ -97,7 +97,7 @@ class TaskManagers(RunningJob):
         return first
 
     def _rpc_port(self, job_manager: Popen[bytes]) -> str:
-        """The port that Flink has chosen for the JobManager."""
+        """Returns the port that Flink has chosen for the JobManager."""
         log = self._options.log_file
         deadline = monotonic() + _START_S
         while monotonic() < deadline and job_manager.poll() is None:

@@ -33,17 +33,17 @@ _PART_RECORDS, _TOLERANCE_MS = 10_000, 300_000
 
 
 def core(setup: Setup, log: str) -> Metrics:
-    """The core's whole way, over the `made` or the `sample` log."""
+    """Returns the core's whole way, over the `made` or the `sample` log."""
     return _core_over(setup, setup.log(log), setup.records)
 
 
 def straight(setup: Setup, log: str) -> Metrics:
-    """The same of the straightforward version."""
+    """Returns the same of the straightforward version."""
     return _over(straightforward.enricher(setup.database), setup.log(log), setup.records)
 
 
 def two_at_once(setup: Setup) -> Metrics:
-    """Two processes over the core at the same time, each with half of the made log."""
+    """Returns the figure of two processes over the core, each with half of the made log."""
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         halves = setup.halves.iterdir()
         both = list(pool.map(_core_over, [setup] * 2, halves, [setup.records // 2] * 2))

@@ -43,7 +43,7 @@ mode, and has but one thread in thread mode."""
 def _jobs(
     name: str, title: str, *layouts: str, by: Callable[..., Metrics] = measure, **changes: Any
 ) -> list[Figure]:
-    """Figures of a job in layouts, which take the place of `*`; `changes` are those of `Job`."""
+    """Returns figures of a job in layouts, which take the place of `*`, with changes of `Job`."""
     return [
         Figure(name.replace("*", end), title, partial(by, job=replace(LAYOUTS[end], **changes)))
         for end in layouts
@@ -154,7 +154,7 @@ class Target:
         return self.figure + parts + ("" if self.of == RATE else f", {self.of}")
 
     def numbers(self, results: Mapping[str, Sequence[Metrics]]) -> list[float]:
-        """The number of each round, of the figures' values by their names.
+        """Returns the number of each round, of the figures' values by their names.
 
         A ratio is made within a round, of figures measured minutes apart: a machine that gets
         slower or busier meanwhile moves both sides of it.
@@ -167,7 +167,7 @@ class Target:
         ]
 
     def met(self, numbers: Sequence[float]) -> bool:
-        """Whether the median over the rounds reaches the limit."""
+        """Returns whether the median over the rounds reaches the limit."""
         median = statistics.median(numbers)
         return median <= self.limit if self.at_most else median >= self.limit
 

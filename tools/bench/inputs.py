@@ -35,17 +35,17 @@ class Setup:
     jar: Path | None = None
 
     def log(self, name: str = "made") -> Path:
-        """A whole log, `made` or `sample`, as a gzip file: Flink reads it without splitting."""
+        """Returns a whole log, `made` or `sample`, as a gzip file, which Flink does not split."""
         return self.work / f"{name}.gz"
 
     @property
     def halves(self) -> Path:
-        """Folder with the made log dealt out in turn to two files, as to two shards."""
+        """Returns the folder with the made log dealt out in turn to two files, as to two shards."""
         return self.work / "halves"
 
     @property
     def core_properties(self) -> PropertyGroups:
-        """Settings of the core: the defaults, with this database and the logs' own hosts."""
+        """Returns the core's settings: the defaults, with this database and the logs' own hosts."""
         return {
             # As many referrers are internal as a site has.
             "weblog.site": {"internal.hosts": "semicomplete.com, example.com"},
@@ -73,7 +73,7 @@ _DATE = re.compile(rb"(?<=\[)\d\d/[A-Z][a-z]{2}/\d{4}(?=:)")
 
 
 def repeated(path: Path, records: int) -> Iterator[bytes]:
-    """Lines of a gzipped log again and again, each time days later: time stamps are new then.
+    """Yields the lines of a gzipped log again and again, each time days later, with new times.
 
     Raises:
         WebLogError: So many would reach the future, from which lines are refused.

@@ -83,7 +83,7 @@ class Job:
     poll_s: float = 1.0
 
     def properties(self, setup: Setup, folder: Path) -> PropertyGroups:
-        """Its settings, with files in a folder."""
+        """Returns its settings, with files in a folder."""
         read = setup.log() if self.slots == 1 else setup.halves
         sink = {"type": "filesystem", "path": str(folder / "results")}
         return setup.core_properties | {
@@ -100,7 +100,7 @@ class Job:
         environment: Mapping[str, str] | None = None,
         jar: Path | None = None,
     ) -> RunningJob:
-        """What runs it in a folder, as a context manager."""
+        """Returns what runs it in a folder, as a context manager."""
         file = folder / "application_properties.json"
         dump_properties(properties, file)
         options = cluster.ClusterOptions(
@@ -131,7 +131,7 @@ class Job:
 
 
 def measure(setup: Setup, job: Job) -> Metrics:
-    """A job from a file to its end."""
+    """Returns the figure of a job from a file to its end."""
     with fresh_folder(setup) as folder:
         started = monotonic()
         with job.runner(folder, job.properties(setup, folder)) as running:
@@ -141,7 +141,7 @@ def measure(setup: Setup, job: Job) -> Metrics:
 
 
 def between_streams(setup: Setup, job: Job) -> Metrics:
-    """A job from one stream of an emulator of Kinesis, filled before it starts, to another.
+    """Returns the figure of a job between two streams of an emulator, the first filled before.
 
     Its CPU time says what source and sink cost a record. The rate is not Kinesis's: the emulator
     shares the machine and takes one call at a time.
@@ -173,7 +173,7 @@ def between_streams(setup: Setup, job: Job) -> Metrics:
 
 @contextmanager
 def fresh_folder(setup: Setup) -> Iterator[Path]:
-    """A folder for one job, on the run's own disk; removed afterwards."""
+    """Yields a folder for one job, on the run's own disk; removed afterwards."""
     with TemporaryDirectory(dir=setup.work, prefix="job-", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
@@ -211,7 +211,7 @@ def look(leader: int, records: int) -> Reading:
 
 
 def metrics(readings: Sequence[Reading], records: int, started: float) -> Metrics:
-    """The values of a job that has just read all records."""
+    """Returns the values of a job that has just read all records."""
     ended = monotonic()
     # A reading that repeats the one before says when Flink last looked, nothing new.
     steady = [

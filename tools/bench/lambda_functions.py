@@ -59,7 +59,7 @@ _CONSUMER = {
 
 
 def functions(setup: Setup) -> Metrics:
-    """The figures of both functions, over the bundled log with its small database.
+    """Returns the figures of both functions, over the bundled log with its small database.
 
     Raises:
         WebLogError: The package cannot be made, or a process failed.

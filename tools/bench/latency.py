@@ -26,14 +26,14 @@ from tools.bench.yardstick_job import ARRIVALS_VARIABLE, PORT_VARIABLE
 from tools.local.summary import data_files
 
 _RATE, _WARM_UP_S, _LINES, _CONNECT_S = 1000.0, 5.0, 20_000, 120
-# The job's clock shows whole milliseconds, the rest is cut off: so no latency is told too short.
+# The job's clock cuts off fractions of a millisecond: with this no latency is shown too short.
 _CLOCK_MS = 1.0
 _DUE = re.compile(r'^(\S+ \S+) .*?"path":"[^"]*[?&]due=(\d+)')
 _REQUEST = re.compile(rb'("[A-Z]+ [^ "]*)( HTTP)')
 
 
 def latency(setup: Setup, job: Job) -> Metrics:
-    """Milliseconds from due to sink at a steady rate, for a job of the kind `latency`."""
+    """Returns the milliseconds from due to sink at a steady rate, for a job of kind `latency`."""
     with gzip.open(setup.log()) as stream:
         lines = [line.rstrip(b"\n") for line in islice(stream, _LINES) if _REQUEST.search(line)]
     count = int((setup.latency_seconds + _WARM_UP_S) * _RATE)
@@ -81,7 +81,7 @@ def _stamped(line: bytes, due_us: int) -> bytes:
 
 
 def _latencies(arrivals: Path) -> list[tuple[float, float]]:
-    """When each record was due (in seconds), and how many milliseconds later it was there."""
+    """Returns when each record was due (in seconds), and its delay in milliseconds."""
     rows = (row for path in data_files(arrivals) for row in path.read_text("utf-8").splitlines())
     latencies = []
     for match in filter(None, map(_DUE.match, rows)):

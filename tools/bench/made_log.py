@@ -104,7 +104,7 @@ class MadeLog:
         self._records, self._seed, self._rate = records, seed, rate
 
     def __iter__(self) -> Iterator[bytes]:
-        """All lines in the order of a log, each with its line break."""
+        """Yields all lines in the order of a log, each with its line break."""
         draw = Random(self._seed)  # noqa: S311 - no secret hangs on it
         hits = islice(self._hits(draw), self._records)
         for number, (client, user_agent, (_, request, status, referrer)) in enumerate(hits):
@@ -120,7 +120,7 @@ class MadeLog:
             yield line.encode() + b"\n"
 
     def _hits(self, draw: Random) -> Iterator[tuple[int, str, _Hit]]:
-        """Requests of all visits in their order, with client and user agent."""
+        """Yields requests of all visits in their order, with client and user agent."""
         waiting: list[tuple[float, int, int, str, _Hit]] = []
         numbers = count()
         for start in count(step=_LINES_A_VISIT / self._rate):
@@ -138,7 +138,7 @@ type _Hit = tuple[float, str, int, str]
 
 
 def _visit(draw: Random, client: int, *, person: bool) -> Iterator[_Hit]:
-    """The requests of one visit: of a browser, of a crawler, or of one who looks for ways in."""
+    """Yields the requests of one visit: of a browser, a crawler, or a burglar."""
     kind = draw.random()
     if kind < _GARBAGE_SHARE:
         yield 0.0, _one_of(_GARBAGE, client), 400, "-"
@@ -196,7 +196,7 @@ def _page(draw: Random) -> str:
 
 
 def _elsewhere(draw: Random) -> str:
-    """Where a visitor comes from."""
+    """Returns where a visitor comes from."""
     kind = draw.random()
     if kind < 0.7:
         return "-"
@@ -245,7 +245,7 @@ def _filled(number: int) -> str:
 
 @lru_cache(maxsize=_CLIENTS[0])
 def _address(rank: int) -> str:
-    """The address of a client: most in IPv4, some in IPv6, a few private or by name."""
+    """Returns the address of a client: most in IPv4, some in IPv6, a few private or by name."""
     number = mix(rank, 1)
     kind = number % 1000
     if kind < 50:
@@ -269,12 +269,12 @@ def _delay(draw: Random) -> float:
 
 
 def _at_least_one(draw: Random, mean: float) -> range:
-    """So many, from 1 with chances that fall off geometrically."""
+    """Returns so many, from 1 with chances that fall off geometrically."""
     return range(1 + int(draw.expovariate(-log(1 - 1 / mean))))
 
 
 def _low_rank(draw: Random, population: int) -> int:
-    """A rank from 0, from a curve that needs no table: a Zipf law of slope 1."""
+    """Returns a rank from 0, from a curve that needs no table: a Zipf law of slope 1."""
     return int((population + 1) ** draw.random()) - 1
 
 
@@ -284,14 +284,14 @@ def _rank(chance: float, law: tuple[int, float, float]) -> int:
 
 @lru_cache
 def _zipf(population: int, slope: float, shift: float) -> NDArray[np.float64]:
-    """Chances that a rank is at most so high; rank k has the weight 1 / (k + shift) ** slope."""
+    """Returns chances that a rank is at most so high; rank k weighs 1 / (k + shift) ** slope."""
     sums = np.cumsum(1.0 / (np.arange(population) + shift) ** slope)
     shares: NDArray[np.float64] = sums / sums[-1]
     return shares
 
 
 def mix(number: int, salt: int) -> int:
-    """64 well mixed bits, always the same for the same number (SplitMix64's finalizer)."""
+    """Returns 64 well mixed bits, always the same for the same number (SplitMix64's finalizer)."""
     mask = (1 << 64) - 1
     value = (number + salt * 0x9E3779B97F4A7C15 + 0x9E3779B97F4A7C15) & mask
     value = ((value ^ value >> 30) * 0xBF58476D1CE4E5B9) & mask

@@ -51,7 +51,7 @@ def describe_machine() -> Machine:
 
 
 def machine_lines(machine: Machine) -> list[str]:
-    """The machine in words, with a warning when others were using it at the start."""
+    """Returns the machine in words, with a warning when others were using it at the start."""
     lines = [
         "{cpu}, {cores} cores, {memory_gb} GB".format_map(machine),
         "Python {python}, Java {java}, Flink {flink}; load {load}".format_map(machine),
@@ -73,7 +73,7 @@ class Run:
     skipped: dict[str, str] = field(default_factory=dict)
 
     def verdicts(self) -> list[tuple[Target, list[float], bool]]:
-        """The targets whose figures are all there, their numbers, and whether they are met."""
+        """Returns the targets whose figures are all there, their numbers, and whether met."""
         judged = ((target, target.numbers(self.results)) for target in TARGETS)
         return [(target, numbers, target.met(numbers)) for target, numbers in judged if numbers]
 
@@ -90,7 +90,7 @@ class Run:
         }
 
     def to_json(self) -> str:
-        """Everything that was measured, with medians."""
+        """Returns everything that was measured, with medians."""
         document = {
             "schema": SCHEMA,
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -108,7 +108,7 @@ class Run:
         return json.dumps(document, indent=2) + "\n"
 
     def to_text(self) -> str:
-        """The table."""
+        """Returns the table."""
         lines = machine_lines(self.machine)
         lines += [f"{self.records:,} records, rounds: {self.rounds}; median (min..max)", ""]
         lines += [f"{_TITLES[name]}{_values(rounds)}" for name, rounds in self.results.items()]
@@ -142,7 +142,7 @@ def _present(rounds: Sequence[Metrics], name: str) -> list[float]:
 
 
 def _values(rounds: Sequence[Metrics]) -> str:
-    """The rate with its spread, or that there is none, and the medians of the rest."""
+    """Returns the rate with its spread, or that there is none, and the medians of the rest."""
     medians = _medians(rounds)
     shown = [f"{_number(value)} {name}" for name, value in medians.items() if name != RATE]
     if RATE in medians:

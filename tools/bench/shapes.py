@@ -41,7 +41,7 @@ class Shape:
 
 
 def shapes(setup: Setup) -> Metrics:
-    """Microseconds of CPU a line of the bundled log, in each shape by its name."""
+    """Returns microseconds of CPU a line of the bundled log, in each shape by its name."""
     with gzip.open(setup.log("sample"), "rt", encoding="utf-8") as log:
         lines = [line.rstrip("\n") for line in log]
     # What the parser refuses has no fields to put in another order.
@@ -77,7 +77,7 @@ def _fields(line: str) -> LogLine | None:
 
 
 def _each(shaped: Callable[[str], str]) -> Shaper:
-    """Records of one line each."""
+    """Returns records of one line each."""
     return lambda lines: [shaped(line).encode() for line in lines]
 
 

@@ -33,14 +33,14 @@ type Record = dict[str, Any]
 
 
 def parse(line: str) -> Record | None:
-    """The fields of a line as the log has them, None for one that is malformed."""
+    """Returns the fields of a line as the log has them, None for one that is malformed."""
     match = _LINE.match(line)
     return match.groupdict() if match else None
 
 
 @lru_cache(maxsize=_CACHED)
 def locate(database: Path, host: str) -> Record:
-    """City, country, code and coordinates of an address."""
+    """Returns city, country, code and coordinates of an address."""
     try:
         place = reader(database).city(host)
     except (geoip2.errors.AddressNotFoundError, ValueError):
@@ -55,13 +55,13 @@ def locate(database: Path, host: str) -> Record:
 
 @cache
 def reader(database: Path) -> geoip2.database.Reader:
-    """The open database."""
+    """Returns the open database."""
     return geoip2.database.Reader(database)
 
 
 @lru_cache(maxsize=_CACHED)
 def describe_agent(agent: str) -> Record:
-    """Families, versions and kind of device of a user agent."""
+    """Returns families, versions and kind of device of a user agent."""
     parsed = parse_agent(agent)
     return {
         "os": parsed.os.family,
@@ -84,7 +84,7 @@ def _device(parsed: Any) -> str:
 
 
 def page(url: str) -> str | None:
-    """Name of the page that a path or URL leads to."""
+    """Returns the name of the page that a path or URL leads to."""
     try:
         path = urlsplit(url).path
     except ValueError:
@@ -94,7 +94,7 @@ def page(url: str) -> str | None:
 
 
 def instant(timestamp: str) -> str:
-    """A log's time in ISO 8601 and UTC."""
+    """Returns a log's time in ISO 8601 and UTC."""
     return datetime.strptime(timestamp, "%d/%b/%Y:%H:%M:%S %z").astimezone(UTC).isoformat()
 
 

@@ -31,13 +31,13 @@ type Field = Callable[[Record], object]
 
 
 def identity(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
-    """The source's bytes through a function that does nothing."""
+    """Returns the source's bytes through a function that does nothing."""
     t_env.create_temporary_function("same", udf(lambda data: data, result_type="BYTES"))
     return _discarding(t_env, settings, "data BYTES", "same(data)")
 
 
 def naive(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
-    """The straightforward version's record, each field by a function of its own."""
+    """Returns the straightforward version's record, each field by a function of its own."""
     database = settings.core.geoip.database_path
     assert isinstance(database, Path), "the benchmark sets a database"  # noqa: S101
     functions = field_functions(database)
@@ -49,7 +49,7 @@ def naive(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
 
 
 def latency(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
-    """The real topology, reading a socket, with one more sink that notes the time."""
+    """Returns the real topology, reading a socket, with one more sink that notes the time."""
     statement_set = build(_SocketInstead(t_env, int(os.environ[PORT_VARIABLE])), settings)
     folder = string_literal(os.environ[ARRIVALS_VARIABLE])
     t_env.execute_sql(
@@ -105,7 +105,7 @@ def _discarding(
 
 
 def field_functions(database: Path) -> dict[str, Callable[[str], str | None]]:
-    """For each field of the straightforward record the function from a line to it, as text."""
+    """Returns the function from a line to each field of the straightforward record, as text."""
 
     def words(record: Record) -> list[str]:
         found: list[str] = record["request"].split()

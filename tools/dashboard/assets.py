@@ -30,19 +30,19 @@ _DATA = "<!-- data -->"
 
 
 def read(name: str) -> str:
-    """The text of one of the page's files."""
+    """Returns the text of one of the page's files."""
     return (STATIC / name).read_text(encoding="utf-8")
 
 
 def linked_page() -> str:
-    """The page that loads its files and its data from the dashboard's server."""
+    """Returns the page that loads its files and its data from the dashboard's server."""
     head = [f'<link rel="stylesheet" href="{name}">' for name in STYLES]
     head += [f'<script defer src="{name}"></script>' for name in SCRIPTS]
     return read("page.html").replace(_HEAD, "\n".join(head)).replace(_DATA, "")
 
 
 def whole_page(data: str) -> str:
-    """The page with everything in it, which loads nothing and sends nothing.
+    """Returns the page with everything in it, which loads nothing and sends nothing.
 
     Args:
         data: The snapshot as JSON without `<`, so that nothing in it can end its block.

@@ -14,7 +14,7 @@ _TURN_S = 1.0
 
 @contextmanager
 def dashboard_beside(output: Path) -> Iterator[None]:
-    """Has the dashboard of an output folder open in the browser, and afterwards until Ctrl-C.
+    """Keeps the dashboard of an output folder open in the browser, and afterwards until Ctrl-C.
 
     An exception ends it at once: there is nothing new to look at.
 

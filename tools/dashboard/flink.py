@@ -26,7 +26,7 @@ class FlinkView:
         self._ui_checked = float("-inf")
 
     def look(self, run: Run) -> dict[str, Any] | None:
-        """State and lines read, and the address of Flink's own page if it has one.
+        """Returns state and lines read, and the address of Flink's own page if it has one.
 
         Returns:
             None while no job is to be seen.

@@ -58,7 +58,7 @@ HEADERS: Mapping[str, str] = MappingProxyType(
 
 
 class Snapshots:
-    """The latest snapshot, made anew at most twice a second however many ask.
+    """The latest snapshot, made again at most twice a second however many ask.
 
     Args:
         output: The output folder.
@@ -74,7 +74,7 @@ class Snapshots:
         self._revision = 0
 
     def latest(self, known: str | None) -> bytes | None:
-        """The snapshot as JSON, or None when it is the one that the caller knows.
+        """Returns the snapshot as JSON, or None when it is the one that the caller knows.
 
         Args:
             known: `revision` of the snapshot that the caller has.
@@ -143,7 +143,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """Returns where the page is."""
         return f"http://{ADDRESS}:{self.port}/"
 
     def run(self) -> None:

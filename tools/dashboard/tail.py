@@ -32,14 +32,14 @@ class OutputTail:
         """Size of all files at the last look."""
 
     def read(self, folder: Path, limit: int) -> Iterator[bytes]:
-        """Whole lines that were not given before, until about `limit` bytes.
+        """Yields the whole lines that were not given before, until about `limit` bytes.
 
         Args:
             folder: Where the output's files lie now.
             limit: Bytes to read before the rest is left for the next call.
 
         Raises:
-            RestartedError: What was given before is no longer so; start anew.
+            RestartedError: What was given before is no longer so; start again.
         """
         paths = sorted(_parts(folder))
         self.bytes_seen = 0
@@ -66,7 +66,7 @@ class OutputTail:
 
 
 def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Pieces that end with a line break; a last line without one is still being written."""
+    """Yields pieces that end with a line break; a last line without one is still being written."""
     rest = b""
     while chunk := stream.read(_CHUNK_BYTES):
         end = chunk.rfind(b"\n") + 1

@@ -54,7 +54,7 @@ class Totals:
         sums[:] = self._joined(sums, numbers)
 
     def largest(self, count: int) -> tuple[list[tuple[Key, list[int]]], list[int]]:
-        """The largest keys with their sums, and the sum of all others."""
+        """Returns the largest keys with their sums, and the sum of all others."""
         ranked = self._ranked()
         rest = list(self.others)
         for _, sums in ranked[count:]:
@@ -62,7 +62,7 @@ class Totals:
         return ranked[:count], rest
 
     def total(self) -> list[int]:
-        """The sum of everything that was added."""
+        """Returns the sum of everything that was added."""
         result = list(self.others)
         for sums in self._sums.values():
             result = self._joined(result, sums)
@@ -131,7 +131,7 @@ class TimeTotals:
             sums[column] += number
 
     def series(self, most: int) -> Series:
-        """The sums in at most so many steps."""
+        """Returns the sums in at most so many steps."""
         slots, outside = self._main_part()
         if not slots:
             return Series(self._step, [], [[] for _ in range(self._columns)], 0)
@@ -148,7 +148,7 @@ class TimeTotals:
         return Series(step, starts, columns, outside)
 
     def _main_part(self) -> tuple[list[int], int]:
-        """Times without the few that lie far off, as lines with a wrong clock do."""
+        """Returns the times without the few that lie far off, as lines with a wrong clock do."""
         slots = sorted(self._sums)
         if not slots:
             return slots, 0

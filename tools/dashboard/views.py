@@ -41,7 +41,7 @@ class View(Protocol):
         """Takes a row."""
 
     def document(self) -> dict[str, Any]:
-        """What is shown, as JSON; its size has a bound."""
+        """Returns what is shown, as JSON; its size has a bound."""
 
 
 class Overview:
@@ -60,7 +60,7 @@ class Overview:
             self._totals[name] += number
 
     def document(self) -> dict[str, Any]:
-        """Totals, and a series of at most 120 steps."""
+        """Returns totals, and a series of at most 120 steps."""
         series = self._time.series(_STEPS_SHOWN)
         return {
             "totals": self._totals,
@@ -82,7 +82,7 @@ class PageErrors:
         self._pages.add(row["webpage"], row["requests"], row["client_errors"], row["server_errors"])
 
     def document(self) -> dict[str, Any]:
-        """The pages with most errors, and what the others have together."""
+        """Returns the pages with most errors, and what the others have together."""
         pages, rest = self._pages.largest(_PAGES_SHOWN)
         _, client, server = self._pages.total()
         return {
@@ -113,7 +113,7 @@ class Countries:
         self._countries.add(row["country"], row["requests"], row["bytes_sent"])
 
     def document(self) -> dict[str, Any]:
-        """All countries; the world has fewer than are kept."""
+        """Returns all countries; the world has fewer than are kept."""
         countries, _ = self._countries.largest(300)
         return {
             "rows": [
@@ -143,7 +143,7 @@ class Clients:
             totals.add(row[name], row["requests"], row["bytes_sent"])
 
     def document(self) -> dict[str, Any]:
-        """The largest of each, and the sum of the others."""
+        """Returns the largest of each, and the sum of the others."""
         return {name: _named(totals) for name, totals in self._totals.items()}
 
 
@@ -161,7 +161,7 @@ class Bots:
             totals.add(row[name], row["requests"], row["bytes_sent"])
 
     def document(self) -> dict[str, Any]:
-        """The largest of each, and the sum of the others."""
+        """Returns the largest of each, and the sum of the others."""
         return {name: _named(totals) for name, totals in self._totals.items()}
 
 
@@ -180,7 +180,7 @@ class ResponseTimes:
         self._pages.add(row["webpage"], requests, total, row["max_ms"], round(row["p95_ms"]))
 
     def document(self) -> dict[str, Any]:
-        """The slowest pages, and how many requests the others have."""
+        """Returns the slowest pages, and how many requests the others have."""
         pages, rest = self._pages.largest(_PAGES_SHOWN)
         return {
             "rows": [
@@ -208,7 +208,7 @@ class PageFlow:
         self._steps.add(keys(row["refering_page"], row["webpage"]), row["requests"])
 
     def document(self) -> dict[str, Any]:
-        """The most frequent steps, as a matrix of their pages and as a list."""
+        """Returns the most frequent steps, as a matrix of their pages and as a list."""
         ranked, _ = self._steps.largest(2 * _PAGES_KEPT)
         steps = {_pages_of(key): sums[0] for key, sums in ranked}
         # In the order of the most frequent step of each.
@@ -262,7 +262,7 @@ class DeadLetters:
             )
 
     def document(self) -> dict[str, Any]:
-        """Reasons, most frequent first."""
+        """Returns reasons, most frequent first."""
         reasons, rest = self._counts.largest(_REASONS_KEPT)
         return {
             "count": self._counts.total()[0],
@@ -285,7 +285,7 @@ class Filtered:
         self._counts.add(shown(row["reason"], 100), 1)
 
     def document(self) -> dict[str, Any]:
-        """Reasons, most frequent first."""
+        """Returns reasons, most frequent first."""
         reasons, rest = self._counts.largest(_REASONS_KEPT)
         return {
             "count": self._counts.total()[0],
@@ -314,7 +314,7 @@ class Alerts:
         )
 
     def document(self) -> dict[str, Any]:
-        """The latest rows, the newest first, with those columns that say something."""
+        """Returns the latest rows, the newest first, with those columns that say something."""
         rows: list[Row] = []
         size = 0
         # Where hours of a log pass in seconds, an end may be written before its start.
@@ -363,7 +363,7 @@ def _seconds(time: str) -> int:
 
 
 def output_views(alerts: Sequence[str]) -> Mapping[str, View]:
-    """A new view for each output that is shown.
+    """Returns a new view for each output that is shown.
 
     Args:
         alerts: Names of the outputs of kind `alerts`.

@@ -53,7 +53,7 @@ class Present:
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """What `deploy` noted in the template.
+        """Returns what `deploy` noted in the template.
 
         Raises:
             CommandError: It was not made by `deploy`.
@@ -65,7 +65,7 @@ class Present:
 
     @property
     def kind(self) -> Kind:
-        """What the stack is of."""
+        """Returns what the stack is of."""
         kind: Kind = self.metadata["Kind"]
         return kind
 
@@ -79,7 +79,7 @@ class ChangeSet:
     changes: tuple[ChangeTypeDef, ...]
 
     def touches(self, logical_id: str) -> bool:
-        """Whether a resource is changed or replaced."""
+        """Returns whether a resource is changed or replaced."""
         return any(
             one["ResourceChange"].get("LogicalResourceId") == logical_id for one in self.changes
         )
@@ -233,7 +233,7 @@ class Stack:
         before = {one["EventId"] for one in self._events()}
         with explained(f"deleting stack {self.name!r}"):
             self.client.delete_stack(StackName=self.name)
-        # A deleted stack is found by its ARN alone.
+        # A deleted stack is found only by its ARN.
         self._follow(present.id, before)
 
     def kept(self, present: Present) -> Iterator[str]:

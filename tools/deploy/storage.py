@@ -37,7 +37,7 @@ class Storage:
     folder: str
 
     def exists(self) -> bool:
-        """Whether the bucket is there.
+        """Returns whether the bucket is there.
 
         Raises:
             AwsError: It may not be looked at.

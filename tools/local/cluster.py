@@ -83,22 +83,22 @@ class ClusterOptions:
 
     @property
     def temporary(self) -> Path:
-        """Where the JVM and the Python processes put temporary files."""
+        """Returns where the JVM and the Python processes put temporary files."""
         return self.work_directory / "tmp"
 
     @property
     def log_file(self) -> Path:
-        """Where the JVM and the Python workers log."""
+        """Returns where the JVM and the Python workers log."""
         return self.work_directory / "logs" / "job.log"
 
 
 def cluster_configuration(options: ClusterOptions) -> dict[str, str]:
-    """The Flink settings that belong to the cluster, not to the job's code."""
+    """Returns the Flink settings that belong to the cluster, not to the job's code."""
     configuration = {
         "parallelism.default": str(options.parallelism),
         # One slot is what the wheel's own config.yaml says: more subtasks would wait for ever.
         "taskmanager.numberOfTaskSlots": str(options.parallelism),
-        # By its name alone, which PATH leads to: PyFlink's script that starts a worker takes a
+        # Only by its name, which PATH leads to: PyFlink's script that starts a worker takes a
         # path apart at its spaces.
         "python.executable": Path(sys.executable).name,
         "python.client.executable": Path(sys.executable).name,
@@ -133,7 +133,7 @@ def cluster_configuration(options: ClusterOptions) -> dict[str, str]:
 
 
 def command(options: ClusterOptions, main: Path = MAIN) -> list[str]:
-    """The command line that runs the job.
+    """Returns the command line that runs the job.
 
     Raises:
         CommandError: There is no Java executable.
@@ -160,18 +160,18 @@ def command(options: ClusterOptions, main: Path = MAIN) -> list[str]:
 
 
 def flink_home() -> Path:
-    """The folder of the Flink that PyFlink brings."""
+    """Returns the folder of the Flink that PyFlink brings."""
     return Path(pyflink.__file__).resolve().parent
 
 
 def flink_jars() -> list[Path]:
-    """Flink itself and its Python part."""
+    """Returns Flink itself and its Python part."""
     home = flink_home()
     return [home / "lib" / "*", *sorted((home / "opt").glob("flink-python-*.jar"))]
 
 
 def jvm(options: ClusterOptions, jars: Sequence[Path]) -> list[str]:
-    """The start of a command line: Java with what Flink needs, up to the main class.
+    """Returns the start of a command line: Java with what Flink needs, up to the main class.
 
     Raises:
         CommandError: There is no Java executable.
@@ -191,7 +191,7 @@ def jvm(options: ClusterOptions, jars: Sequence[Path]) -> list[str]:
 
 
 def environment(options: ClusterOptions, properties_file: Path) -> dict[str, str]:
-    """The environment of the JVM and, through it, of the Python processes."""
+    """Returns the environment of the JVM and, through it, of the Python processes."""
     home = flink_home()
     site_packages = home.parent
     path = (str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))
@@ -237,7 +237,7 @@ def start(
             env=environment(options, properties_file),
             cwd=options.work_directory,
             pass_fds=options.held,
-            # Ctrl-C reaches the runner alone, which stops the job in an orderly way.
+            # Ctrl-C reaches only the runner, which stops the job in an orderly way.
             start_new_session=True,
         )
 

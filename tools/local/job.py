@@ -91,27 +91,27 @@ class RunningJob:
 
     @property
     def pid(self) -> int:
-        """The process id of the JVM, which leads a process group of all that the job started."""
+        """Returns the process id of the JVM, which leads the process group of the whole job."""
         return self._process.pid
 
     @property
     def log_file(self) -> Path:
-        """Where the JVM and the Python workers log."""
+        """Returns where the JVM and the Python workers log."""
         return self._options.log_file
 
     @property
     def running(self) -> bool:
-        """Whether the job's process lives."""
+        """Returns whether the job's process lives."""
         return self._process.poll() is None
 
     @property
     def rest_address(self) -> str | None:
-        """Where Flink's REST interface is, as `address:port`; None until Flink listens."""
+        """Returns where Flink's REST interface is, as `address:port`; None until Flink listens."""
         rest = self._reached()
         return None if rest is None else rest.address
 
     def progress(self) -> JobProgress | None:
-        """The job's state, or None while it is not known."""
+        """Returns the job's state, or None while it is not known."""
         rest = self._reached()
         progress = None if rest is None else rest.job_progress()
         if progress is not None:
@@ -175,7 +175,7 @@ class RunningJob:
 
     @property
     def _rest_log(self) -> Path:
-        """The log of the JVM that serves Flink's REST interface."""
+        """Returns the log of the JVM that serves Flink's REST interface."""
         return self._options.log_file
 
     def _error(self, status: int | None) -> JobError:

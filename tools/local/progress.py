@@ -56,7 +56,7 @@ class RestClient:
         self._source_metric: str | None = None
 
     def job_progress(self) -> JobProgress | None:
-        """The job's state, or None while there is no job (or no longer one)."""
+        """Returns the job's state, or None while there is no job (or no longer one)."""
         try:
             if self._job is None:
                 jobs = self._get("/jobs")["jobs"]

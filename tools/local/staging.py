@@ -134,7 +134,7 @@ def _files(inputs: Sequence[str]) -> list[str]:
 
 
 def _status(file: str) -> os.stat_result | None:
-    """What tells a file from others; None of standard input and pipes."""
+    """Returns what tells a file from others; None of standard input and pipes."""
     if file == STANDARD_INPUT or not Path(file).is_file():
         return None
     with _reading(file):
@@ -212,7 +212,7 @@ def _reading(file: str) -> Iterator[None]:
 
 
 def _readable(stream: Any, file: str) -> IO[bytes]:
-    """A stream of plain lines, without a byte-order mark."""
+    """Returns a stream of plain lines, without a byte-order mark."""
     plain: IO[bytes] = _decompressed(stream, file)
     if hasattr(plain, "peek") and plain.peek(3)[:3] == BYTE_ORDER_MARK:
         plain.read(3)

@@ -17,7 +17,7 @@ _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
 def shown(value: object, length: int = 160) -> str:
-    r"""A value as one line of at most so many characters; hidden ones as `\u{202e}`."""
+    r"""Returns a value as one line of at most so many characters; hidden ones as `\u{202e}`."""
     text = value if isinstance(value, str) else str(value)
     cut = len(text) > length
     if cut:
@@ -28,7 +28,7 @@ def shown(value: object, length: int = 160) -> str:
 
 
 def raw_line(letter: dict[str, Any], length: int) -> str:
-    r"""The original line of a dead letter; bytes that are not UTF-8 as `\xff`."""
+    r"""Returns the original line of a dead letter; bytes that are not UTF-8 as `\xff`."""
     raw = letter.get("raw")
     if raw is None:
         return ""

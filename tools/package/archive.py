@@ -39,7 +39,7 @@ def replaced_when_complete(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def complete_or_absent(target: Path) -> Iterator[Path]:
-    """The same, but a file already there is removed first.
+    """Yields the same, but a file already there is removed first.
 
     One of an earlier run must not be taken for the result of a run that failed.
     """
@@ -68,7 +68,7 @@ def write_zip(target: Path, contents: Mapping[str, Content]) -> None:
 
 
 def verified_names(path: Path) -> frozenset[str]:
-    """The names in a finished zip, every entry of which has been read back.
+    """Returns the names in a finished zip, every entry of which has been read back.
 
     Raises:
         CommandError: It is damaged.

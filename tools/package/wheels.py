@@ -49,7 +49,7 @@ class Platform:
 
     @property
     def name(self) -> str:
-        """The platform as uv names it.
+        """Returns the platform as uv names it.
 
         glibc 2.17 is the oldest C library that all wheels of the locks are offered for, hence
         the widest choice of machines.
@@ -105,7 +105,7 @@ def install(lock: Path, target: Path, platform: Platform = X86_64) -> dict[str, 
 
 
 def find_uv(project: Path) -> Path:
-    """The installer that build.sh uses: its own below `.tools`, or the one on PATH.
+    """Returns the installer that build.sh uses: its own below `.tools`, or the one on PATH.
 
     Raises:
         CommandError: There is none.

@@ -49,7 +49,7 @@ class Queue:
         self.stopped = True
 
     def forget(self, letters: Sequence[Letter]) -> int:
-        """Deletes letters; returns how many could not be deleted.
+        """Deletes letters and returns how many could not be deleted.
 
         Raises:
             AwsError: The queue refuses.

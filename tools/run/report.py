@@ -33,7 +33,7 @@ def write_report(results: Path, journal: RunJournal, summary: RunSummary, output
 
 
 def render(snapshot: dict[str, Any]) -> str:
-    """The page with the snapshot in it.
+    """Returns the page with the snapshot in it.
 
     Args:
         snapshot: What `RunReader.document` gives.
@@ -42,7 +42,7 @@ def render(snapshot: dict[str, Any]) -> str:
 
 
 def embedded_json(document: dict[str, Any]) -> str:
-    """JSON that is safe inside a script block, whatever strings it holds.
+    """Returns JSON that is safe inside a script block, whatever strings it holds.
 
     `<` is what could end the block or begin a comment in it. (U+2028 and U+2029 end lines
     for some readers; `shown` has replaced them.)

@@ -62,7 +62,7 @@ class Section:
 
 
 def sections(case: Case) -> tuple[Section, ...]:
-    """The whole answer to one case."""
+    """Returns the whole answer to one case."""
     values = quantities(case)
     shards = _AS_MANY_AS_IT_TAKES if case.shards is None else "as given"
     job = (*_KPUS, (*_SHARDS, shards)) if values["provisioned"] else _KPUS
@@ -100,7 +100,7 @@ def outputs_section(case: Case, output_micros: Mapping[str, float]) -> Section:
 
 
 def _idle(case: Case) -> tuple[Row, ...]:
-    """What the stacks cost when nothing comes in, each as one sum of products."""
+    """Returns what the stacks cost when nothing comes in, each as one sum of products."""
     values = quantities(case)
 
     def row(name: str, *parts: str) -> Row:
@@ -114,7 +114,7 @@ def _idle(case: Case) -> tuple[Row, ...]:
 
 
 def worked_examples(case: Case) -> tuple[Section, ...]:
-    """Three questions that are often asked, with the figures and prices of a case."""
+    """Returns three questions that are often asked, with the figures and prices of a case."""
     invocations = replace(
         case, rate=1_000_000 / 86_400, peak=1, batch_records=1,
         function_micros=0, overhead_ms=200, memory_mb=512,
@@ -135,7 +135,7 @@ def worked_examples(case: Case) -> tuple[Section, ...]:
 def _rows(
     values: Mapping[str, Any], formulas: Iterable[tuple[str, str, str, str]], *parts: str
 ) -> tuple[Row, ...]:
-    """Rows of formulas, and of bills with their sum."""
+    """Returns rows of formulas, and of bills with their sum."""
 
     def shown(text: str) -> str:
         return re.sub(r"{(\w+)}", lambda name: number(values[name[1]]), text)
@@ -199,7 +199,7 @@ def _reasons(case: Case, rate: float | None, job: float, function: float) -> Ite
 
 
 def text_of(answer: Iterable[Section]) -> Iterator[str]:
-    """Lines for a person."""
+    """Yields the lines for a person."""
     wrapper = textwrap.TextWrapper(
         96, "  - ", "    ", break_long_words=False, break_on_hyphens=False
     )
@@ -215,7 +215,7 @@ def text_of(answer: Iterable[Section]) -> Iterator[str]:
 
 
 def document_of(answer: Iterable[Section]) -> list[dict[str, object]]:
-    """The same for a program."""
+    """Returns the same for a program."""
     # Ten decimals: the last bits of a float mean nothing.
     return [
         asdict(section)
@@ -225,7 +225,7 @@ def document_of(answer: Iterable[Section]) -> list[dict[str, object]]:
 
 
 def number(value: float) -> str:
-    """A number as people write it: whole where 15 digits hold it, else with four decimals."""
+    """Returns a number as people write it: whole up to 15 digits, else with four decimals."""
     shown = Decimal(f"{value:.15g}")
     if float(shown) != value or round(shown, 10) != shown:
         shown = round(Decimal(value), 4)
@@ -234,5 +234,5 @@ def number(value: float) -> str:
 
 
 def cents(value: float) -> str:
-    """USD with cents."""
+    """Returns USD with cents."""
     return f"{value:,.2f}"

@@ -69,12 +69,12 @@ class Place:
 
     @property
     def creates_streams(self) -> bool:
-        """Whether missing streams are made: in an emulator, never for money."""
+        """Returns whether missing streams are made: in an emulator, never for money."""
         return self.endpoint.startswith("http://")
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment variables of a job that works with it."""
+        """Returns environment variables of a job that works with it."""
         return {
             "AWS_REGION": self.region,
             **self.credentials,
@@ -82,7 +82,7 @@ class Place:
         }
 
     def client(self, *, attempts: int = 5) -> KinesisClient:
-        """A client of Kinesis that makes a call that fails so often."""
+        """Returns a client of Kinesis that makes a call that fails so often."""
         return boto3.client(
             "kinesis",
             endpoint_url=self.endpoint,
@@ -147,7 +147,7 @@ def run(
 
 
 def find_jar(named: Path | None) -> Path:
-    """The jar with the connectors.
+    """Returns the jar with the connectors.
 
     Raises:
         WebLogError: There is none, or it is not the right one.
@@ -167,7 +167,7 @@ def find_jar(named: Path | None) -> Path:
 
 @contextmanager
 def open_place(endpoint: str | None) -> Iterator[Place]:
-    """A user's endpoint, or an emulator that runs meanwhile."""
+    """Yields a user's endpoint, or an emulator that runs meanwhile."""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or REGION
     if endpoint is None:
         with emulator() as url:
@@ -222,7 +222,7 @@ def _provide_stream(place: Place, client: KinesisClient, name: str, shards: int)
 def with_streams(
     properties: PropertyGroups, place: Place, input_arn: str, since: datetime, sink: str
 ) -> PropertyGroups:
-    """The settings with the input stream as source and the output streams as one sink."""
+    """Returns the settings with the input stream as source and the output streams as one sink."""
     prefix, _, _ = input_arn.rpartition("/")
     position = {"initial.position": "TRIM_HORIZON"}
     if not place.private:

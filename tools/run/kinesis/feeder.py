@@ -87,6 +87,6 @@ class Feeder:
 
 
 def partition_key(line: bytes) -> str:
-    """What stands first in a line: its client, or whatever there is."""
+    """Returns what stands first in a line: its client, or whatever there is."""
     first, _, _ = line.partition(b" ")
     return first[:256].decode("ascii", "replace") or "-"

@@ -36,7 +36,7 @@ class StreamTail:
         self._iterators: dict[str, str | None] = {}
 
     def read(self) -> list[RecordTypeDef]:
-        """What has come since the last call; in order within each shard."""
+        """Returns what has come since the last call; in order within each shard."""
         self._find_shards()
         found: list[RecordTypeDef] = []
         for shard, iterator in self._iterators.items():

@@ -39,12 +39,12 @@ class StreamView:
 
     @property
     def accounted_for(self) -> int:
-        """Lines that have come out: enriched, filtered or dead-lettered."""
+        """Returns the lines that have come out: enriched, filtered or dead-lettered."""
         return self._rows["enriched"] + self._rows["filtered"] + self._rows["dead_letters"]
 
     @property
     def rows(self) -> int:
-        """All that has come out."""
+        """Returns all that has come out."""
         return self._rows.total()
 
     def place(self, endpoint: str, shards: int, *, private: bool) -> None:
