@@ -70,6 +70,8 @@ def test_cfn_lint_would_find_something() -> None:
         (job, {"BatchSeconds": "3"}, "unknown: BatchSeconds"),
         (function, {"Shape": "consumer"}, "needs InputStreamArn"),
         (function, {**CONSUMER, "PartitionBy": "hour"}, "PartitionBy needs Shape inline"),
+        (function, {"LakeDatabase": "weblog"}, "LakeDatabase needs PartitionBy hour"),
+        (job, {"LakeDatabase": "web-log"}, "LakeDatabase=web-log"),
         (job, {"AlertWebhookSecretArn": "https://hooks.example.com/x"}, "AlertWebhookSecretArn="),
         (function, {"BatchMegabytes": "3.5"}, "BatchMegabytes="),
     ],

@@ -41,7 +41,8 @@ DOCUMENTED = {
     """,
     ("AWS/Firehose", "DeliveryStreamName"): """
         DeliveryToAmazonOpenSearchService.DataFreshness DeliveryToAmazonOpenSearchService.Success
-        DeliveryToS3.DataFreshness IncomingRecords KinesisMillisBehindLatest
+        DeliveryToS3.DataFreshness FailedConversion.Records IncomingRecords
+        KinesisMillisBehindLatest
     """,
     ("AWS/SQS", "QueueName"): "ApproximateAgeOfOldestMessage ApproximateNumberOfMessagesVisible",
     ("AWS/EventBridge/Pipes", "PipeName"): "ExecutionFailed",

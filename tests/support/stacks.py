@@ -80,6 +80,7 @@ FILES = {
 SECURED = {"KeyArn": KEY, "AlarmTopicArn": ALARMS}
 TOPICS = {"AlertTopicArn": ALERTS, "DeadLetterTopicArn": LETTERS}
 WEBHOOK = {"AlertWebhookSecretArn": arn("secretsmanager", "secret:webhook-AbCdEf")}
+LAKE = {"LakeDatabase": "weblog"}
 VPC = {"SubnetIds": "subnet-1a,subnet-1b", "SecurityGroupIds": "sg-1"}
 INLINE = {"InputStreamArn": SOURCE}
 CONSUMER = INLINE | {"Shape": "consumer"}
@@ -89,6 +90,8 @@ NOT_IN_MOTO = {
     "AWS::CloudWatch::Alarm": "AlarmName",
     "AWS::Events::ApiDestination": "Name",
     "AWS::Events::Connection": "Name",
+    "AWS::Glue::Database": "",
+    "AWS::Glue::Table": "",
     "AWS::KinesisAnalyticsV2::Application": "ApplicationName",
     "AWS::KinesisAnalyticsV2::ApplicationCloudWatchLoggingOption": "",
     "AWS::KinesisFirehose::DeliveryStream": "DeliveryStreamName",
@@ -149,10 +152,22 @@ class DestinationResource(NamedResource):
         return arn("events", f"api-destination/{self.physical_resource_id}/1234")
 
 
+class CatalogResource(NamedResource):
+    """A database or a table of Glue, which `Ref` returns by the name in its input."""
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, name: str, resource: Any, *_: object, **__: object
+    ) -> CatalogResource:
+        properties = resource["Properties"]
+        return cls((properties.get("TableInput") or properties["DatabaseInput"])["Name"])
+
+
 # Moto looks its models up in these two.
 models: dict[str, Any] = dict.fromkeys(NOT_IN_MOTO, NamedResource)
 models["AWS::Lambda::Alias"] = AliasResource
 models["AWS::Events::ApiDestination"] = DestinationResource
+models["AWS::Glue::Database"] = models["AWS::Glue::Table"] = CatalogResource
 parsing.get_model_map().update(models)
 parsing.get_name_type_map().update(NOT_IN_MOTO)
 
@@ -303,13 +318,14 @@ EXAMPLES: Mapping[str, Sequence[Callable[[], Stack]]] = {
         lambda: job(
             OTHER_ACCOUNT, FILES, StreamMode="ON_DEMAND", GeoIpObjectArn=f"{FILE}.mmdb", **VPC
         ),
-        lambda: job(**SECURED, **WEBHOOK),
+        lambda: job(KeepDays="90", **SECURED, **WEBHOOK, **LAKE),
     ),
     "function": (
         function,
         lambda: function(**INLINE, ProvisionedConcurrency="2", KeepDays="90"),
         lambda: function(**SECURED, FunctionSaltArn=SALT, PartitionBy="hour"),
         lambda: function(**INLINE, PartitionBy="date"),
+        lambda: function(**INLINE, PartitionBy="hour", **LAKE),
         lambda: function(**CONSUMER, EventFilter='{"data": {"vhost": ["a"]}}'),
         lambda: function(**CONSUMER, **SECURED),
     ),

@@ -118,6 +118,8 @@ def job(
         "Manifest": asdict(manifest),
     }
     values, upload = _values("job", request, storage, present)
+    if values.get("LakeDatabase") and not needed.repeated["Stored"]:
+        raise CommandError("--lake-database: no output has a Kinesis stream of the stack to itself")
     return Deployment(template, {**values, **needed.parameters}, upload)
 
 
@@ -133,7 +135,7 @@ def function(request: Request, storage: Storage, present: Present | None) -> Dep
     declared = parameters("function").items()
     defaults = {name: str(one["Default"]) for name, one in declared if "Default" in one}
     if present is not None:
-        _refuse_other_partitions({**defaults, **present.parameters}, {**defaults, **values})
+        _refuse_other_files({**defaults, **present.parameters}, {**defaults, **values})
     known = json.dumps([render("function", {}), defaults | values], sort_keys=True)
     version = hashlib.sha256(known.encode()).hexdigest()[:12]
     template = render("function", {"Version": [version]})
@@ -141,17 +143,19 @@ def function(request: Request, storage: Storage, present: Present | None) -> Dep
     return Deployment(template, values, upload)
 
 
-def _refuse_other_partitions(before: Mapping[str, str], after: Mapping[str, str]) -> None:
-    """Refuses what Firehose would refuse in the middle of an update.
+def _refuse_other_files(before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    """Refuses what Firehose would refuse in the middle of an update, and files of two formats.
 
     It can't switch partitions on or off. Between dates and hours it can, but records that are
-    under way would have the keys of the one and the prefix of the other.
+    under way would have the keys of the one and the prefix of the other. Of a table in Parquet
+    no query succeeds where files from before are JSON.
     """
-    if before["PartitionBy"] != after["PartitionBy"]:
-        raise CommandError(
-            f"--partition-by {after['PartitionBy']}: the delivery stream was made with "
-            f"{before['PartitionBy']} and can't change: make another stack"
-        )
+    for name, option in (("PartitionBy", "--partition-by"), ("LakeDatabase", "--lake-database")):
+        if before[name] != after[name]:
+            raise CommandError(
+                f"{option} {after[name] or "''"}: the delivery stream was made with "
+                f"{before[name] or 'none'} and can't change: make another stack"
+            )
 
 
 def _values(

@@ -11,6 +11,7 @@ from aws.arn import name_of
 from flink_app.connector import OBJECT_STORES, SOURCE_GROUP, TYPE_KEY, Resource
 from flink_app.settings import JobSettings
 from flink_app.sources.kinesis import KinesisSource
+from tools.deploy.template import logical_name
 from udfs.config.file import PropertyGroups
 from udfs.errors import ConfigurationError
 
@@ -126,6 +127,13 @@ def needs(settings: JobSettings, groups: PropertyGroups, place: Place) -> Needs:
         return name_of(arn) if arn.startswith(place.arn(kind, "")) else ""
 
     own = len(place.streams)
+    # A basic record has another schema, and a filtered line may have no time.
+    fit = settings.core.pipeline.stage != "basic"
+    stored = {
+        output: arn
+        for output, arn in counted.items()
+        if fit and output != "filtered" and name(output, "kinesis")
+    }
     consumers = [source.consumer_name] if source.consumer_name else []
     return Needs(
         frozenset(made),
@@ -134,6 +142,7 @@ def needs(settings: JobSettings, groups: PropertyGroups, place: Place) -> Needs:
             "Made": sorted(arn[own:] for arn in made),
             "Stream": sorted(arn[own:] for arn in made & streams),
             "Consumer": consumers,
+            "Stored": sorted(stored),
         },
         {
             "SourceStreamArn": source.stream_arn,
@@ -151,6 +160,7 @@ def needs(settings: JobSettings, groups: PropertyGroups, place: Place) -> Needs:
             "EnrichedDeliveryName": name("enriched", "firehose"),
             "SaltArn": settings.core.privacy.salt_secret_arn,
             "ReferenceTableArn": _table(settings.lookups.dynamodb.table, place),
+            **{f"{logical_name(output)}StreamArn": arn for output, arn in stored.items()},
         },
     )
 

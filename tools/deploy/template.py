@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import yaml
 
+from tools.deploy.tables import table_input
 from udfs.config.root import ROOT
 
 type Kind = Literal["job", "function"]
@@ -23,11 +24,12 @@ type Repeated = Mapping[str, Sequence[str]]
 
 FOLDER = ROOT / "conf" / "cloudformation"
 PARTS: Mapping[Kind, tuple[str, ...]] = {
-    "job": ("common", "streams", "application", "operations"),
+    "job": ("common", "streams", "application", "operations", "lake"),
     "function": ("common", "function"),
 }
 APPLICATION = "Application"
 JSON = "Fn::Json"
+TABLE = "Fn::Table"
 EACH = "Fn::Each"
 
 
@@ -107,6 +109,8 @@ def _expanded(node: Any, repeated: Repeated) -> Any:
     if isinstance(node, dict):
         pairs = (pair for key, item in node.items() for pair in _copies(key, [key, item], repeated))
         whole = {key: _expanded(item, repeated) for key, item in pairs}
+        if TABLE in whole:
+            return table_input(whole[TABLE])
         return {"Fn::Sub": json.dumps(whole[JSON])} if JSON in whole else whole
     if isinstance(node, list):
         return [_expanded(item, repeated) for item in node]

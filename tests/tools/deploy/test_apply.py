@@ -16,6 +16,7 @@ from tests.support.deploy import (
     REGION,
     Script,
     detail,
+    kinesis_groups,
     run_deploy,
     snapshot,
     write_properties,
@@ -278,6 +279,16 @@ def test_a_lower_runtime_is_refused(
     assert expected in capsys.readouterr().err
 
 
+def test_a_lake_that_nothing_would_fill_is_refused(
+    script: Script, archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_properties(tmp_path / "shared.json", kinesis_groups())
+    given = ("--bucket", BUCKET, "--zip", str(archive), "--config", str(config), "--yes")
+    lake = ("--lake-database", "weblog", "--no-stream-check")
+    assert deploy(script, "apply", *given, *lake) == EXIT_FAILED
+    assert "no output has a Kinesis stream of the stack to itself" in capsys.readouterr().err
+
+
 def test_status_and_outputs(script: Script, archive: Path) -> None:
     make(script, archive)
     script.said.clear()
@@ -365,7 +376,7 @@ def test_the_stack_of_a_function(script: Script, tmp_path: Path) -> None:
     assert "  BatchSeconds: '60' -> '30'" in script.said
 
 
-def test_a_delivery_stream_keeps_its_partitions(
+def test_a_delivery_stream_keeps_its_partitions_and_format(
     script: Script, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archive = write_zip(tmp_path / "function.zip")
@@ -378,6 +389,10 @@ def test_a_delivery_stream_keeps_its_partitions(
         assert run_deploy(changed, script.patience, script.client) == EXIT_FAILED
         message = f"--partition-by {other}: the delivery stream was made with hour"
         assert message in capsys.readouterr().err
+    # Files from before would be JSON in a table of Parquet.
+    lake = [*again, "--lake-database", "weblog"]
+    assert run_deploy(lake, script.patience, script.client) == EXIT_FAILED
+    assert "--lake-database weblog: the delivery stream was made" in capsys.readouterr().err
     for same in ([], ["--partition-by", "hour"]):
         assert run_deploy([*again, *same], script.patience, script.client) == 0
 

@@ -60,7 +60,9 @@ def test_the_stack_makes_the_streams_that_are_used() -> None:
         outputs={"enriched": "there"},
     )
     assert found.made == {f"{OWN}-input", f"{OWN}-all"}
-    assert found.repeated == {"Made": ["all", "input"], "Stream": ["all"], "Consumer": []}
+    assert found.repeated == {
+        "Made": ["all", "input"], "Stream": ["all"], "Consumer": [], "Stored": ["enriched"],
+    }  # fmt: skip
     assert found.parameters["WrittenStreamArns"] == f"{OWN}-all,{OWN}-there"
     assert found.parameters["EnrichedStreamName"] == "weblog-there"
     # Others share its stream, so nothing is known of the one.
@@ -68,7 +70,17 @@ def test_the_stack_makes_the_streams_that_are_used() -> None:
 
 
 def test_every_parameter_that_is_no_option_has_a_value() -> None:
-    assert needed().parameters.keys() | {"CodeBucket", "CodeKey"} == derived("job")
+    repeated = {"{Stored}StreamArn"}
+    assert needed().parameters.keys() | {"CodeBucket", "CodeKey"} == derived("job") - repeated
+
+
+def test_the_lake_takes_records_that_have_its_columns() -> None:
+    other = {"type": "kinesis", "stream.arn": "${Stream.other}"}
+    found = needed(sink_other=other, outputs={"filtered": "other"})
+    # Such a line may have no time.
+    assert found.repeated["Stored"] == []
+    basic = needed(sink_other=other, outputs={"enriched": "other"}, pipeline={"stage": "basic"})
+    assert basic.repeated["Stored"] == []
 
 
 def test_a_stream_that_is_read_by_a_role_is_out_of_sight() -> None:

@@ -34,7 +34,7 @@ from udfs.config.root import ROOT
 PROVIDED = {"numpy", "pandas", "pyarrow", "pyflink"}
 OWN_CODE = ("aws/", "flink_app/", "lambda_app/", "udfs/")
 # Commands and tools of the project, which the job does without.
-TOOLS = ("tools", "lambda_app", "sql/client")
+TOOLS = ("tools", "lambda_app", "sql/athena", "sql/client")
 DATABASE_IN_PROJECT = DEMO_DATABASE.relative_to(ROOT)
 
 
