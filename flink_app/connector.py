@@ -117,7 +117,7 @@ class Sink(Connector, name=SINK_GROUP_PREFIX + "<name>"):
 
     @property
     def packs(self) -> bool:
-        """Whether the SQL of its layouts calls the function `pack_lines`."""
+        """Returns whether the SQL of its layouts calls the function `pack_lines`."""
         return False
 
     @abstractmethod

@@ -78,7 +78,7 @@ class FirehoseSink(Sink):
 
     @property
     def packs(self) -> bool:
-        """Whether lines are joined."""
+        """Returns whether lines are joined."""
         return self.pack_kib > 0
 
     def layout(self, output: OutputFile) -> Layout:
@@ -129,7 +129,7 @@ def _separates_records(destination: DestinationDescriptionTypeDef) -> bool:
 
 
 def _takes_lines(destination: DestinationDescriptionTypeDef) -> bool:
-    """Whether a record may be several lines. Dynamic partitioning takes it for one document."""
+    """Returns whether a record may be several lines; dynamic partitioning takes one document."""
     files = destination.get("ExtendedS3DestinationDescription", {})
     partitioned = files.get("DynamicPartitioningConfiguration", {}).get("Enabled", False)
     return destination.keys() <= _OF_FILES and not partitioned

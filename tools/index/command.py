@@ -51,7 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = [output.name for output in output_files()]
     parser.add_argument("out", nargs="?", type=Path, metavar="OUT", help="results of a run")
     parser.add_argument("--to", required=True, metavar="URL", help="where OpenSearch is")
-    parser.add_argument("--prefix", metavar="NAME", default="weblog", help="what names of indices begin with")
+    parser.add_argument(
+        "--prefix", metavar="NAME", default="weblog", help="start of the names of indices"
+    )
     parser.add_argument(
         "--only", action="append", choices=names, metavar="OUTPUT", help="an output; repeatable"
     )

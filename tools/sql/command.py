@@ -74,12 +74,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     streams.add_argument(
         "--kinesis", nargs="+", default=[], metavar="[OUTPUT=]ARN", help="these streams"
     )
-    group.add_argument("--region", metavar="NAME", help="region of the stack (default: the profile's)")
+    group.add_argument("--region", metavar="NAME", help="of the stack (default: the profile's)")
     group.add_argument(
         "--from", dest="start", metavar="TIME", help="records since then (default: new ones)"
     )
     group.add_argument("--endpoint", metavar="URL", help="another endpoint than AWS's")
-    group.add_argument("--jar", metavar="FILE", type=Path, help="connector jar (default: lib/ as package makes it)")
+    group.add_argument(
+        "--jar",
+        metavar="FILE",
+        type=Path,
+        help="connector jar (default: lib/ as package makes it)",
+    )
 
 
 def _run_client(chosen: argparse.Namespace, directory: Path) -> int:
