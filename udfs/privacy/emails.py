@@ -85,8 +85,8 @@ def find_emails(data: bytes, *, is_cut: bool = False) -> Iterator[Email]:
             users = {match.end(1): match.start(1) for match in _USER_INFORMATION.finditer(data)}
         before, floor = floor, after
         if at in users:
-            # The host of a URL follows.
-            if users[at] < at:
+            # The host of a URL follows. What only masks and signs are left of is masked already.
+            if data[users[at] : at].strip(b"*@"):
                 yield Email(users[at], at, None)
             continue
         if at == before:

@@ -183,7 +183,7 @@ def check(client: OpenSearch, shown: Visualisation, alias: str, rows: list[Row])
 
 
 @pytest.mark.usefixtures("loaded")
-@pytest.mark.parametrize("title", VISUALISATIONS.keys() - {TIMED})
+@pytest.mark.parametrize("title", sorted(VISUALISATIONS.keys() - {TIMED}))
 def test_a_visualisation_shows_the_numbers_of_the_run(
     client: OpenSearch, sample_run: Run, title: str
 ) -> None:
