@@ -36,6 +36,7 @@ from tools.local.text import shown
 from tools.options import read_option
 from tools.shell import EXIT_FAILED, CommandError, print_error
 from udfs.config.properties import Parser, endpoint
+from udfs.errors import ConfigurationError
 
 USER = "WEBLOG_OPENSEARCH_USER"
 PASSWORD = "WEBLOG_OPENSEARCH_PASSWORD"  # noqa: S105 - the name of a variable
@@ -69,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         WebLogError: There is no finished run, an option is wrong, or OpenSearch doesn't answer.
     """
-    url = read_option("--to", options.to, _url())
+    url = _url(options.to)
     prefix = read_option("--prefix", options.prefix, _prefix())
     rows = {} if options.out is None else _finished(options.out)
     chosen = [one for one in output_files() if one.name in (options.only or [one.name])]
@@ -174,15 +175,15 @@ def _answering(url: str) -> Iterator[None]:
         raise CommandError(f"OpenSearch at {url}: {shown(reason, 300)}") from error
 
 
-def _url() -> Parser[str]:
+def _url(given: str) -> str:
     parser = endpoint()
-
-    def read(given: str) -> str:
-        if not given or "@" in given:
-            raise ValueError
-        return parser.read(given)
-
-    return Parser(read, f"a URL such as http://localhost:9200, without a password ({PASSWORD})")
+    expected = f"a URL such as http://localhost:9200, without a password ({PASSWORD})"
+    if "@" in given:
+        # The message must not show it.
+        raise ConfigurationError("--to", None, None, expected)
+    if not given:
+        raise ConfigurationError("--to", None, given, expected)
+    return read_option("--to", given, parser)
 
 
 def _prefix() -> Parser[str]:

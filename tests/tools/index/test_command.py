@@ -17,6 +17,7 @@ from tests.support.rows import Row
 from tools.cli import run_command
 from tools.index.command import PASSWORD, USER, _client
 from tools.index.load import DocumentIds, prepare
+from tools.shell import EXIT_BAD_INPUT, EXIT_FAILED
 
 OUTPUTS = {output.name: output for output in output_files()}
 URL = "http://127.0.0.1:9200"
@@ -94,13 +95,13 @@ def test_a_user_and_a_password_come_from_the_environment(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("arguments", "reason"),
+    ("arguments", "status", "reason"),
     [
-        (["--to", "http://user:password@127.0.0.1:9200"], "without a password"),
-        (["--to", ""], "a URL such as"),
-        (["--to", "localhost:9200"], "a URL such as"),
-        (["--to", URL, "--prefix", "Weblog*"], "a letter first"),
-        (["out", "--to", URL], "holds no finished run"),
+        (["--to", "http://user:password@127.0.0.1:9200"], EXIT_BAD_INPUT, "without a password"),
+        (["--to", ""], EXIT_BAD_INPUT, "a URL such as"),
+        (["--to", "localhost:9200"], EXIT_BAD_INPUT, "a URL such as"),
+        (["--to", URL, "--prefix", "Weblog*"], EXIT_BAD_INPUT, "a letter first"),
+        (["out", "--to", URL], EXIT_FAILED, "holds no finished run"),
     ],
 )
 def test_what_is_wrong_is_told_at_once(
@@ -109,12 +110,15 @@ def test_what_is_wrong_is_told_at_once(
     capsys: pytest.CaptureFixture[str],
     *,
     arguments: list[str],
+    status: int,
     reason: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out").mkdir()
-    assert run_command("index", arguments) == 1
-    assert reason in capsys.readouterr().err
+    assert run_command("index", arguments) == status
+    told = capsys.readouterr().err
+    assert reason in told
+    assert "user:password" not in told
 
 
 def test_nobody_answers(nobody: str, capsys: pytest.CaptureFixture[str]) -> None:
