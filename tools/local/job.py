@@ -35,6 +35,8 @@ _SIGNALS_MEAN = {
 # The unindented last line of a traceback: an exception's name without Java's packages. Py4J's
 # says only that Java threw one, which follows it.
 _PYTHON_ERROR = re.compile(r"(?!java|org|io|com|py4j|Caused)(\w+\.)*\w*(Error|Exception): ")
+# Where an exception without a cause was thrown: says nothing of the reason.
+_JAVA_FRAME = re.compile(r"\s+(at \S|\.\.\. \d+ more)")
 
 
 class JobError(WebLogError):
@@ -209,7 +211,11 @@ def reason_of(failure: str) -> str:
     status = _SCRIPT_STATUS.search(after)
     if status is not None and int(status[1]) > _SIGNAL_STATUS:
         return _ended_by("Python process (main.py)", int(status[1]) - _SIGNAL_STATUS)
-    lines = [line.rstrip() for line in (text or failure).splitlines() if line.strip()]
+    lines = [
+        line.rstrip()
+        for line in (text or failure).splitlines()
+        if line.strip() and not _JAVA_FRAME.match(line)
+    ]
     # Our own errors say it best, then the last line of a Python traceback, then the last
     # cause of Java's chain.
     own = [line for line in lines if line.startswith(("udfs.errors.", "error: "))]

@@ -62,3 +62,9 @@ def test_a_jvm_that_a_signal_has_ended(tmp_path: Path, status: int, ended: str) 
 )
 def test_a_python_process_that_was_ended(failure: str, part: str) -> None:
     assert part in reason_of(f"Job has been submitted with JobID 4c975a22\n{failure}")
+
+
+def test_the_reason_of_an_exception_without_a_cause_is_its_message() -> None:
+    frames = "\tat java.base/sun.nio.ch.FileDispatcherImpl.write0(Native Method)\n\t... 12 more\n"
+    failure = f"java.io.IOException: No space left on device\n{frames}"
+    assert reason_of(failure) == "java.io.IOException: No space left on device"
