@@ -13,7 +13,7 @@ import pytest
 
 from udfs.config.root import ROOT
 
-HOUSES = ("lambda_app", "flink_app", "aws", "udfs")
+HOUSES = ("tools", "lambda_app", "flink_app", "aws", "udfs")
 FILES = [path for house in HOUSES for path in sorted((ROOT / house).rglob("*.py"))]
 SQL = sorted((ROOT / "sql").rglob("*.sql"))
 

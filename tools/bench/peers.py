@@ -27,7 +27,7 @@ _VRL_PROGRAM = """\
 
 
 def goaccess(setup: Setup, log: str) -> Metrics:
-    """GoAccess from a plain log to its report as JSON, with the City database.
+    """Measures GoAccess from a plain log to its report as JSON, with the City database.
 
     Raises:
         SkippedError: It isn't installed.
@@ -46,7 +46,7 @@ def goaccess(setup: Setup, log: str) -> Metrics:
 
 
 def vrl(setup: Setup, log: str) -> Metrics:
-    """Vector's language: the line and its user agent, to JSON; no place, no page, no checks.
+    """Measures Vector's language: line and user agent to JSON; no place, no page, no checks.
 
     Raises:
         SkippedError: It isn't installed.

@@ -74,12 +74,12 @@ class Run:
 
     @property
     def live(self) -> bool:
-        """Whether more may come."""
+        """Returns whether more may come."""
         return self.state in {PREPARING, RUNNING, FINISHING}
 
 
 def find_run(output: Path) -> Run:
-    """The newest run in an output folder.
+    """Returns the newest run in an output folder.
 
     Args:
         output: The folder given to `run --out`; it need not exist.
@@ -97,7 +97,7 @@ def find_run(output: Path) -> Run:
 
 
 def _work_folders(output: Path) -> list[Path]:
-    """Work folders, the newest first; more than one where a run that was killed left its own."""
+    """Returns the work folders, the newest first: a run that was killed leaves its own."""
     try:
         found = [(path.stat().st_mtime, path) for path in (output / WORK_DIRECTORY).iterdir()]
     except OSError:

@@ -134,7 +134,7 @@ class Server:
         }
         self._socket = socket.create_server((ADDRESS, port))
         self.port: int = self._socket.getsockname()[1]
-        """The port on the loopback address."""
+        """Returns the port on the loopback address."""
         self._hosts = frozenset(f"{name}:{self.port}" for name in (ADDRESS, "localhost")) | (
             frozenset({ADDRESS, "localhost"}) if self.port == 80 else frozenset()
         )

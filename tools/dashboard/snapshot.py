@@ -78,7 +78,7 @@ class RunReader:
             self._unreadable += 1
 
     def document(self, run: Run, output: str) -> dict[str, Any]:
-        """The snapshot.
+        """Returns the snapshot.
 
         Args:
             run: The run as it is now.
@@ -172,7 +172,7 @@ def _networks(run: Run) -> list[dict[str, Any]] | None:
 
 
 def throughput(samples: list[list[float]]) -> dict[str, list[float]]:
-    """Lines a second between samples of (seconds, lines read so far).
+    """Returns the lines a second between samples of (seconds, lines read so far).
 
     Args:
         samples: From the run's journal.
@@ -190,7 +190,7 @@ def throughput(samples: list[list[float]]) -> dict[str, list[float]]:
 
 
 def finished_snapshot(run: Run, output: Path) -> dict[str, Any]:
-    """The snapshot of results that no longer change, read to their end."""
+    """Returns the snapshot of results that no longer change, read to their end."""
     reader = RunReader(run.id)
     while reader.look(run):
         pass

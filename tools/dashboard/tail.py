@@ -27,9 +27,9 @@ class OutputTail:
     def __init__(self) -> None:
         self._offsets: dict[tuple[int, int], int] = {}
         self.bytes_read = 0
-        """Bytes given so far."""
+        """Returns the bytes given so far."""
         self.bytes_seen = 0
-        """Size of all files at the last look."""
+        """Returns the size of all files at the last look."""
 
     def read(self, folder: Path, limit: int) -> Iterator[bytes]:
         """Yields the whole lines that were not given before, until about `limit` bytes.

@@ -42,7 +42,7 @@ class Totals:
         self._rank = rank
         self._summed = columns - largest
         self.others: list[int] = [0] * columns
-        """The sum of the keys that were dropped."""
+        """Returns the sum of the keys that were dropped."""
 
     def add(self, key: Key, *numbers: int) -> None:
         """Adds one number to each column of a key."""

@@ -262,7 +262,7 @@ class Cloud:
 
     @property
     def region(self) -> str:
-        """The region."""
+        """Returns the region."""
         return self.session.region_name
 
     def say(self, line: str) -> None:
@@ -398,7 +398,7 @@ def _add_apply_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _choices(kind: Kind) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The parameters that are options, each with the first kind that has it."""
+    """Yields the parameters that are options, each with the first kind that has it."""
     shared = parameters("job") if kind != "job" else {}
     for name, declared in parameters(kind).items():
         if name not in derived(kind) and name not in shared:

@@ -57,7 +57,7 @@ class Deployment:
 
     @property
     def runtime(self) -> str:
-        """The runtime of the application, such as `FLINK-2_3`; empty without one."""
+        """Returns the runtime of the application, such as `FLINK-2_3`; empty without one."""
         runtime: str = _application(self.template).get("RuntimeEnvironment", "")
         return runtime
 
@@ -74,7 +74,7 @@ class Deployment:
         return Deployment(template, self.parameters, self.upload)
 
     def is_in_place(self, present: Present) -> bool:
-        """Whether a stack is this already."""
+        """Returns whether a stack is this already."""
         there = json.loads(json.dumps(present.template))
         there["Metadata"][METADATA].pop("Previous", None)
         same = {**present.parameters, **self.parameters} == present.parameters

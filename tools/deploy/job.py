@@ -45,7 +45,7 @@ class Place:
 
     @property
     def streams(self) -> str:
-        """What the ARNs of the stack's streams begin with."""
+        """Returns what the ARNs of the stack's streams begin with."""
         return self.arn("kinesis", f"stream/{self.stack}-")
 
 
@@ -118,7 +118,7 @@ def needs(settings: JobSettings, groups: PropertyGroups, place: Place) -> Needs:
         outputs.setdefault(resource.name, []).append(output)
         if _refers(groups, group):
             made.add(resource.name)
-    # An alarm or a pipe is about one output, so about a stream of that output alone.
+    # An alarm or a pipe is about one output, so about a stream that holds only that one.
     counted = {names[0]: arn for arn, names in outputs.items() if len(names) == 1}
     streams, files = written.get("stream", set()), written.get("bucket", set())
 

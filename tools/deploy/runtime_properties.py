@@ -117,7 +117,7 @@ def _check_reference(settings: ReferenceSettings, archive: zipfile.ZipFile) -> N
 
 
 def _entry(path: Path) -> str:
-    """The name in the zip of a file that a setting names."""
+    """Returns the name in the zip of a file that a setting names."""
     return f"{APPLICATION_DIRECTORY}/{path.as_posix()}"
 
 

@@ -65,7 +65,7 @@ class Service:
     # --- looking -----------------------------------------------------------------------
 
     def describe(self) -> ApplicationDetailTypeDef:
-        """The application as the service has it.
+        """Returns the application as the service has it.
 
         Raises:
             NotFoundError: There is none of that name.
@@ -75,14 +75,14 @@ class Service:
             return self.client.describe_application(ApplicationName=self.name)["ApplicationDetail"]
 
     def find(self) -> ApplicationDetailTypeDef | None:
-        """The same; None when there is none."""
+        """Returns the same; None when there is none."""
         try:
             return self.describe()
         except NotFoundError:
             return None
 
     def latest_snapshot(self) -> SnapshotDetailsTypeDef | None:
-        """The newest finished snapshot, None when there is none.
+        """Returns the newest finished snapshot, None when there is none.
 
         Raises:
             AwsError: The call failed.
@@ -98,7 +98,7 @@ class Service:
         return max(found, key=lambda one: one["SnapshotCreationTimestamp"], default=None)
 
     def snapshot_for(self, name: str | None) -> SnapshotDetailsTypeDef | None:
-        """The snapshot that a start takes: that of a name, or the newest.
+        """Returns the snapshot that a start takes: that of a name, or the newest.
 
         Raises:
             AwsError: The call failed.
@@ -222,7 +222,7 @@ class Service:
         return "RESTORE_FROM_LATEST_SNAPSHOT"
 
     def rested(self) -> ApplicationDetailTypeDef:
-        """The application once it is in no transient status.
+        """Returns the application once it is in no transient status.
 
         Raises:
             WebLogError: A call failed, or it took too long.
@@ -242,7 +242,7 @@ class Service:
 
 @contextmanager
 def _with_snapshot(action: str) -> Iterator[None]:
-    """Like `explained`, for orders that take a snapshot, with the way out when none comes."""
+    """Explains errors of orders that take a snapshot, with the way out when none comes."""
     try:
         with explained(action):
             yield

@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     prefix = read_option("--prefix", options.prefix, _prefix())
     rows = {} if options.out is None else _finished(options.out)
     chosen = [one for one in output_files() if one.name in (options.only or [one.name])]
-    # A refused request is told below; the client would log it too.
+    # A refused request is reported below; the client would log it too.
     logging.getLogger("opensearch").setLevel(logging.CRITICAL)
     client = _client(url, options.aws)
     with _answering(url):

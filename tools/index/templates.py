@@ -76,7 +76,7 @@ def template(alias: str, output: OutputFile) -> dict[str, Any]:
             },
             "mappings": {
                 # A field that a later version adds is kept and not indexed until the template is
-                # made anew. `strict` would refuse the record, `true` let records name fields.
+                # made again. `strict` would refuse the record, `true` let records name fields.
                 "dynamic": False,
                 "properties": fields(output),
             },

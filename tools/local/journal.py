@@ -46,7 +46,7 @@ class RunJournal:
 
     def __init__(self, work: Path, geoip: str | None, asn: str | None = None) -> None:
         self.path = work / RUN_FILE
-        """The file."""
+        """Returns the file."""
         self._began = time.monotonic()
         self._written = float("-inf")
         # Pairs of seconds since the job's start and lines read by then.
@@ -86,7 +86,7 @@ class RunJournal:
 
     @property
     def document(self) -> dict[str, Any]:
-        """What the file says."""
+        """Returns what the file says."""
         return dict(self._document)
 
     def input(self, staged: StagedInput, outputs: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ def loopback_address() -> str:
 
     Flink's REST interface has no login and answers any Host and Origin. On 127.0.0.1 a page could
     try all ports, and after DNS rebinding read logs and cancel the job. All addresses that start
-    with 127 lead to this machine, but not every system takes them without being told.
+    with 127 lead to this machine, but not every system takes them without a setting.
     """
     address = str(_LOOPBACK + secrets.randbelow(_LOOPBACK_ADDRESSES - 2))
     with socket.socket() as probe:
@@ -33,7 +33,7 @@ def loopback_address() -> str:
 
 
 def rest_address(log_file: Path) -> str | None:
-    """Where Flink's REST interface is, as `address:port`.
+    """Returns where Flink's REST interface is, as `address:port`.
 
     Args:
         log_file: The log of the JVM that serves it.
@@ -45,18 +45,18 @@ def rest_address(log_file: Path) -> str | None:
 
 
 def newest_rest_address(log_file: Path) -> str | None:
-    """The same of the newest of several clusters in one JVM, which listen on this machine."""
+    """Returns the same of the newest of several clusters in one JVM."""
     logged = _all_logged(log_file, r"Rest endpoint listening at (localhost:\d+)")
     return logged[-1] if logged else None
 
 
 def rpc_port(log_file: Path) -> int | None:
-    """The port of a JobManager for its TaskManagers; None until it listens."""
+    """Returns the port of a JobManager for its TaskManagers; None until it listens."""
     return _logged_port(log_file, r"Actor system started at pekko\.tcp://flink@\S+:")
 
 
 def metrics_port(log_file: Path) -> int | None:
-    """The port of the metrics for Prometheus; None until Flink's reporter listens."""
+    """Returns the port of the metrics for Prometheus; None until Flink's reporter listens."""
     return _logged_port(log_file, "Started PrometheusReporter HTTP server on port ")
 
 
@@ -77,7 +77,7 @@ def _all_logged(log_file: Path, message: str) -> list[str]:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen at a TCP port of this machine now."""
+    """Returns whether a server could listen at a TCP port of this machine now."""
     with socket.socket() as probe:
         # As Java's servers do it: connections that just ended are no obstacle.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

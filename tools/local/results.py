@@ -148,7 +148,7 @@ def _is_folder(entry: Path) -> bool:
 
 
 def _made_by_runs(output: Path) -> frozenset[str]:
-    """Names of what runs put into an output folder, also of outputs that are off by now."""
+    """Returns the names of what runs put into an output folder, of outputs now off too."""
     try:
         former = json.loads((output / SUMMARY_FILE).read_bytes())["outputs"]
     except (OSError, ValueError, KeyError, TypeError):

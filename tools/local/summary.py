@@ -108,16 +108,16 @@ class RunSummary:
 
     @property
     def accounted_for(self) -> int:
-        """Lines with a known end: enriched, filtered or dead-lettered."""
+        """Returns the lines with a known end: enriched, filtered or dead-lettered."""
         return self.enriched + sum(self.filtered.values()) + sum(self.dead_lettered.values())
 
     @property
     def balanced(self) -> bool:
-        """Whether every line in has exactly one end."""
+        """Returns whether every line in has exactly one end."""
         return self.accounted_for == self.lines_in
 
     def to_json(self) -> str:
-        """The summary as a JSON document for `summary.json`."""
+        """Returns the summary as a JSON document for `summary.json`."""
         return json.dumps(asdict(self) | {"balanced": self.balanced}, indent=2) + "\n"
 
 
@@ -156,7 +156,7 @@ def summarise(results: Path, outputs: Sequence[str], lines_in: int, seconds: flo
 
 
 def data_files(folder: Path) -> list[Path]:
-    """The finished files of an output; Flink's unfinished ones start with a dot."""
+    """Returns the finished files of an output; Flink's unfinished ones start with a dot."""
     if not folder.is_dir():
         return []
     return sorted(
@@ -165,7 +165,7 @@ def data_files(folder: Path) -> list[Path]:
 
 
 def count_lines(folder: Path) -> int:
-    """Lines in all finished files of an output."""
+    """Returns the lines in all finished files of an output."""
     total = 0
     for path in data_files(folder):
         with path.open("rb") as stream:

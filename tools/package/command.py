@@ -112,7 +112,7 @@ def verify(path: Path, manifest: Manifest) -> None:
 
 
 def describe(path: Path) -> Iterator[str]:
-    """Lines that tell what is in a zip and how large it is."""
+    """Yields the lines that tell what is in a zip and how large it is."""
     yield from contents.listing(path, _part)
     manifest = read_manifest(path)
     packages = ", ".join(f"{name} {version}" for name, version in manifest.packages.items())
@@ -161,7 +161,7 @@ def _application(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
 
 
 def _part(name: str) -> str:
-    """The line of the listing that an entry belongs to."""
+    """Returns the line of the listing that an entry belongs to."""
     first, *rest = name.split("/")
     if first != APPLICATION_DIRECTORY:
         return name

@@ -42,18 +42,18 @@ class Options:
 
 
 def data_path(path: Path) -> str:
-    """The path of a data file in a package, from the folder of the code."""
+    """Returns the path of a data file in a package, from the folder of the code."""
     return f"{DATA_DIRECTORY}/{path.name}"
 
 
 def data_paths(options: Options) -> dict[str, str]:
-    """The paths of the data files in a package, from the folder of the code, by their options."""
+    """Returns the paths of a package's data files, from the folder of the code, by option."""
     given = {name: getattr(options, name) for name in DATA_SETTINGS}
     return {name: data_path(path) for name, path in given.items() if path is not None}
 
 
 def data_files(options: Options) -> Iterator[tuple[str, Path]]:
-    """The data files of a package, with their paths from the folder of the code.
+    """Yields the data files of a package, with their paths from the folder of the code.
 
     What is in reference data can be checked only where the settings are known, which name its
     key.
@@ -99,7 +99,7 @@ def add_options(parser: argparse.ArgumentParser, use: str) -> None:
     parser.add_argument(
         "--out", metavar="DIR", type=Path, default=Path("dist"), help="folder (default: dist)"
     )
-    # The demo's database is never taken by itself: it knows the sample's addresses alone, so
+    # The demo's database is never taken by itself: it knows only the sample's addresses, so
     # that in production nearly every place would be null without a word.
     parser.add_argument(
         "--geoip", type=Path, metavar="FILE", help=f"add a GeoIP City database (.mmdb) {use}"
@@ -114,14 +114,14 @@ def add_options(parser: argparse.ArgumentParser, use: str) -> None:
 
 
 def name_and_version() -> tuple[str, str]:
-    """The project's name and version."""
+    """Returns the project's name and version."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
     return project["name"], project["version"]
 
 
 def code(directories: Sequence[str], left_out: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """Code in folders of the project, with its paths from the root.
+    """Yields the code in folders of the project, with its paths from the root.
 
     Args:
         directories: The folders.
@@ -135,21 +135,21 @@ def code(directories: Sequence[str], left_out: Sequence[str]) -> Iterator[tuple[
 
 
 def notices() -> Iterator[tuple[str, Path]]:
-    """Licence and attributions, which every package holds."""
+    """Yields the licence and attributions, which every package holds."""
     for name in _NOTICES:
         if (ROOT / name).exists():
             yield name, ROOT / name
 
 
 def below(directory: Path) -> Iterator[tuple[str, Path]]:
-    """All files below a folder, with their paths from there."""
+    """Yields all files below a folder, with their paths from there."""
     for path in directory.rglob("*"):
         if path.is_file():
             yield path.relative_to(directory).as_posix(), path
 
 
 def listing(path: Path, part_of: Callable[[str], str]) -> Iterator[str]:
-    """Lines that tell what is in a zip and how large it is.
+    """Yields the lines that tell what is in a zip and how large it is.
 
     Args:
         path: The zip.
@@ -169,5 +169,5 @@ def listing(path: Path, part_of: Callable[[str], str]) -> Iterator[str]:
 
 
 def megabytes(size: int) -> str:
-    """Bytes as people read them."""
+    """Returns the bytes as people read them."""
     return f"{size / 1_000_000:.1f} MB"

@@ -105,7 +105,7 @@ def build(options: PackageOptions) -> Path:
 
 
 def describe(path: Path, options: PackageOptions) -> Iterator[str]:
-    """Lines that tell what is in a zip and how to use it."""
+    """Yields the lines that tell what is in a zip and how to use it."""
     yield from contents.listing(path, lambda name: name.split("/")[0])
     yield f"Runtime python3.12, {options.platform.words}. Handlers:"
     for use, handler in HANDLERS.items():
@@ -161,7 +161,7 @@ def _write_properties(options: PackageOptions, root: Path) -> None:
             raise ReferenceSettings.error(
                 _REFERENCE_KEY, str(reference), "an absolute path, or a file that --reference adds"
             )
-        # What is wrong with it is told now, not by the function's first start.
+        # A mistake in it is shown now, not by the function's first start.
         ReferenceFile.open(replace(settings.reference, file=(root / reference).resolve()))
     target = root / _PROPERTIES
     target.parent.mkdir(exist_ok=True)
@@ -176,7 +176,7 @@ def _check_database(option: str, location: Location | None, root: Path) -> None:
 
 
 def _compile(root: Path) -> None:
-    """Adds byte code, without which each cold start compiles anew: Lambda's folder is read-only.
+    """Adds byte code, without which each cold start compiles again: Lambda's folder is read-only.
 
     It is a process of its own with a fixed hash seed so that the bytes are always the same,
     and never compared with the source, whose time of change means nothing in a zip. Measured:

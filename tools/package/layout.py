@@ -1,4 +1,4 @@
-"""What is where inside the zip of the application, and how the service is told.
+"""What is where inside the zip of the application, and how the service learns it.
 
 The service unpacks the zip and starts Flink with what the property group
 `kinesis.analytics.flink.run.options` names, all relative to the zip:
@@ -70,14 +70,14 @@ class Manifest:
     reference: str | None = None
 
     def run_options(self) -> dict[str, str]:
-        """The property group that tells the service how to start the job."""
+        """Returns the property group that tells the service how to start the job."""
         options = {"python": ENTRY_POINT, "pyFiles": f"{APPLICATION_DIRECTORY}/"}
         if self.connectors:
             options["jarfile"] = JAR
         return options
 
     def to_json(self) -> str:
-        """The text of `manifest.json`."""
+        """Returns the text of `manifest.json`."""
         return json.dumps(asdict(self) | {"run_options": self.run_options()}, indent=2) + "\n"
 
     @classmethod
@@ -103,7 +103,7 @@ class Manifest:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest of a zip.
+    """Returns the manifest of a zip.
 
     Raises:
         CommandError: The file is missing, unreadable, or not a zip of this project.

@@ -230,7 +230,7 @@ def _queue(options: argparse.Namespace) -> Queue | None:
 
 
 def _region_of_queue(url: str) -> str | None:
-    """Region in a URL such as https://sqs.eu-west-1.amazonaws.com/123456789012/name."""
+    """Returns the region in a URL such as https://sqs.eu-west-1.amazonaws.com/123456789012/name."""
     labels = (urlsplit(url).hostname or "").split(".")
     return labels[1] if labels[0] == "sqs" and len(labels) > 3 else None
 

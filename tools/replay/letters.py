@@ -57,7 +57,7 @@ class Letter:
 
     @property
     def refusal(self) -> str | None:
-        """Why it can't be sent again, or None."""
+        """Returns why it can't be sent again, or None."""
         if self.reason == EXHAUSTED:
             return "given up after the last attempt"
         if self.raw is None:
@@ -168,7 +168,7 @@ def _bytes_of(raw: str, encoding: str | None) -> bytes:
 
 
 def files_of(paths: Iterable[Path]) -> list[Path]:
-    """The files themselves, and in a folder every finished file.
+    """Returns the files themselves, and in a folder every finished file.
 
     Raises:
         CommandError: A path does not exist.

@@ -19,7 +19,7 @@ class Queue:
 
     def __init__(self, client: Any, url: str, limit: int) -> None:
         self.stopped = False
-        """Whether reading ended at the limit, so that letters may be left."""
+        """Returns whether reading ended at the limit, so that letters may be left."""
         self._client = client
         self._url = url
         self._limit = limit

@@ -200,7 +200,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _local_properties(options: argparse.Namespace) -> PropertyGroups:
-    """The properties in force: source and sinks are this command's own."""
+    """Returns the properties in force: source and sinks are this command's own."""
     properties = apply_assignments(load_properties(options.config), options.set)
     if options.format != AUTO:
         properties.setdefault(PARSER_GROUP, {})["format"] = options.format
@@ -259,7 +259,7 @@ def _check_options(options: argparse.Namespace) -> None:
 
 
 def _announce_databases(settings: JobSettings, screen: Console) -> tuple[str | None, str | None]:
-    # Opened here too, so that bad files and a missing salt are told before anything starts.
+    # Opened here too, so that bad files and a missing salt are reported before anything starts.
     core = settings.core
     enricher = Enricher.create(core, salt=resolve_salt(core), store=S3Objects())
     geo, asn = enricher.geo, enricher.asn

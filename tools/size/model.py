@@ -204,7 +204,7 @@ def bill(values: Mapping[str, Any], *parts: str) -> list[tuple[str, str, float]]
 
 
 def month_usd(case: Case, *parts: str) -> float:
-    """Sum of some bills in USD a month."""
+    """Returns the sum of some bills in USD a month."""
     return math.fsum(cost for _, _, cost in bill(quantities(case), *parts))
 
 
@@ -233,7 +233,7 @@ def break_even(case: Case) -> float | None:
 
 
 def _rate_for(case: Case, cost: float, low: float) -> float | None:
-    """The rate from `low` on at which the function has a cost, by bisection."""
+    """Returns the rate from `low` on at which the function has a cost, by bisection."""
     high = LARGEST_RATE
     if month_usd(replace(case, rate=high), *FUNCTION) < cost:
         return None

@@ -207,7 +207,7 @@ def _command(cluster_options: cluster.ClusterOptions, prepared: Path) -> list[st
 
 
 def gateway_jar() -> Path:
-    """The gateway's jar, fetched once with Maven and checked against its digest.
+    """Returns the gateway's jar, fetched once with Maven and checked against its digest.
 
     Raises:
         CommandError: It is not there and cannot be had, or is not the expected file.

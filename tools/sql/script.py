@@ -77,7 +77,7 @@ class Script:
             rest.drain(self._log_file.with_name("savepoints"))
 
     def _check(self) -> None:
-        """Looks for a failure that the client printed, and told nobody by its exit status.
+        """Looks for a failure that the client printed and does not show in its exit status.
 
         Raises:
             CommandError: A statement failed; it is the last that the client took up.

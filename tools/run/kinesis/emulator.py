@@ -45,7 +45,7 @@ def emulator(module: str = "tools.run.kinesis.emulator") -> Iterator[str]:
         module: What to run: this module, or one of a test that has calls refused.
 
     Raises:
-        CommandError: moto is not installed, or its server does not start.
+        CommandError: The package moto is not installed, or its server does not start.
     """
     if importlib.util.find_spec("moto") is None:
         raise CommandError(

@@ -25,7 +25,7 @@ class Feeder:
     """Puts lines into a stream; a client's lines share a partition key, so keep their order.
 
     Args:
-        client: boto3's client of Kinesis, without retries of its own.
+        client: Client of Kinesis by boto3, without retries of its own.
         arn: ARN of the stream.
         rate: Lines a second; 0 is as fast as it goes.
         clock: Seconds of a clock that never goes back.
@@ -45,7 +45,7 @@ class Feeder:
         target = AwsTarget(self._arn, client)
         self._delivery = Delivery(target, _ATTEMPTS, sleep=self._stopped.wait)
         self.fed = 0
-        """Lines that the stream has taken."""
+        """Returns the lines that the stream has taken."""
         self.throttled = 0
         """Records that had to be put again."""
 

@@ -21,7 +21,7 @@ class StreamTail:
     """All records of a stream, each once.
 
     Args:
-        client: boto3's client of Kinesis.
+        client: Client of Kinesis by boto3.
         stream: Name of the stream.
         since: Leaves out what came before this time; None leaves out nothing.
     """
