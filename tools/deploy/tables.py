@@ -10,22 +10,14 @@ or of the function's delivery stream. The templates make the same tables for Par
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from flink_app.sql_files import SQL_DIRECTORY, OutputFile, output_files
-from udfs.config.root import ROOT
+from tools.declared import record_schema, sql_columns
 
 FOLDER = SQL_DIRECTORY / "athena" / "tables"
 
-_SCHEMAS = {
-    "enriched": "enriched",
-    "late": "enriched",
-    "filtered": "filtered",
-    "dead_letters": "dead_letter",
-}
 _SCALARS = {"string": "string", "integer": "bigint", "number": "double", "boolean": "boolean"}
 _SQL_TYPES = {
     "STRING": "string",
@@ -33,7 +25,6 @@ _SQL_TYPES = {
     "DOUBLE": "double",
     "TIMESTAMP_LTZ(3)": "string",
 }
-_COLUMN = re.compile(r"^  (\w+) +([A-Z][A-Z0-9_()]*)", re.MULTILINE)
 PARTITIONS = ("event_date", "event_hour")
 _PROJECTION = {
     "projection.enabled": "true",
@@ -52,11 +43,8 @@ _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
 def columns(output: OutputFile) -> dict[str, str]:
     """Returns the types of an output's columns in Hive's notation, by their names."""
     if not output.is_record:
-        declared = output.path.read_text("utf-8").partition("CREATE TEMPORARY TABLE")[2]
-        body = declared.partition("${sink_columns}")[0]
-        return {name: _SQL_TYPES[kind] for name, kind in _COLUMN.findall(body)}
-    path = ROOT / "conf" / "schema" / f"{_SCHEMAS[output.name]}.json"
-    return {name: _type(one) for name, one in json.loads(path.read_bytes())["properties"].items()}
+        return {name: _SQL_TYPES[kind] for name, kind in sql_columns(output).items()}
+    return {name: _type(one) for name, one in record_schema(output)["properties"].items()}
 
 
 def _type(schema: Mapping[str, Any]) -> str:

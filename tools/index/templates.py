@@ -6,13 +6,11 @@ a new field of a record, or a new output, is indexed without a change here.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from flink_app.sql_files import OutputFile
-from udfs.config.root import ROOT
+from tools.declared import record_schema, sql_columns
 
 type Fields = dict[str, Any]
 
@@ -22,7 +20,6 @@ MAX_KEYWORD = 1024
 Lucene refuses a document with a term of more than 32,766 bytes; a log line may be twice as long.
 """
 
-_SCHEMAS = {"late": "enriched", "dead_letters": "dead_letter"}
 _KEYWORD: Fields = {"type": "keyword", "ignore_above": MAX_KEYWORD}
 # Searched by the words in it.
 _TEXT: Fields = {"type": "text", "fields": {"keyword": _KEYWORD}}
@@ -51,7 +48,6 @@ _BY_COLUMN: Mapping[str, Fields] = {
     "DOUBLE": {"type": "double"},
     "TIMESTAMP_LTZ(3)": {"type": "date"},
 }
-_TABLE = re.compile(r"CREATE TEMPORARY TABLE \w+ \((.*?)\$\{sink_columns\}", re.DOTALL)
 
 
 def template(alias: str, output: OutputFile) -> dict[str, Any]:
@@ -87,16 +83,8 @@ def template(alias: str, output: OutputFile) -> dict[str, Any]:
 def fields(output: OutputFile) -> Fields:
     """Returns how each field of an output's rows is indexed."""
     if not output.is_record:
-        return {name: _BY_COLUMN[type_] for name, type_ in columns(output).items()}
-    name = _SCHEMAS.get(output.name, output.name)
-    schema = json.loads((ROOT / "conf" / "schema" / f"{name}.json").read_text("utf-8"))
-    return _properties(schema)
-
-
-def columns(output: OutputFile) -> dict[str, str]:
-    """Returns the columns of an aggregate or of the alerts, with their SQL types."""
-    (declared,) = _TABLE.findall(output.path.read_text("utf-8"))
-    return dict(column.split() for column in declared.split(","))
+        return {name: _BY_COLUMN[type_] for name, type_ in sql_columns(output).items()}
+    return _properties(record_schema(output))
 
 
 def _properties(schema: Mapping[str, Any]) -> Fields:
