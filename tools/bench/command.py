@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tools.bench.figures import COSTS, FIGURES, FULL, PEERS, Figure, chosen
+from tools.bench.figures import EVERY, FULL, Figure, chosen
 from tools.bench.inputs import FULL_DEPTH, Setup, make_city_database, make_logs
 from tools.bench.jobs import SkippedError
 from tools.bench.report import Run, describe_machine, machine_lines
@@ -29,7 +29,7 @@ EXIT_MISSED = 3
 _RESULTS = Path("build") / "bench"
 _RECORDS, _ROUNDS, _LATENCY_S = 3_000_000, 2, 20.0
 _QUICK_RECORDS, _QUICK_ROUNDS, _QUICK_LATENCY_S, _QUICK_DEPTH = 60_000, 1, 5.0, 16
-_NAME_WIDTH = max(len(figure.name) for figure in (*FIGURES, *COSTS, *PEERS)) + 1
+_NAME_WIDTH = max(len(figure.name) for figure in EVERY) + 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

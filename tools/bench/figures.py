@@ -88,25 +88,17 @@ PEERS = tuple(
 WITHOUT = "job.without."
 FULL = "job.full.process.2slots"
 COSTS = tuple(
-    Figure(
-        f"{WITHOUT}{name}",
-        f"all outputs but {name}",
-        partial(
-            measure,
-            job=replace(
-                LAYOUTS["process.2slots"],
-                outputs=tuple(output for output in ALL if output != name),
-                files=True,
-            ),
-        ),
-    )
+    figure
     for name in ALL
     if name not in RECORDS
-)
+    for figure in _jobs(
+        f"{WITHOUT}{name}", f"all outputs but {name}", "process.2slots",
+        outputs=tuple(output for output in ALL if output != name), files=True,
+    )
+)  # fmt: skip
 """What an output costs is `FULL` less the job without it: measured by `--costs`."""
 
-
-_EVERY = (*FIGURES, *COSTS, *PEERS)
+EVERY = (*FIGURES, *COSTS, *PEERS)
 
 
 def chosen(patterns: list[str]) -> list[Figure]:
@@ -120,11 +112,11 @@ def chosen(patterns: list[str]) -> list[Figure]:
     if not patterns:
         return list(FIGURES)
     names = {name for pattern in patterns for name in _matching(pattern)}
-    return [figure for figure in _EVERY if figure.name in names]
+    return [figure for figure in EVERY if figure.name in names]
 
 
 def _matching(pattern: str) -> list[str]:
-    names = [figure.name for figure in _EVERY]
+    names = [figure.name for figure in EVERY]
     found = [name for name in names if fnmatch(name, pattern) or name.startswith(f"{pattern}.")]
     if not found:
         raise ConfigurationError("--figures", None, pattern, "names that --list shows")

@@ -15,15 +15,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tools.bench.core import Metrics
-from tools.bench.figures import COSTS, FIGURES, FULL, PEERS, RATE, TARGETS, WITHOUT, Target
+from tools.bench.figures import EVERY, FULL, RATE, TARGETS, WITHOUT, Target
 
 SCHEMA = "weblog.bench/1"
 
 # Less than half a core in use by others.
 _BUSY_LOAD = 0.5
-_TITLES = {
-    figure.name: f"{figure.name:42}{figure.title:47}" for figure in (*FIGURES, *COSTS, *PEERS)
-}
+_TITLES = {figure.name: f"{figure.name:42}{figure.title:47}" for figure in EVERY}
 
 type Machine = dict[str, str | int | float | bool]
 """What figures depend on, by name; `load`: processes that wanted a core in the last minute."""
@@ -78,7 +76,7 @@ class Run:
         return [(target, numbers, target.met(numbers)) for target, numbers in judged if numbers]
 
     def costs(self) -> dict[str, tuple[float, float]]:
-        """Microseconds of the JVM and of Python that a record costs less without an output."""
+        """Returns microseconds of JVM and Python that a record costs less without an output."""
         full = self.results.get(FULL, [])
         return {
             name.removeprefix(WITHOUT): (
