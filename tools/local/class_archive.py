@@ -1,7 +1,7 @@
 """How Java starts quickly: for jobs of seconds, and with an archive of classes.
 
 Java maps the classes that it finds in the archive (class data sharing) instead of loading and
-verifying them one by one. A run of the job makes the archive.
+verifying them one by one. A run of the job makes the archive, with the planner unpacked.
 """
 
 from __future__ import annotations
@@ -14,11 +14,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tools.local.cluster import unpack_planner
+
 ARCHIVE = Path(sys.prefix) / "classes.jsa"
 """It stands in the environment whose jars it is made from. Java refuses it for others."""
 
 SHORT_JOB = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 """A job of seconds is over before Java's second compiler and its threads of the collector pay."""
+
+SHORT_JOB_SETTINGS = {"table.generated-code.max-length": "64000"}
+"""So is the work to split generated methods, which Java's second compiler wants short."""
 
 _OPTIONS_VARIABLE = "JAVA_TOOL_OPTIONS"
 
@@ -56,6 +61,7 @@ def make_in_background() -> None:
 
 
 def _make() -> None:
+    unpack_planner()
     with tempfile.TemporaryDirectory(dir=ARCHIVE.parent) as name:
         made = Path(name) / "classes"
         ran = subprocess.run(

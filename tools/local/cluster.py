@@ -13,6 +13,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +30,9 @@ MAIN = ROOT / "flink_app" / "main.py"
 _WITH_PARENT = Path(__file__).with_name("with_parent.py")
 # Jars that the PyFlink package lacks; Flink's web pages are one, and a matter of choice.
 JARS = ROOT / ".tools" / "jars"
+PLANNER = Path(sys.prefix) / "flink-table-planner.jar"
+"""Flink's planner by itself, where it has been taken out of the jar that Flink ships it in."""
+_PLANNER_LOADER = "flink-table-planner-loader-"
 
 # Flink on Java 17 reflects into these packages (the list of Flink's own config.yaml,
 # shortened to what a SQL job with Python functions needs).
@@ -165,9 +170,25 @@ def flink_home() -> Path:
 
 
 def flink_jars() -> list[Path]:
-    """Returns Flink itself and its Python part."""
+    """Returns Flink itself and its Python part.
+
+    With the planner in place of its loader, as Flink's documentation allows: the loader unpacks
+    the planner at each start, and its classes come from no archive.
+    """
     home = flink_home()
-    return [home / "lib" / "*", *sorted((home / "opt").glob("flink-python-*.jar"))]
+    python = sorted((home / "opt").glob("flink-python-*.jar"))
+    if not PLANNER.exists():
+        return [home / "lib" / "*", *python]
+    lib = sorted((home / "lib").glob("*.jar"))
+    return [PLANNER, *(jar for jar in lib if not jar.name.startswith(_PLANNER_LOADER)), *python]
+
+
+def unpack_planner() -> None:
+    """Takes the planner out of its loader, for the starts to come."""
+    (loader,) = (flink_home() / "lib").glob(f"{_PLANNER_LOADER}*.jar")
+    with tempfile.TemporaryDirectory(dir=PLANNER.parent) as folder, zipfile.ZipFile(loader) as jar:
+        # Renamed: a start meanwhile sees all of it or nothing.
+        Path(jar.extract(PLANNER.name, folder)).replace(PLANNER)
 
 
 def jvm(options: ClusterOptions, jars: Sequence[Path]) -> list[str]:

@@ -22,7 +22,12 @@ from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP
 from flink_app.settings import OUTPUTS_GROUP, JobSettings
 from flink_app.sinks import load_sinks
 from tools.local import cluster, ports, results, staging
-from tools.local.class_archive import SHORT_JOB, archive_options, make_in_background
+from tools.local.class_archive import (
+    SHORT_JOB,
+    SHORT_JOB_SETTINGS,
+    archive_options,
+    make_in_background,
+)
 from tools.local.console import Console
 from tools.local.job import JobError, RunningJob
 from tools.local.journal import RunJournal
@@ -281,6 +286,7 @@ def _cluster(
         metrics_port=options.metrics_port,
         restart_attempts=_RESTARTS,
         java_options=((*SHORT_JOB, *archive_options()) if is_short else archive_options()),
+        extra=SHORT_JOB_SETTINGS if is_short else {},
         held=(reservation.lock,),
     )
 
