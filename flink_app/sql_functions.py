@@ -55,13 +55,13 @@ def _agent(agent: str) -> user_agent.UserAgent:
 
 
 def _country(address: str) -> str | None:
-    place = _locate(address)
-    return None if place is None else place.country
+    location = _locate(address)
+    return None if location is None else location.country
 
 
 def _city(address: str) -> str | None:
-    place = _locate(address)
-    return None if place is None else place.city
+    location = _locate(address)
+    return None if location is None else location.city
 
 
 enrich = enrich_function(_core_settings(), resolve_salt, S3Objects())

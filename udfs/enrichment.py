@@ -85,7 +85,7 @@ class Enricher:
     """Turns records into outcomes. It holds caches, so a worker keeps one.
 
     Attributes:
-        geo: The open database of places, None when none is configured or needed.
+        geo: The open database of locations, None when none is configured or needed.
         asn: The open database of autonomous systems, likewise.
     """
 
@@ -173,11 +173,11 @@ class Enricher:
         """
         geo = geo_file = asn = asn_file = None
         if settings.pipeline.stage != "basic":
-            places, systems = settings.geoip.database_path, settings.geoip.asn_database_path
-            if places is not None:
-                geo, geo_file = _opened("database.path", places, CITY, store, trusts_own_files)
-            if systems is not None:
-                asn, asn_file = _opened("asn.database.path", systems, ASN, store, trusts_own_files)
+            city_path, asn_path = settings.geoip.database_path, settings.geoip.asn_database_path
+            if city_path is not None:
+                geo, geo_file = _opened("database.path", city_path, CITY, store, trusts_own_files)
+            if asn_path is not None:
+                asn, asn_file = _opened("asn.database.path", asn_path, ASN, store, trusts_own_files)
         enricher = cls(
             settings,
             geo,
@@ -212,15 +212,15 @@ class Enricher:
         """
         before: GeoDatabase[GeoLocation] | GeoDatabase[AutonomousSystem] | None
         if kind == "city":
-            places = None if self._geo_file is None else self._geo_file.replaced()
-            if places is None:
+            geo = None if self._geo_file is None else self._geo_file.replaced()
+            if geo is None:
                 return False
-            before, self.geo = self.geo, places
+            before, self.geo = self.geo, geo
         else:
-            systems = None if self._asn_file is None else self._asn_file.replaced()
-            if systems is None:
+            asn = None if self._asn_file is None else self._asn_file.replaced()
+            if asn is None:
                 return False
-            before, self.asn = self.asn, systems
+            before, self.asn = self.asn, asn
         self._parts.take_geo(self.geo, self.asn)
         if before is not None:
             before.close()
@@ -593,7 +593,7 @@ def event_id(raw: bytes, index: int, key: bytes = b"") -> str:
 
     Args:
         raw: The line.
-        index: Its place in the record, from 0.
+        index: Its position in the record, from 0.
         key: Secret without which nobody can try which line gives the id; none: a plain hash.
     """
     if index == 0 and not key:

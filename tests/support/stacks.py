@@ -24,7 +24,7 @@ from flink_app.settings import JobSettings
 from tests.support.aws import REGION
 from tools.deploy import template
 from tools.deploy.deployment import with_groups
-from tools.deploy.job import Place, needs, resolved
+from tools.deploy.job import StackLocation, needs, resolved
 from tools.deploy.template import FOLDER, render
 from udfs.config.file import load_properties
 from udfs.config.root import ROOT
@@ -251,9 +251,9 @@ def job(*changes: Groups, name: str = "weblog", **parameters: str) -> Stack:
 
 @cache
 def _job(properties: str, name: str, **parameters: str) -> Stack:
-    groups, place = json.loads(properties), Place(name, REGION, ACCOUNT)
-    final = resolved(groups, place, lambda _: {})
-    needed = needs(JobSettings.load(final), groups, place)
+    groups, location = json.loads(properties), StackLocation(name, REGION, ACCOUNT)
+    final = resolved(groups, location, lambda _: {})
+    needed = needs(JobSettings.load(final), groups, location)
     written = with_groups(render("job", needed.repeated), final)
     return _made(name, written, REQUIRED | dict(needed.parameters) | parameters)
 

@@ -145,7 +145,7 @@ def test_a_place_without_a_city_has_a_country() -> None:
 @pytest.mark.parametrize(("latitude", "longitude"), [(51.5, None), (None, -0.1)])
 def test_half_a_location_is_none(latitude: float | None, longitude: float | None) -> None:
     part = client_part("h", GeoLocation("London", None, None, latitude, longitude), None, ())
-    assert part.json_place == '"city":"London","country":null,"location":null,'
+    assert part.json_location == '"city":"London","country":null,"location":null,'
 
 
 def test_private_addresses_are_flagged_without_a_database() -> None:

@@ -113,7 +113,7 @@ def make_city_database(path: Path, depth: int = FULL_DEPTH) -> None:
     encoder = Encoder()
     # A place has 32 networks.
     offsets = [
-        encoder.encode(_place(number), return_offset=True) for number in range(networks >> 5)
+        encoder.encode(_location(number), return_offset=True) for number in range(networks >> 5)
     ]
     draw = np.random.Generator(np.random.PCG64(5))
     # A record beyond the nodes points into the data; the number of nodes says "not found".
@@ -142,7 +142,7 @@ def make_city_database(path: Path, depth: int = FULL_DEPTH) -> None:
         file.write(METADATA_MAGIC + Encoder(cache=False).encode_meta(metadata))
 
 
-def _place(number: int) -> dict[str, object]:
+def _location(number: int) -> dict[str, object]:
     code = _COUNTRIES[mix(number, 32) % len(_COUNTRIES)]
     return {
         "city": {"names": {"en": f"{_CITIES[mix(number, 31) % len(_CITIES)]} {number}"}},

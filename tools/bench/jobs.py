@@ -154,16 +154,16 @@ def between_streams(setup: Setup, job: Job) -> Metrics:
     jar = streams.find_jar(setup.jar)
     # At the speed of the emulator these take a minute or two.
     records = min(setup.records, 60_000)
-    with streams.open_place(None) as place, fresh_folder(setup) as folder:
+    with streams.open_endpoint(None) as endpoint, fresh_folder(setup) as folder:
         since = datetime.now(UTC)
-        arn = streams.provide_streams(place, job.outputs, job.slots)
+        arn = streams.provide_streams(endpoint, job.outputs, job.slots)
         with gzip.open(setup.log()) as lines:
             wanted = (line.removesuffix(b"\n") for line in islice(lines, records))
-            Feeder(place.client(attempts=1), arn, 0).feed(wanted)
+            Feeder(endpoint.client(attempts=1), arn, 0).feed(wanted)
         properties = job.properties(setup, folder)
-        properties = streams.with_streams(properties, place, arn, since, _SINK)
+        properties = streams.with_streams(properties, endpoint, arn, since, _SINK)
         started = monotonic()
-        with job.runner(folder, properties, place.environment, jar) as running:
+        with job.runner(folder, properties, endpoint.environment, jar) as running:
             readings = list(job.watch(running, records))
             if running.running:
                 return metrics(readings, records, started)

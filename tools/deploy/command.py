@@ -32,7 +32,7 @@ import boto3
 from aws.errors import explained
 from tools.deploy import deployment, preflight
 from tools.deploy.deployment import Deployment, Request
-from tools.deploy.job import Place
+from tools.deploy.job import StackLocation
 from tools.deploy.rollout import Rollout, snapshot_name
 from tools.deploy.service import Service
 from tools.deploy.stack import Present, Stack
@@ -79,7 +79,7 @@ def _apply(options: argparse.Namespace, cloud: Cloud) -> None:
         config = _SETTINGS
     request = Request(archive, config, chosen, look=not options.no_stream_check)
     if kind == "job":
-        wanted = deployment.job(request, cloud.place(), storage, present, cloud.outputs_of)
+        wanted = deployment.job(request, cloud.location(), storage, present, cloud.outputs_of)
     else:
         wanted = deployment.function(request, storage, present)
     if options.template is not None:
@@ -280,7 +280,7 @@ class Cloud:
             raise CommandError("a new stack needs --bucket, for its zip and its template")
         return Storage(self.session.client("s3"), used, self.stack.name)
 
-    def place(self) -> Place:
+    def location(self) -> StackLocation:
         """Returns where the stack is.
 
         Raises:
@@ -288,7 +288,9 @@ class Cloud:
         """
         with explained("account of the credentials"):
             caller = self.session.client("sts").get_caller_identity()
-        return Place(self.stack.name, self.region, caller["Account"], caller["Arn"].split(":")[1])
+        return StackLocation(
+            self.stack.name, self.region, caller["Account"], caller["Arn"].split(":")[1]
+        )
 
     def outputs_of(self, name: str) -> Mapping[str, str]:
         """Returns the outputs of another stack.

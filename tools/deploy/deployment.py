@@ -12,7 +12,7 @@ from typing import Any
 
 from flink_app.settings import JobSettings
 from tools.deploy import preflight
-from tools.deploy.job import Place, StackOutputs, needs, resolved
+from tools.deploy.job import StackLocation, StackOutputs, needs, resolved
 from tools.deploy.runtime_properties import checked, with_data
 from tools.deploy.stack import METADATA, ChangeSet, Present
 from tools.deploy.storage import Storage, read
@@ -83,7 +83,7 @@ class Deployment:
 
 def job(
     request: Request,
-    place: Place,
+    location: StackLocation,
     storage: Storage,
     present: Present | None,
     outputs: StackOutputs,
@@ -105,9 +105,9 @@ def job(
         else:
             manifest = read_manifest(archive)
         given = with_data(groups, manifest)
-        final = resolved(given, place, outputs)
+        final = resolved(given, location, outputs)
         settings = JobSettings.load(final) if archive is None else checked(final, archive, manifest)
-    needed = needs(settings, given, place)
+    needed = needs(settings, given, location)
     if request.look:
         preflight.check(settings, needed.made | needed.out_of_sight)
     final = {**final, RUN_OPTIONS_GROUP: manifest.run_options()}

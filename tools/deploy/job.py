@@ -24,7 +24,7 @@ _STREAM_KEY = "stream.arn"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StackLocation:
     """Where a stack is.
 
     Attributes:
@@ -49,13 +49,15 @@ class Place:
         return self.arn("kinesis", f"stream/{self.stack}-")
 
 
-def resolved(groups: PropertyGroups, place: Place, outputs: StackOutputs) -> PropertyGroups:
+def resolved(
+    groups: PropertyGroups, location: StackLocation, outputs: StackOutputs
+) -> PropertyGroups:
     """Returns property groups with ARNs in place of references.
 
     Args:
         groups: They may hold `${Stream.NAME}`, a stream that the stack makes, and
             `${Output.STACK.KEY}`, an output of another stack.
-        place: Where the stack is.
+        location: Where the stack is.
         outputs: Returns the outputs of other stacks.
 
     Raises:
@@ -70,7 +72,7 @@ def resolved(groups: PropertyGroups, place: Place, outputs: StackOutputs) -> Pro
                 raise ConfigurationError(group, key, value, expected)
             return known[match[2]]
 
-        return _OTHER.sub(output, _OWN.sub(lambda match: place.streams + match[1], value))
+        return _OTHER.sub(output, _OWN.sub(lambda match: location.streams + match[1], value))
 
     return {
         group: {key: resolve(group, key, value) for key, value in values.items()}
@@ -95,13 +97,13 @@ class Needs:
     parameters: Mapping[str, str]
 
 
-def needs(settings: JobSettings, groups: PropertyGroups, place: Place) -> Needs:
+def needs(settings: JobSettings, groups: PropertyGroups, location: StackLocation) -> Needs:
     """Returns what a job needs of its stack.
 
     Args:
         settings: The job's settings, references resolved.
         groups: The property groups that they are of, with references.
-        place: Where the stack is.
+        location: Where the stack is.
 
     Raises:
         ConfigurationError: The job reads no Kinesis stream.
@@ -114,7 +116,7 @@ def needs(settings: JobSettings, groups: PropertyGroups, place: Place) -> Needs:
     outputs: dict[str, list[str]] = {}
     made = {source.stream_arn} if _refers(groups, SOURCE_GROUP) else set()
     for output, group, resource in settings.written():
-        written.setdefault(resource.kind, set()).add(_target(resource, place))
+        written.setdefault(resource.kind, set()).add(_target(resource, location))
         outputs.setdefault(resource.name, []).append(output)
         if _refers(groups, group):
             made.add(resource.name)
@@ -124,9 +126,9 @@ def needs(settings: JobSettings, groups: PropertyGroups, place: Place) -> Needs:
 
     def name(output: str, kind: str) -> str:
         arn = counted.get(output, "")
-        return name_of(arn) if arn.startswith(place.arn(kind, "")) else ""
+        return name_of(arn) if arn.startswith(location.arn(kind, "")) else ""
 
-    own = len(place.streams)
+    own = len(location.streams)
     # A basic record has another schema, and a filtered line may have no time.
     fit = settings.core.pipeline.stage != "basic"
     stored = {
@@ -159,7 +161,7 @@ def needs(settings: JobSettings, groups: PropertyGroups, place: Place) -> Needs:
             "EnrichedStreamName": name("enriched", "kinesis"),
             "EnrichedDeliveryName": name("enriched", "firehose"),
             "SaltArn": settings.core.privacy.salt_secret_arn,
-            "ReferenceTableArn": _table(settings.lookups.dynamodb.table, place),
+            "ReferenceTableArn": _table(settings.lookups.dynamodb.table, location),
             **{f"{logical_name(output)}StreamArn": arn for output, arn in stored.items()},
         },
     )
@@ -169,14 +171,16 @@ def _refers(groups: PropertyGroups, group: str) -> bool:
     return bool(_OWN.search(groups.get(group, {}).get(_STREAM_KEY, "")))
 
 
-def _target(resource: Resource, place: Place) -> str:
+def _target(resource: Resource, location: StackLocation) -> str:
     if not resource.name.startswith(OBJECT_STORES):
         return resource.name
     address = urlsplit(resource.name)
-    return f"arn:{place.partition}:s3:::{address.netloc}{address.path.rstrip('/')}"
+    return f"arn:{location.partition}:s3:::{address.netloc}{address.path.rstrip('/')}"
 
 
-def _table(table: str, place: Place) -> str:
+def _table(table: str, location: StackLocation) -> str:
     return (
-        table if not table or table.startswith("arn:") else place.arn("dynamodb", f"table/{table}")
+        table
+        if not table or table.startswith("arn:")
+        else location.arn("dynamodb", f"table/{table}")
     )

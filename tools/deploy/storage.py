@@ -55,13 +55,13 @@ class Storage:
         Raises:
             AwsError: It can't be made.
         """
-        place: BucketLocationConstraintType = region  # type: ignore[assignment]
+        location: BucketLocationConstraintType = region  # type: ignore[assignment]
         with explained(f"making bucket {self.bucket!r}"):
             if region == _FIRST_REGION:
                 self.client.create_bucket(Bucket=self.bucket)
             else:
                 self.client.create_bucket(
-                    Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": place}
+                    Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": location}
                 )
 
     def key(self, stem: str, suffix: str, content: bytes) -> str:

@@ -64,8 +64,8 @@ def report(path: Path) -> Iterator[str]:
         size = sum(file.stat().st_size for file in geo.files) / 1_000_000
         yield f"DB-IP City Lite, built {geo.build_date:%Y-%m-%d}, {size:.1f} MB. It says:"
         for address in KNOWN:
-            if place := geo.lookup(address):
-                yield f"  {address:<22}{place.city}, {place.country}"
+            if location := geo.lookup(address):
+                yield f"  {address:<22}{location.city}, {location.country}"
         yield "To use it, set database.path of the group weblog.geoip in"
         yield f"conf/application_properties.json to {path.resolve()}"
         yield from (f"({file.name} beside it is used too)" for file in geo.files - {path})

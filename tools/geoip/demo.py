@@ -69,11 +69,11 @@ def make_subset(source: Path, addresses: Iterable[str], output: Path) -> int:
     with closing(GeoDatabase.open(source, CITY)) as geo, maxminddb.open_database(source) as reader:
         build_epoch = reader.metadata().build_epoch
         for address in addresses:
-            place = geo.lookup(address)
+            location = geo.lookup(address)
             network = IPNetwork(f"{address}/{reader.get_with_prefix_len(address)[1]}").cidr
-            if place is not None and network not in networks:
+            if location is not None and network not in networks:
                 networks.add(network)
-                writer.insert_network(IPSet([network]), _city_record(place))
+                writer.insert_network(IPSet([network]), _city_record(location))
     metadata = {
         "binary_format_major_version": 2,
         "binary_format_minor_version": 0,
@@ -88,13 +88,13 @@ def make_subset(source: Path, addresses: Iterable[str], output: Path) -> int:
     return len(networks)
 
 
-def _city_record(place: GeoLocation) -> dict[str, object]:
+def _city_record(location: GeoLocation) -> dict[str, object]:
     record: dict[str, object] = {
-        "country": {"iso_code": place.country_code, "names": {"en": place.country}},
-        "location": {"latitude": place.latitude, "longitude": place.longitude},
+        "country": {"iso_code": location.country_code, "names": {"en": location.country}},
+        "location": {"latitude": location.latitude, "longitude": location.longitude},
     }
-    if place.city is not None:
-        record["city"] = {"names": {"en": place.city}}
+    if location.city is not None:
+        record["city"] = {"names": {"en": location.city}}
     return record
 
 

@@ -141,14 +141,14 @@ def _actions(
     if rolled_over:
         client.indices.refresh(index=alias)
     for batch in batched(documents, _BATCH):
-        places = _places(client, alias, [id_ for id_, _ in batch]) if rolled_over else {}
+        indices = _indices_of(client, alias, [id_ for id_, _ in batch]) if rolled_over else {}
         for id_, line in batch:
             # Were the alias deleted meanwhile, OpenSearch would make an index of its name.
-            where = {"_index": places.get(id_, alias), "require_alias": id_ not in places}
-            yield {"index": where | {"_id": id_}}, line
+            destination = {"_index": indices.get(id_, alias), "require_alias": id_ not in indices}
+            yield {"index": destination | {"_id": id_}}, line
 
 
-def _places(client: OpenSearch, alias: str, ids: list[str]) -> dict[str, str]:
+def _indices_of(client: OpenSearch, alias: str, ids: list[str]) -> dict[str, str]:
     """Returns the index of each of the ids that an index has."""
     query = {"size": len(ids), "_source": False, "query": {"ids": {"values": ids}}}
     answer = client.search(index=alias, body=query)

@@ -13,14 +13,14 @@ from flink_app.sinks.firehose import FirehoseSink
 from flink_app.sinks.kinesis import KinesisSink
 from lambda_app.log import Invocation, invocation_line
 from lambda_app.tally import Tally
-from tools.deploy.job import Place, needs, resolved
+from tools.deploy.job import StackLocation, needs, resolved
 from tools.deploy.template import Kind, parameters, render
 from udfs.config.file import load_properties
 from udfs.config.root import ROOT
 
 DEFAULT_CONFIG = ROOT / "conf" / "managed_flink_properties.json"
 
-_PLACE = Place("weblog", "us-east-1", "123456789012")
+_LOCATION = StackLocation("weblog", "us-east-1", "123456789012")
 # Lambda's own lines of an invocation (START, END, REPORT), and CloudWatch's 26 bytes for each.
 _LAMBDA_LOG_BYTES = 400
 
@@ -32,7 +32,7 @@ class _Elsewhere(dict[str, str]):
         return True
 
     def __missing__(self, key: str) -> str:
-        return _PLACE.arn("kinesis", f"stream/{key}")
+        return _LOCATION.arn("kinesis", f"stream/{key}")
 
 
 @cache
@@ -46,8 +46,8 @@ def counts(config: Path = DEFAULT_CONFIG) -> Mapping[str, int]:
         WebLogError: The property file cannot be used.
     """
     groups = load_properties(config)
-    settings = JobSettings.load(resolved(groups, _PLACE, lambda _: _Elsewhere()))
-    needed = needs(settings, groups, _PLACE)
+    settings = JobSettings.load(resolved(groups, _LOCATION, lambda _: _Elsewhere()))
+    needed = needs(settings, groups, _LOCATION)
     job = _resources("job", needed.repeated, needed.parameters)
     function = _resources("function", {"Version": ["1"]}, {})
     metrics, log_bytes = _of_an_invocation()

@@ -19,15 +19,15 @@ MAX_ASN = 2**32 - 1
 """The highest number of an autonomous system."""
 
 
-def check_place(place: GeoLocation | None) -> None:
+def check_location(location: GeoLocation | None) -> None:
     """Checks what a GeoIP database says.
 
     Raises:
         ValidationError: Stage `validate`, reason `schema_violation`.
     """
-    if place is None:
+    if location is None:
         return
-    city, country, country_code, latitude, longitude, *others = place
+    city, country, country_code, latitude, longitude, *others = location
     if not (
         all(map(_is_text, (city, country, *others)))
         and _is_country_code(country_code)

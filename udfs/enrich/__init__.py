@@ -1,1 +1,1 @@
-"""Adds what a line doesn't say itself: place, user agent, referring site, reference data."""
+"""Adds what a line doesn't say itself: location, user agent, referring site, reference data."""

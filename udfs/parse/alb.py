@@ -55,7 +55,7 @@ def parser(extra: tuple[str, ...] = ()) -> LineParser:
     """
     fullmatch = re.compile(_pattern(STATUS, SIZE), re.DOTALL).fullmatch
     any_result = re.compile(_pattern(ANYTHING, ANYTHING), re.DOTALL)
-    places = {name: FIELDS.index(name) for name in extra}
+    indexes = {name: FIELDS.index(name) for name in extra}
 
     def parse(line: str) -> LogLine:
         match = fullmatch(line)
@@ -75,8 +75,8 @@ def parser(extra: tuple[str, ...] = ()) -> LineParser:
             agent=fields[13],
             forwarded_for=None,
             request_time_ms=_milliseconds(fields[5], fields[6], fields[7]),
-            extra={name: present(fields[place]) for name, place in places.items()}
-            if places
+            extra={name: present(fields[index]) for name, index in indexes.items()}
+            if indexes
             else None,
         )
 

@@ -73,9 +73,9 @@ def parser(fields: Sequence[str], extra: tuple[str, ...] = ()) -> LineParser:
         fields: Names of the fields in their order.
         extra: Names among them that the line keeps besides.
     """
-    places = {name: place for place, name in enumerate(fields)}
-    needed = 1 + max(places[name] for name in (*NEEDED, _first(places, _TIME)))
-    has_date = "timestamp" not in places
+    indexes = {name: index for index, name in enumerate(fields)}
+    needed = 1 + max(indexes[name] for name in (*NEEDED, _first(indexes, _TIME)))
+    has_date = "timestamp" not in indexes
 
     def parse(line: str) -> LogLine:
         values = line.rstrip(" ").split("\t")
@@ -84,9 +84,9 @@ def parser(fields: Sequence[str], extra: tuple[str, ...] = ()) -> LineParser:
 
         def value(*names: str) -> str | None:
             for name in names:
-                place = places.get(name)
-                if place is not None and place < len(values):
-                    return present(values[place])
+                index = indexes.get(name)
+                if index is not None and index < len(values):
+                    return present(values[index])
             return None
 
         status, size = value("sc-status") or "", value("sc-bytes") or "-"
@@ -113,8 +113,8 @@ def parser(fields: Sequence[str], extra: tuple[str, ...] = ()) -> LineParser:
     return parse
 
 
-def _first(places: Mapping[str, int], names: Sequence[str]) -> str:
-    return next(name for name in names if name in places)
+def _first(indexes: Mapping[str, int], names: Sequence[str]) -> str:
+    return next(name for name in names if name in indexes)
 
 
 def _request(value: Callable[[str], str | None]) -> str:

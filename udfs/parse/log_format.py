@@ -56,14 +56,14 @@ class Directive:
 
     Attributes:
         text: As the format has it.
-        place: Where in the format it begins, from 0.
+        position: Where in the format it begins, from 0.
         role: What it is for.
         name: Name of a header, cookie or variable; empty otherwise.
         time_format: For a time: a format of strptime, or `sec`, `msec`, `usec`; else empty.
     """
 
     text: str
-    place: int
+    position: int
     role: Role
     name: str = ""
     time_format: str = ""
@@ -103,22 +103,22 @@ def compile_format(text: str, extra: tuple[str, ...] = ()) -> LogFormat:
     loose = _pattern(pieces, [], ANYTHING, ANYTHING)
     fullmatch = re.compile(pattern, re.DOTALL).fullmatch
     any_result = re.compile(loose, re.DOTALL)
-    places: dict[Role, int] = {}
-    for place, directive in enumerate(groups):
-        places.setdefault(directive.role, place)
+    indexes: dict[Role, int] = {}
+    for index, directive in enumerate(groups):
+        indexes.setdefault(directive.role, index)
     named = {
-        directive.name: place for place, directive in enumerate(groups) if directive.name in extra
+        directive.name: index for index, directive in enumerate(groups) if directive.name in extra
     }
-    make = _maker(places, named)
+    make = _maker(indexes, named)
 
     def parse(line: str) -> LogLine:
         match = fullmatch(line)
         if match is None:
-            raise line_problem(line, any_result, 1 + places["status"])
+            raise line_problem(line, any_result, 1 + indexes["status"])
         return make(match.groups())
 
     (time,) = (directive for directive in groups if directive.role == "time")
-    has_request_time = any(role in places for role, _ in _DURATIONS)
+    has_request_time = any(role in indexes for role, _ in _DURATIONS)
     return LogFormat(parse, time_reader(time.time_format), has_request_time)
 
 
@@ -212,30 +212,30 @@ def _pieces(text: str) -> list[str | Directive]:
     return pieces
 
 
-def _unknown(directive: str, place: int) -> str:
-    return f"a format without the unknown directive {directive} at character {place + 1}"
+def _unknown(directive: str, position: int) -> str:
+    return f"a format without the unknown directive {directive} at character {position + 1}"
 
 
 def _apache_directive(match: re.Match[str]) -> Directive:
     text, argument, letter = match[0], match[1], match[2]
-    place = match.start()
+    position = match.start()
     if letter == "t":
         try:
             time_format = time_format_of(argument)
         except ValueError as error:
-            raise FormatError(_unknown(f"{error} in {text}", place)) from None
-        return Directive(text, place, "time", time_format=time_format)
+            raise FormatError(_unknown(f"{error} in {text}", position)) from None
+        return Directive(text, position, "time", time_format=time_format)
     if letter == "T" and argument is not None:
         if argument not in _DURATION_UNITS:
-            raise FormatError(_unknown(text, place))
-        return Directive(text, place, _DURATION_UNITS[argument])
+            raise FormatError(_unknown(text, position))
+        return Directive(text, position, _DURATION_UNITS[argument])
     if letter in _APACHE_NAMED and argument:
         header = _APACHE_HEADERS.get(argument.lower(), "named") if letter == "i" else "named"
-        return Directive(text, place, header, name=argument)
+        return Directive(text, position, header, name=argument)
     role = "skipped" if letter.startswith("^") else _APACHE_ROLES.get(letter)
     if role is None or (argument is not None and letter not in _WITH_ARGUMENT):
-        raise FormatError(_unknown(text, place))
-    return Directive(text, place, role)
+        raise FormatError(_unknown(text, position))
+    return Directive(text, position, role)
 
 
 def _nginx_directive(match: re.Match[str]) -> Directive:
@@ -256,12 +256,12 @@ _CLOSING = {"]": r"([^\]]*+)", ")": r"([^()]*+)", "}": r"([^}]*+)"}
 def _pattern(pieces: list[str | Directive], groups: list[Directive], status: str, size: str) -> str:
     """Returns the pattern of a format; adds the directive of each of its groups to `groups`."""
     pattern = ""
-    for place, piece in enumerate(pieces):
+    for index, piece in enumerate(pieces):
         if isinstance(piece, str):
             pattern += re.escape(piece)
             continue
-        before = pieces[place - 1] if place else ""
-        after = pieces[place + 1] if place + 1 < len(pieces) else ""
+        before = pieces[index - 1] if index else ""
+        after = pieces[index + 1] if index + 1 < len(pieces) else ""
         groups.append(piece)
         pattern += _group(
             piece, before if isinstance(before, str) else "", after, status=status, size=size
@@ -309,20 +309,20 @@ def _merged_times(pieces: list[str | Directive]) -> list[str | Directive]:
             assert isinstance(first, Directive)  # noqa: S101 - found as one
             if first.time_format in {CLF, *EPOCHS} or piece.time_format in {CLF, *EPOCHS}:
                 # A second time stamp by itself; the first counts.
-                merged.append(Directive(piece.text, piece.place, "skipped"))
+                merged.append(Directive(piece.text, piece.position, "skipped"))
                 continue
             joined = first.time_format + between.replace("%", "%%") + piece.time_format
-            merged[before:] = [Directive(first.text, first.place, "time", time_format=joined)]
+            merged[before:] = [Directive(first.text, first.position, "time", time_format=joined)]
         else:
             merged.append(piece)
     return merged
 
 
 def _time_before(pieces: list[str | Directive]) -> int | None:
-    for place in range(len(pieces) - 1, -1, -1):
-        piece = pieces[place]
+    for index in range(len(pieces) - 1, -1, -1):
+        piece = pieces[index]
         if isinstance(piece, Directive):
-            return place if piece.role == "time" else None
+            return index if piece.role == "time" else None
     return None
 
 
@@ -333,7 +333,7 @@ def _check(pieces: list[str | Directive], extra: tuple[str, ...]) -> None:
             known = first.role == "target" and second.role == "query"
             if not known:
                 problem = f"a text between {first.text} and {second.text}"
-                raise FormatError(f"{problem} at character {second.place + 1}")
+                raise FormatError(f"{problem} at character {second.position + 1}")
     roles = {directive.role for directive in directives}
     missing = [
         words
@@ -355,11 +355,11 @@ def _check(pieces: list[str | Directive], extra: tuple[str, ...]) -> None:
 
 
 def _maker(
-    places: Mapping[Role, int], named: Mapping[str, int]
+    indexes: Mapping[Role, int], named: Mapping[str, int]
 ) -> Callable[[tuple[str | None, ...]], LogLine]:
     def get(groups: tuple[str | None, ...], role: Role) -> str | None:
-        place = places.get(role)
-        return None if place is None else groups[place]
+        index = indexes.get(role)
+        return None if index is None else groups[index]
 
     def make(groups: tuple[str | None, ...]) -> LogLine:
         request = get(groups, "request")
@@ -383,8 +383,8 @@ def _maker(
             referer=get(groups, "referer"),
             agent=get(groups, "agent"),
             forwarded_for=forwarded,
-            request_time_ms=_duration(groups, places),
-            extra={name: present(groups[place]) for name, place in named.items()}
+            request_time_ms=_duration(groups, indexes),
+            extra={name: present(groups[index]) for name, index in named.items()}
             if named
             else None,
         )
@@ -399,11 +399,11 @@ _DURATIONS: tuple[tuple[Role, float], ...] = (
 )
 
 
-def _duration(groups: tuple[str | None, ...], places: Mapping[Role, int]) -> int | None:
+def _duration(groups: tuple[str | None, ...], indexes: Mapping[Role, int]) -> int | None:
     """Returns the finest time that the line has, in milliseconds."""
     for role, scale in _DURATIONS:
-        place = places.get(role)
-        text = None if place is None else groups[place]
+        index = indexes.get(role)
+        text = None if index is None else groups[index]
         if text and re.fullmatch(r"[0-9]{1,15}(?:\.[0-9]{1,9})?", text):
             return request_time(float(text) * scale)
     return None

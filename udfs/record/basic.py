@@ -2,8 +2,8 @@
 
 The basic stage writes them, the advanced stage reads them as its input lines. The client's address
 comes first and the event id last, as in an enriched record. The address is still the client's own,
-because its place is looked up in the advanced stage; the authenticated user is not part of a record
-at all, and personal values inside texts are masked already.
+because its location is looked up in the advanced stage; the authenticated user is not part of a
+record at all, and personal values inside texts are masked already.
 """
 
 from __future__ import annotations

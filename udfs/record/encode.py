@@ -37,7 +37,7 @@ class ClientPart:
     keys: str
     """`host` and `country` as keys."""
     json_host: str
-    json_place: str
+    json_location: str
     """`city` to `location`."""
     json_country_code: str
     json_network: str
@@ -114,7 +114,7 @@ class StatusPart:
 
 def client_part(
     host: str | None,
-    place: GeoLocation | None,
+    location: GeoLocation | None,
     network: AutonomousSystem | None,
     issues: tuple[str, ...],
 ) -> ClientPart:
@@ -122,21 +122,21 @@ def client_part(
 
     Args:
         host: The client.
-        place: Where it is, if that is known.
+        location: Where it is, if that is known.
         network: Whose network it is in, if that is known.
         issues: What is odd.
     """
-    city = country = code = location = region = postal_code = time_zone = None
-    if place is not None:
-        city, country, code, latitude, longitude, region, postal_code, time_zone = place
+    city = country = code = coordinates = region = postal_code = time_zone = None
+    if location is not None:
+        city, country, code, latitude, longitude, region, postal_code, time_zone = location
         if latitude is not None and longitude is not None:
-            location = {"lat": latitude, "lon": longitude}
+            coordinates = {"lat": latitude, "lon": longitude}
     return ClientPart(
         host,
         issues,
         keys(host, country),
         f'"host":{_value(host)},',
-        _members({"city": city, "country": country, "location": location}),
+        _members({"city": city, "country": country, "location": coordinates}),
         _kept_member("country_code", code),
         _members(
             {
@@ -278,7 +278,7 @@ def encode(  # noqa: PLR0917 - keywords take longer (hot path)
     """
     return (
         f'{{{client.json_host}"datetime":"{timestamp}",{request.json_line}{status.json_response}'
-        f'"bytes":"{size_text}",{referrer.json_referer}{agent.json_agent}{client.json_place}'
+        f'"bytes":"{size_text}",{referrer.json_referer}{agent.json_agent}{client.json_location}'
         f"{agent.json_families}{request.json_webpage}{referrer.json_page}{agent.json_device}"
         f'{client.json_country_code}{request.json_request}"event_time":"{event_time}",'
         f'{status.json_class}{referrer.json_type}"bytes_sent":{"null" if size is None else size},'

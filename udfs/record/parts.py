@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from udfs.check.anomalies import Checks
 from udfs.check.filters import Filters, Rule
-from udfs.check.schema import check_agent, check_network, check_place
+from udfs.check.schema import check_agent, check_location, check_network
 from udfs.config.core import CoreSettings
 from udfs.enrich.geo import GeoDatabase, is_reserved
 from udfs.enrich.geo_schema import AutonomousSystem, GeoLocation
@@ -97,7 +97,7 @@ class PartMaker:
         self._privacy = privacy
         self._internal_hosts = frozenset(settings.site.internal_hosts)
         stage = settings.pipeline.stage
-        # The basic stage leaves the place and the families to the advanced one, and with them
+        # The basic stage leaves the location and the families to the advanced one, and with them
         # what hides whole fields. The advanced stage finds the fields filtered and checked.
         self._is_first = stage != "advanced"
         self._is_last = stage != "basic"
@@ -142,18 +142,18 @@ class PartMaker:
     def _client_part(self, host: str) -> ClientPart:
         if client_of(host) is None:
             raise _bad_client()
-        place = None if self._geo is None else self._geo.lookup(host)
-        check_place(place)
+        location = None if self._geo is None else self._geo.lookup(host)
+        check_location(location)
         network = None if self._asn is None else self._asn.lookup(host)
         check_network(network)
         issues = self.checks.client(host) if self._is_first else ()
-        if place is None and is_reserved(host):
+        if location is None and is_reserved(host):
             issues = (PRIVATE_ADDRESS, *issues)
-        if place is not None and self._privacy.hides_client:
+        if location is not None and self._privacy.hides_client:
             # A postal code may stand for a few streets: next to it a hidden address says less.
-            place = place._replace(postal_code=None)
+            location = location._replace(postal_code=None)
         shown = self._privacy.shown_client(host) if self._is_last else host
-        return client_part(shown, place, network, issues)
+        return client_part(shown, location, network, issues)
 
     def _request_part(self, field: str) -> RequestPart:
         if not self._is_first:

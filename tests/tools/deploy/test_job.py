@@ -6,11 +6,11 @@ import pytest
 
 from flink_app.settings import JobSettings
 from tests.support.deploy import ACCOUNT, NAME, REGION, Groups
-from tools.deploy.job import Needs, Place, needs, resolved
+from tools.deploy.job import Needs, StackLocation, needs, resolved
 from tools.deploy.template import derived
 from udfs.errors import ConfigurationError
 
-PLACE = Place(NAME, REGION, ACCOUNT)
+LOCATION = StackLocation(NAME, REGION, ACCOUNT)
 OWN = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{NAME}"
 
 
@@ -28,7 +28,7 @@ def groups(**changes: dict[str, str]) -> Groups:
 
 def needed(**changes: dict[str, str]) -> Needs:
     given = groups(**changes)
-    return needs(JobSettings.load(resolved(given, PLACE, lambda _: {})), given, PLACE)
+    return needs(JobSettings.load(resolved(given, LOCATION, lambda _: {})), given, LOCATION)
 
 
 def test_references_become_arns() -> None:
@@ -36,7 +36,7 @@ def test_references_become_arns() -> None:
     other = {"EnrichedStreamArn": f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/basic-enriched"}
     given["weblog.source"]["stream.arn"] = "${Output.basic.EnrichedStreamArn}"
 
-    final = resolved(given, PLACE, {"basic": other}.__getitem__)
+    final = resolved(given, LOCATION, {"basic": other}.__getitem__)
 
     assert final["weblog.source"]["stream.arn"] == other["EnrichedStreamArn"]
     assert final["weblog.sink.all"]["stream.arn"] == f"{OWN}-all"
@@ -44,13 +44,13 @@ def test_references_become_arns() -> None:
     # What only looks like one is checked by the setting itself.
     given["weblog.source"]["stream.arn"] = "${Straem.input}"
     with pytest.raises(ConfigurationError, match="an ARN such as"):
-        JobSettings.load(resolved(given, PLACE, lambda _: {}))
+        JobSettings.load(resolved(given, LOCATION, lambda _: {}))
 
 
 def test_an_output_that_another_stack_lacks_is_named() -> None:
     given = groups(source={"stream.arn": "${Output.basic.Enriched}"})
     with pytest.raises(ConfigurationError, match=r"an output of stack basic: A, B$"):
-        resolved(given, PLACE, lambda _: {"B": "", "A": ""})
+        resolved(given, LOCATION, lambda _: {"B": "", "A": ""})
 
 
 def test_the_stack_makes_the_streams_that_are_used() -> None:
@@ -108,6 +108,6 @@ def test_files_and_tables_are_named_by_arns() -> None:
 def test_a_job_on_the_service_reads_a_stream() -> None:
     given = groups()
     given["weblog.source"] = {"type": "filesystem", "path": "s3://bucket/logs"}
-    settings = JobSettings.load(resolved(given, PLACE, lambda _: {}))
+    settings = JobSettings.load(resolved(given, LOCATION, lambda _: {}))
     with pytest.raises(ConfigurationError, match="kinesis, on the service"):
-        needs(settings, given, PLACE)
+        needs(settings, given, LOCATION)

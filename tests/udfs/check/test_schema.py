@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.core import CITY_DATABASE, FIREFOX, NOW, SAMPLE, combined, enriched, enricher
 from udfs import quality
 from udfs.check.filters import Rule
-from udfs.check.schema import check_agent, check_network, check_place
+from udfs.check.schema import check_agent, check_location, check_network
 from udfs.config.core import CoreSettings
 from udfs.config.properties import Properties
 from udfs.config.root import ROOT
@@ -201,7 +201,7 @@ def test_the_check_of_places_is_the_schemas(place: GeoLocation) -> None:
         "postal_code": place.postal_code,
         "time_zone": place.time_zone,
     }
-    good = accepted(lambda: check_place(place))
+    good = accepted(lambda: check_location(place))
     if good:
         assert ENRICHED.is_valid(record)
     elif location is not None or (place.latitude is None and place.longitude is None):

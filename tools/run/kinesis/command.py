@@ -52,17 +52,17 @@ _ACTIVE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the streams are.
+class KinesisEndpoint:
+    """The endpoint of Kinesis that has the streams.
 
     Attributes:
-        endpoint: URL of the endpoint.
+        url: Its URL.
         region: AWS region.
         credentials: Environment variables with credentials; empty for the SDK's own search.
         private: An emulator that this command has started.
     """
 
-    endpoint: str
+    url: str
     region: str
     credentials: Mapping[str, str]
     private: bool
@@ -70,7 +70,7 @@ class Place:
     @property
     def creates_streams(self) -> bool:
         """Returns whether missing streams are made: in an emulator, never for money."""
-        return self.endpoint.startswith("http://")
+        return self.url.startswith("http://")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -85,7 +85,7 @@ class Place:
         """Returns a client of Kinesis that makes a call that fails so often."""
         return boto3.client(
             "kinesis",
-            endpoint_url=self.endpoint,
+            endpoint_url=self.url,
             region_name=self.region,
             aws_access_key_id=self.credentials.get("AWS_ACCESS_KEY_ID"),
             aws_secret_access_key=self.credentials.get("AWS_SECRET_ACCESS_KEY"),
@@ -112,19 +112,19 @@ def run(
     Raises:
         WebLogError: Anything that the user should hear of in one line.
     """
-    endpoint = endpoint_option(options.endpoint)
+    url = endpoint_option(options.endpoint)
     jar = find_jar(options.jar)
     with ExitStack() as stack:
         work = stack.enter_context(temporary_folder("kinesis", keep_after=JobError))
         staged = staging.stage(inputs, work / "input")
-        place = stack.enter_context(open_place(endpoint))
-        view.place(place.endpoint, options.shards, private=place.private)
+        endpoint = stack.enter_context(open_endpoint(url))
+        view.endpoint(endpoint.url, options.shards, private=endpoint.private)
         settings = JobSettings.load(properties)
         outputs = list(settings.outputs)
         (sink,) = settings.sinks
         since = datetime.now(UTC)
-        input_arn = provide_streams(place, outputs, options.shards)
-        properties = with_streams(properties, place, input_arn, since, sink)
+        input_arn = provide_streams(endpoint, outputs, options.shards)
+        properties = with_streams(properties, endpoint, input_arn, since, sink)
         JobSettings.load(properties)
         properties_file = work / "application_properties.json"
         dump_properties(properties, properties_file)
@@ -136,12 +136,14 @@ def run(
             metrics_port=options.metrics_port,
             jar=jar,
             java_options=archive_options(),
-            environment=place.environment,
+            environment=endpoint.environment,
         )
         view.starting(staged.lines, options.rate)
-        feed = _Feed(Feeder(place.client(attempts=1), input_arn, options.rate), staged.path)
+        feed = _Feed(Feeder(endpoint.client(attempts=1), input_arn, options.rate), staged.path)
         stack.callback(feed.stop)
-        tails = {name: StreamTail(place.client(), _output_stream(name), since) for name in outputs}
+        tails = {
+            name: StreamTail(endpoint.client(), _output_stream(name), since) for name in outputs
+        }
         with RunningJob(cluster_options, properties_file) as job:
             _watch(job, feed, tails, view, staged.lines, follow=options.follow)
 
@@ -166,49 +168,51 @@ def find_jar(named: Path | None) -> Path:
 
 
 @contextmanager
-def open_place(endpoint: str | None) -> Iterator[Place]:
-    """Yields a user's endpoint, or an emulator that runs meanwhile."""
+def open_endpoint(url: str | None) -> Iterator[KinesisEndpoint]:
+    """Yields a user's endpoint, or that of an emulator that runs meanwhile."""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or REGION
-    if endpoint is None:
-        with emulator() as url:
-            yield Place(url, region, CREDENTIALS, private=True)
+    if url is None:
+        with emulator() as own_url:
+            yield KinesisEndpoint(own_url, region, CREDENTIALS, private=True)
     else:
-        yield Place(endpoint, region, {}, private=False)
+        yield KinesisEndpoint(url, region, {}, private=False)
 
 
-def provide_streams(place: Place, outputs: Sequence[str], shards: int) -> str:
+def provide_streams(endpoint: KinesisEndpoint, outputs: Sequence[str], shards: int) -> str:
     """Finds or makes the streams; returns the input stream's ARN."""
-    client = place.client()
+    client = endpoint.client()
     names = [INPUT_STREAM, *map(_output_stream, outputs)]
     try:
-        arns = [_provide_stream(place, client, name, shards) for name in names]
+        arns = [_provide_stream(endpoint, client, name, shards) for name in names]
     except ClientError as error:
-        said = error.response["Error"]
+        answer = error.response["Error"]
         raise ConfigurationError(
             "--endpoint",
             None,
-            place.endpoint,
-            f"access to Kinesis ({said['Code']}: {said['Message']})",
+            endpoint.url,
+            f"access to Kinesis ({answer['Code']}: {answer['Message']})",
         ) from error
     except BotoCoreError as error:
         raise ConfigurationError(
-            "--endpoint", None, place.endpoint, f"an endpoint of Kinesis that answers ({error})"
+            "--endpoint", None, endpoint.url, f"an endpoint of Kinesis that answers ({error})"
         ) from error
     return arns[0]
 
 
-def _provide_stream(place: Place, client: KinesisClient, name: str, shards: int) -> str:
+def _provide_stream(
+    endpoint: KinesisEndpoint, client: KinesisClient, name: str, shards: int
+) -> str:
     deadline = time.monotonic() + _ACTIVE_SECONDS
     while True:
         try:
             summary = client.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
         except client.exceptions.ResourceNotFoundException:
-            if not place.creates_streams:
+            if not endpoint.creates_streams:
                 raise ConfigurationError(
                     "--endpoint",
                     None,
-                    place.endpoint,
-                    f"a stream {name} in {place.region}; streams are created in emulators only",
+                    endpoint.url,
+                    f"a stream {name} in {endpoint.region}; streams are created in emulators only",
                 ) from None
             client.create_stream(StreamName=name, ShardCount=shards)
             continue
@@ -220,12 +224,16 @@ def _provide_stream(place: Place, client: KinesisClient, name: str, shards: int)
 
 
 def with_streams(
-    properties: PropertyGroups, place: Place, input_arn: str, since: datetime, sink: str
+    properties: PropertyGroups,
+    endpoint: KinesisEndpoint,
+    input_arn: str,
+    since: datetime,
+    sink: str,
 ) -> PropertyGroups:
     """Returns the settings with the input stream as source and the output streams as one sink."""
     prefix, _, _ = input_arn.rpartition("/")
     position = {"initial.position": "TRIM_HORIZON"}
-    if not place.private:
+    if not endpoint.private:
         # What others have put there before is not this run's.
         position = {
             "initial.position": "AT_TIMESTAMP",
@@ -235,7 +243,7 @@ def with_streams(
         SOURCE_GROUP: {
             "type": "kinesis",
             "stream.arn": input_arn,
-            "endpoint": place.endpoint,
+            "endpoint": endpoint.url,
             # The connector fails when it looks for new shards before all subtasks have come up.
             "shard.discovery.interval": "1 min",
             **position,
@@ -243,7 +251,7 @@ def with_streams(
         SINK_GROUP_PREFIX + sink: {
             "type": "kinesis",
             "stream.arn": f"{prefix}/{PREFIX}{{output}}",
-            "endpoint": place.endpoint,
+            "endpoint": endpoint.url,
         },
     }
 

@@ -47,10 +47,10 @@ class StreamView:
         """Returns all that has come out."""
         return self._rows.total()
 
-    def place(self, endpoint: str, shards: int, *, private: bool) -> None:
+    def endpoint(self, url: str, shards: int, *, private: bool) -> None:
         """Says where the streams are."""
-        what = f"an emulator on this machine ({endpoint}), {shards} shards" if private else endpoint
-        self._line("Kinesis", what)
+        emulator = f"an emulator on this machine ({url}), {shards} shards"
+        self._line("Kinesis", emulator if private else url)
 
     def starting(self, lines: int, rate: float) -> None:
         """Says what is about to happen."""
