@@ -13,7 +13,7 @@ from typing import Any
 from aws.arn import region_of
 from udfs.config.core import CoreSettings, PrivacySettings
 from udfs.errors import ConfigurationError
-from udfs.privacy.rules import rules_of
+from udfs.privacy.rules import privacy_rules
 
 _ENDING_OF_SSM_NAME = ":parameter"
 
@@ -28,7 +28,7 @@ def resolve_salt(settings: CoreSettings) -> bytes | None:
     Raises:
         ConfigurationError: The secret cannot be read. Its value is never shown.
     """
-    if not rules_of(settings.privacy, settings.dead_letters).hides_anything:
+    if not privacy_rules(settings.privacy, settings.dead_letters).hides_anything:
         return None
     if settings.privacy.salt_secret_arn:
         return _secret(settings.privacy)

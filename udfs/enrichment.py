@@ -16,7 +16,7 @@ from typing import Literal, Self
 
 import orjson
 
-from udfs.check.filters import Rule
+from udfs.check.filters import FilterRule
 from udfs.config.core import CoreSettings, GeoIpSettings
 from udfs.config.location import Location
 from udfs.config.root import ROOT
@@ -411,7 +411,7 @@ class Enricher:
         status = self._parts.status(code)
         if self._filters:
             rule = min(request.rule, status.rule, agent.rule)
-            if rule is not Rule.KEEP:
+            if rule is not FilterRule.KEEP:
                 return _filtered(rule.reason, when, identifier)
         size = counted = None if size_text == "-" else int(size_text)
         issues = client.issues + request.issues + referrer.issues + agent.issues + carried

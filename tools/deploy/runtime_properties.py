@@ -19,7 +19,7 @@ from udfs.config.core import CoreSettings, GeoIpSettings
 from udfs.config.file import PropertyGroups
 from udfs.enrich.reference import ReferenceFile, ReferenceSettings
 from udfs.errors import ConfigurationError
-from udfs.privacy.rules import rules_of
+from udfs.privacy.rules import privacy_rules
 
 _ENDPOINT_KEY = "endpoint"
 # Limits of the service's API.
@@ -122,7 +122,7 @@ def _entry(path: Path) -> str:
 
 
 def _check_salt(core: CoreSettings) -> None:
-    hides = rules_of(core.privacy, core.dead_letters).hides_anything
+    hides = privacy_rules(core.privacy, core.dead_letters).hides_anything
     if hides and not core.privacy.salt_secret_arn:
         expected = (
             "the ARN of a secret with the salt: something is hidden, and the service gives a job "

@@ -1,7 +1,7 @@
 """Rules that leave lines out on purpose.
 
 Rules look at one field each, so that their answer is kept with the field's part. The order of
-`Rule` decides which reason is given to a line that several rules leave out.
+`FilterRule` decides which reason is given to a line that several rules leave out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from udfs.config.core import FilterSettings
 from udfs.parse.request import Page, Request, path_of
 
 
-class Rule(IntEnum):
+class FilterRule(IntEnum):
     """Reasons to leave a line out; the lowest counts. A reason's code is its name in lower case."""
 
     DEBUG_PATH = 0
@@ -56,54 +56,58 @@ class Filters:
         self._include_paths = _globs(settings.include_paths)
         self._exclude_paths = _globs(settings.exclude_paths)
 
-    def request_rule(self, request: Request, page: Page) -> Rule:
+    def request_rule(self, request: Request, page: Page) -> FilterRule:
         """Returns the rule about a request line; without a path only an include matches."""
         if not self.active:
-            return Rule.KEEP
+            return FilterRule.KEEP
         target = request.path or ""
         path = path_of(target)
         return min(
             self._debug_rule(target, path),
             self._method_rule(request.method or ""),
             self._path_rule(path),
-            Rule.STATIC_ASSET if self._settings.exclude_static and page.is_static else Rule.KEEP,
+            FilterRule.STATIC_ASSET
+            if self._settings.exclude_static and page.is_static
+            else FilterRule.KEEP,
         )
 
-    def status_rule(self, status: str) -> Rule:
+    def status_rule(self, status: str) -> FilterRule:
         """Returns the rule about a status of three digits."""
         names = {status, f"{status[0]}xx"}
         if self._settings.include_statuses and names.isdisjoint(self._settings.include_statuses):
-            return Rule.STATUS_NOT_INCLUDED
+            return FilterRule.STATUS_NOT_INCLUDED
         if not names.isdisjoint(self._settings.exclude_statuses):
-            return Rule.STATUS_EXCLUDED
-        return Rule.KEEP
+            return FilterRule.STATUS_EXCLUDED
+        return FilterRule.KEEP
 
-    def agent_rule(self, agent: str, *, is_bot: bool) -> Rule:
+    def agent_rule(self, agent: str, *, is_bot: bool) -> FilterRule:
         """Returns the rule about an unescaped user agent."""
         if self._settings.debug_agents:
             lower = agent.lower()
             if any(marker in lower for marker in self._settings.debug_agents):
-                return Rule.DEBUG_AGENT
-        return Rule.BOT if is_bot and self._settings.exclude_bots else Rule.KEEP
+                return FilterRule.DEBUG_AGENT
+        return FilterRule.BOT if is_bot and self._settings.exclude_bots else FilterRule.KEEP
 
-    def _debug_rule(self, target: str, path: str) -> Rule:
+    def _debug_rule(self, target: str, path: str) -> FilterRule:
         if path in self._debug_paths or path.startswith(self._below_debug_paths):
-            return Rule.DEBUG_PATH
+            return FilterRule.DEBUG_PATH
         if self._parameters and self._has_debug_parameter(target):
-            return Rule.DEBUG_PARAMETER
-        return Rule.KEEP
+            return FilterRule.DEBUG_PARAMETER
+        return FilterRule.KEEP
 
-    def _method_rule(self, method: str) -> Rule:
+    def _method_rule(self, method: str) -> FilterRule:
         if self._settings.include_methods and method not in self._settings.include_methods:
-            return Rule.METHOD_NOT_INCLUDED
-        return Rule.METHOD_EXCLUDED if method in self._settings.exclude_methods else Rule.KEEP
+            return FilterRule.METHOD_NOT_INCLUDED
+        if method in self._settings.exclude_methods:
+            return FilterRule.METHOD_EXCLUDED
+        return FilterRule.KEEP
 
-    def _path_rule(self, path: str) -> Rule:
+    def _path_rule(self, path: str) -> FilterRule:
         if self._include_paths is not None and self._include_paths.match(path) is None:
-            return Rule.PATH_NOT_INCLUDED
+            return FilterRule.PATH_NOT_INCLUDED
         if self._exclude_paths is not None and self._exclude_paths.match(path) is not None:
-            return Rule.PATH_EXCLUDED
-        return Rule.KEEP
+            return FilterRule.PATH_EXCLUDED
+        return FilterRule.KEEP
 
     def _has_debug_parameter(self, target: str) -> bool:
         query = target.partition("?")[2].partition("#")[0]

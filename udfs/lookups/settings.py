@@ -22,7 +22,7 @@ from udfs.config.properties import (
     setting,
 )
 from udfs.enrich.reference import KeyField, ReferenceSettings
-from udfs.privacy.rules import rules_of
+from udfs.privacy.rules import privacy_rules
 
 DNS_PORT = 53
 _HIGHEST_PORT = 65535
@@ -167,7 +167,7 @@ class LookupSettings:
         Raises:
             ConfigurationError: They do not go together.
         """
-        hides_client = rules_of(core.privacy, core.dead_letters).client != "keep"
+        hides_client = privacy_rules(core.privacy, core.dead_letters).client != "keep"
         if self.dns.enabled and hides_client:
             # Names of hosts are made of their addresses, or name a person's connection.
             expected = "false while weblog.privacy hides the client's address"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from udfs.parse.access_log import unescape
 from udfs.parse.client import client_of
 from udfs.parse.encodings import decoded
-from udfs.privacy.text import MASK, replace_spans, view_of
+from udfs.privacy.text import MASK, decoded_text, replace_spans
 
 _IPV4 = re.compile(rb"[0-9]{1,3}(?:[.-][0-9]{1,3}){3}")
 _IPV6 = re.compile(rb"(?:[0-9a-f]{0,4}:){2,7}(?:[0-9a-f]{0,4}(?:\.[0-9]{1,3}){0,3})")
@@ -158,18 +158,18 @@ def _holds(data: bytes, identity: Identity) -> bool:
 def without_identity(text: str, identity: Identity) -> str:
     """Returns the text with every repetition of the identity replaced."""
     source = text.encode()
-    view = view_of(source)
+    plain = decoded_text(source)
     spans = [
         (start, end, MASK)
         for needle in identity.needles
         for start, end in _occurrences(
-            view.data, needle, whole=identity.is_name and len(needle) <= _LONGEST_WORD
+            plain.data, needle, whole=identity.is_name and len(needle) <= _LONGEST_WORD
         )
     ]
     if identity.address is not None:
-        found = _same_address(view.data, identity.address)
+        found = _same_address(plain.data, identity.address)
         spans += [(start, end, MASK) for start, end in found]
-    return replace_spans(source, view, spans) if spans else text
+    return replace_spans(source, plain, spans) if spans else text
 
 
 def without_identities(text: str, identities: Iterable[Identity]) -> str:
@@ -216,10 +216,10 @@ def _is_address(text: bytes, wanted: ipaddress.IPv6Address) -> bool:
 def without_addresses(text: str) -> str:
     """Returns the text with everything that looks like an IP address replaced."""
     source = text.encode()
-    view = view_of(source)
+    plain = decoded_text(source)
     spans = [
         (match.start(), match.end(), MASK)
         for pattern in (_IPV4, _IPV6)
-        for match in pattern.finditer(view.data)
+        for match in pattern.finditer(plain.data)
     ]
-    return replace_spans(source, view, spans) if spans else text
+    return replace_spans(source, plain, spans) if spans else text

@@ -43,7 +43,7 @@ _PROTOCOLS = frozenset({None, "HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/2.0", "HTT
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class PrivacyRules:
     """The action for each kind of personal data."""
 
     client: Action
@@ -64,14 +64,14 @@ class Rules:
 
 
 PROFILES = {
-    "off": Rules("keep", "keep", "keep", "keep", "keep", "keep", "raw"),
-    "standard": Rules("truncate", "drop", "keep", "keep", "mask", "mask", "masked"),
-    "strict": Rules("hash", "drop", "truncate", "truncate", "mask", "mask", "masked"),
+    "off": PrivacyRules("keep", "keep", "keep", "keep", "keep", "keep", "raw"),
+    "standard": PrivacyRules("truncate", "drop", "keep", "keep", "mask", "mask", "masked"),
+    "strict": PrivacyRules("hash", "drop", "truncate", "truncate", "mask", "mask", "masked"),
 }
 """The presets; single settings override them."""
 
 
-def rules_of(privacy: PrivacySettings, letters: DeadLetterSettings) -> Rules:
+def privacy_rules(privacy: PrivacySettings, letters: DeadLetterSettings) -> PrivacyRules:
     """Returns the profile's rules with the settings that override it.
 
     Raises:
@@ -82,7 +82,7 @@ def rules_of(privacy: PrivacySettings, letters: DeadLetterSettings) -> Rules:
     def chosen(setting: str, preset: str) -> Action:
         return cast("Action", preset if setting == "profile" else setting)
 
-    rules = Rules(
+    rules = PrivacyRules(
         client=chosen(privacy.client_address, profile.client),
         user=chosen(privacy.auth_user, profile.user),
         referer=chosen(privacy.referer, profile.referer),
@@ -121,7 +121,7 @@ class Privacy:
         Raises:
             ConfigurationError: Something is hidden and there is no salt, or a short one.
         """
-        self.rules = rules_of(settings, letters)
+        self.rules = privacy_rules(settings, letters)
         if not self.rules.hides_anything:
             salt = None
         elif salt is None or len(salt) < MINIMUM_SALT_BYTES:

@@ -27,7 +27,7 @@ type Span = tuple[int, int, str]
 """Start and end in the decoded text, and what to write there."""
 
 
-class View(NamedTuple):
+class DecodedText(NamedTuple):
     """A text with its encodings undone."""
 
     data: bytes
@@ -37,44 +37,44 @@ class View(NamedTuple):
     """How often each byte is encoded."""
 
 
-def view_of(source: bytes) -> View:
+def decoded_text(source: bytes) -> DecodedText:
     """Returns UTF-8 text with its encodings undone and its ASCII letters in lower case."""
-    view = View(source, range(len(source) + 1), bytes(len(source)))
+    decoded = DecodedText(source, range(len(source) + 1), bytes(len(source)))
     for _ in range(MAX_PASSES):
-        if not is_encoded(view.data):
+        if not is_encoded(decoded.data):
             break
-        before, view = view, _decoded_once(view)
-        if len(before.data) == len(view.data):
+        before, decoded = decoded, _decoded_once(decoded)
+        if len(before.data) == len(decoded.data):
             break
-    return view._replace(data=view.data.lower())
+    return decoded._replace(data=decoded.data.lower())
 
 
-def _decoded_once(view: View) -> View:
-    source = view.data
+def _decoded_once(decoded: DecodedText) -> DecodedText:
+    source = decoded.data
     data, starts, depths = bytearray(), list[int](), list[int]()
     position = 0
     for match in ENCODED.finditer(source):
         first, after = match.span()
         data += source[position:first]
-        starts += view.starts[position:first]
-        depths += view.depths[position:first]
+        starts += decoded.starts[position:first]
+        depths += decoded.depths[position:first]
         plain = plain_bytes(match)
         data += plain
-        starts += [view.starts[first]] * len(plain)
-        depth = max(view.depths[first:after]) + 1 + len(match[1] or b"") // 2
+        starts += [decoded.starts[first]] * len(plain)
+        depth = max(decoded.depths[first:after]) + 1 + len(match[1] or b"") // 2
         depths += [depth] * len(plain)
         position = after
     data += source[position:]
-    starts += view.starts[position:]
-    depths += view.depths[position:]
-    return View(bytes(data), starts, depths)
+    starts += decoded.starts[position:]
+    depths += decoded.depths[position:]
+    return DecodedText(bytes(data), starts, depths)
 
 
-def replace_spans(source: bytes, view: View, spans: list[Span]) -> str:
+def replace_spans(source: bytes, decoded: DecodedText, spans: list[Span]) -> str:
     """Writes each span's replacement into the source; of overlapping ones the first counts."""
     out, position = list[str](), 0
     for start, end, replacement in _merged(spans):
-        first, last = view.starts[start], view.starts[end]
+        first, last = decoded.starts[start], decoded.starts[end]
         out += (source[position:first].decode("utf-8", "replace"), replacement)
         position = last
     out.append(source[position:].decode("utf-8", "replace"))
@@ -135,27 +135,27 @@ class TextMasker:
             is_cut: It may end in the middle of an address.
         """
         source = text.encode()
-        view = view_of(source)
-        spans = [*self._values(view), *self._emails(view, is_cut=is_cut)]
-        return replace_spans(source, view, spans) if spans else text
+        decoded = decoded_text(source)
+        spans = [*self._values(decoded), *self._emails(decoded, is_cut=is_cut)]
+        return replace_spans(source, decoded, spans) if spans else text
 
-    def _values(self, view: View) -> Iterable[Span]:
+    def _values(self, decoded: DecodedText) -> Iterable[Span]:
         if self._value is None:
             return
-        data, done = view.data, 0
+        data, done = decoded.data, 0
         at = data.find(b"=")
         path = _QUERY_START.search(data) if at >= 0 else None
         while at >= 0:
             end = at + 1
             name = trailing(data[done:at], _NAME_BYTES)
             if self._is_named(name):
-                end = _value_end(view, at)
+                end = _value_end(decoded, at)
                 before = at - len(name) - 1
                 if (
                     path is not None
                     and at < path.start() < end
                     and data[before : before + 1] == b";"
-                    and view.depths[path.start()] <= view.depths[at]
+                    and decoded.depths[path.start()] <= decoded.depths[at]
                 ):
                     # A parameter of the path, such as jsessionid, ends where the query starts.
                     end = path.start()
@@ -171,21 +171,21 @@ class TextMasker:
         parts = _NAME_PARTS.split(name.decode("utf-8", "replace"))
         return any(parameter_name(part) in self._names for part in parts)
 
-    def _emails(self, view: View, *, is_cut: bool) -> Iterable[Span]:
+    def _emails(self, decoded: DecodedText, *, is_cut: bool) -> Iterable[Span]:
         if self._email is None:
             return
-        for start, end, address in find_emails(view.data, is_cut=is_cut):
+        for start, end, address in find_emails(decoded.data, is_cut=is_cut):
             yield start, end, MASK if address is None else self._email(address)
 
 
-def _value_end(view: View, equals: int) -> int:
+def _value_end(decoded: DecodedText, equals: int) -> int:
     """Returns where the value after an equals sign ends.
 
     In `next=%2Fa%3Ftoken%3Dx%26y` the encoded `&` ends the value of token, whose equals sign is
     encoded as well; in `token=x%26y` it is part of it.
     """
-    depth = view.depths[equals]
-    for match in _VALUE_END.finditer(view.data, equals + 1):
-        if view.depths[match.start()] <= depth:
+    depth = decoded.depths[equals]
+    for match in _VALUE_END.finditer(decoded.data, equals + 1):
+        if decoded.depths[match.start()] <= depth:
             return match.start()
-    return len(view.data)
+    return len(decoded.data)

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import orjson
 
-from udfs.check.filters import Rule
+from udfs.check.filters import FilterRule
 from udfs.enrich.bots import BotKind
 from udfs.enrich.geo_schema import AutonomousSystem, GeoLocation
 from udfs.enrich.referrer import Referrer
@@ -52,7 +52,7 @@ class RequestPart:
     """As the log has it, with personal values masked."""
     searchable: Searchable
     """The same, to be searched for identities; nothing if none is hidden."""
-    rule: Rule
+    rule: FilterRule
     issues: tuple[str, ...]
     webpage: str | None
     keys: str
@@ -87,7 +87,7 @@ class AgentPart:
 
     field: str | None
     searchable: Searchable
-    rule: Rule
+    rule: FilterRule
     issues: tuple[str, ...]
     keys: str
     """`device_type`, `browser`, `os` and `bot_kind` as keys."""
@@ -104,7 +104,7 @@ class StatusPart:
     """The part of a response's status."""
 
     status: int
-    rule: Rule
+    rule: FilterRule
     largest_body: int
     """More bytes than this are odd."""
     json_response: str
@@ -154,7 +154,7 @@ def request_part(
     field: str,
     request: Request,
     page: Page,
-    rule: Rule,
+    rule: FilterRule,
     issues: tuple[str, ...],
     *,
     largest_answer: int,
@@ -204,7 +204,7 @@ def agent_part(
     field: str | None,
     shown: str | None,
     agent: UserAgent,
-    rule: Rule,
+    rule: FilterRule,
     issues: tuple[str, ...],
     *,
     searchable: Searchable,
@@ -231,7 +231,7 @@ def agent_part(
     )
 
 
-def status_part(status: str, rule: Rule, largest_body: int) -> StatusPart:
+def status_part(status: str, rule: FilterRule, largest_body: int) -> StatusPart:
     """Returns the part of a status of three digits."""
     return StatusPart(
         int(status),

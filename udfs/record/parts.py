@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from udfs.check.anomalies import Checks
-from udfs.check.filters import Filters, Rule
+from udfs.check.filters import FilterRule, Filters
 from udfs.check.schema import check_agent, check_location, check_network
 from udfs.config.core import CoreSettings
 from udfs.enrich.geo import GeoDatabase, is_reserved
@@ -214,7 +214,7 @@ class PartMaker:
     # --- parts of fields whose text is masked --------------------------------------------------
 
     def shown_request(
-        self, field: str, rule: Rule = Rule.KEEP, issues: tuple[str, ...] = ()
+        self, field: str, rule: FilterRule = FilterRule.KEEP, issues: tuple[str, ...] = ()
     ) -> RequestPart:
         """Returns the part of a request line in which nothing more is to be masked."""
         request = split_request(unescape(field))
@@ -222,7 +222,7 @@ class PartMaker:
         return self._made_request(field, request, page, rule, issues)
 
     def _made_request(
-        self, field: str, request: Request, page: Page, rule: Rule, issues: tuple[str, ...]
+        self, field: str, request: Request, page: Page, rule: FilterRule, issues: tuple[str, ...]
     ) -> RequestPart:
         checks = self.checks
         return request_part(
@@ -249,7 +249,7 @@ class PartMaker:
     def shown_agent(
         self,
         field: str | None,
-        rule: Rule = Rule.KEEP,
+        rule: FilterRule = FilterRule.KEEP,
         issues: tuple[str, ...] = (),
         agent: UserAgent | None = None,
     ) -> AgentPart:

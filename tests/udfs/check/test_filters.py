@@ -15,7 +15,7 @@ from tests.support.core import (
     filtered,
     grows_linearly,
 )
-from udfs.check.filters import Filters, Rule
+from udfs.check.filters import FilterRule, Filters
 from udfs.config.core import CoreSettings, FilterSettings
 from udfs.errors import ConfigurationError
 from udfs.outcomes import Enriched, Filtered
@@ -167,7 +167,7 @@ def test_the_sample_by_reason() -> None:
 def test_any_pattern_is_a_pattern(pattern: str, path: str) -> None:
     rules = Filters(FilterSettings(exclude_paths=(pattern,)))
     rule = rules.request_rule(Request("GET", "/" + path, None), Page("x", 1, is_static=False))
-    assert rule in {Rule.KEEP, Rule.PATH_EXCLUDED}
+    assert rule in {FilterRule.KEEP, FilterRule.PATH_EXCLUDED}
 
 
 def test_hostile_patterns_take_time_in_proportion() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.core import CITY_DATABASE, FIREFOX, NOW, SAMPLE, combined, enriched, enricher
 from udfs import quality
-from udfs.check.filters import Rule
+from udfs.check.filters import FilterRule
 from udfs.check.schema import check_agent, check_location, check_network
 from udfs.config.core import CoreSettings
 from udfs.config.properties import Properties
@@ -151,7 +151,7 @@ def test_dead_letters_are_valid(stage: str, raw: bytes, time: int | None) -> Non
 
 
 def test_every_filter_has_a_valid_reason() -> None:
-    for rule in Rule:
+    for rule in FilterRule:
         body = {"reason": rule.reason, "event_time": None, "event_id": "0" * 32}
         FILTERED.validate(body)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.core import combined, enriched, enricher, geo_enricher, unpack
-from udfs.check.filters import Rule
+from udfs.check.filters import FilterRule
 from udfs.config.root import ROOT
 from udfs.enrich.geo_schema import GeoLocation
 from udfs.enrich.referrer import Referrer
@@ -41,7 +41,7 @@ def client(host: str | None = "81.2.69.142", country: str | None = "United Kingd
 def request(webpage: str | None = "product") -> RequestPart:
     page = Page(webpage, 1, is_static=False)
     return request_part(
-        "-", NO_REQUEST, page, Rule.KEEP, (), largest_answer=1, searchable=NOTHING_SEARCHABLE
+        "-", NO_REQUEST, page, FilterRule.KEEP, (), largest_answer=1, searchable=NOTHING_SEARCHABLE
     )
 
 
@@ -54,7 +54,7 @@ def agent(
     browser: str | None = "Firefox", os: str | None = "Linux", *, is_bot: bool = False
 ) -> AgentPart:
     found = UserAgent(browser, None, os, None, "desktop", "other" if is_bot else None)
-    return agent_part("-", "-", found, Rule.KEEP, (), searchable=NOTHING_SEARCHABLE)
+    return agent_part("-", "-", found, FilterRule.KEEP, (), searchable=NOTHING_SEARCHABLE)
 
 
 RECORD = Enriched(
