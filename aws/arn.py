@@ -77,7 +77,7 @@ def arn(*services: str) -> Parser[Arn | None]:
     """Reads a setting that is the ARN of a resource of one of these services, or empty."""
     titles = [_RESOURCES[service].title for service in services]
     return Parser(
-        lambda given: read_arn(given, *services) if given else None,
+        lambda value: read_arn(value, *services) if value else None,
         "the ARN of a " + " or a ".join(titles),
     )
 
@@ -90,10 +90,10 @@ def stream_arn(service: str, *, per_output: bool = False) -> Parser[str]:
         per_output: The name may hold `{output}`.
     """
 
-    def read(given: str) -> str:
-        if given:
-            read_arn(given.replace(OUTPUT_PLACEHOLDER, "output") if per_output else given, service)
-        return given
+    def read(value: str) -> str:
+        if value:
+            read_arn(value.replace(OUTPUT_PLACEHOLDER, "output") if per_output else value, service)
+        return value
 
     name = f"<name, with {OUTPUT_PLACEHOLDER} for the output's>" if per_output else "<name>"
     kind = _RESOURCES[service].kind

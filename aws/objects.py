@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aws.targets import make_client
+from aws.destinations import make_client
 from udfs.config.location import S3Object
 from udfs.errors import DatabaseError
 
@@ -44,7 +44,7 @@ class S3Objects:
 
         from aws.errors import error_code
 
-        with _told(item):
+        with _translated(item):
             try:
                 return self._client().head_object(Bucket=item.bucket, Key=item.key)["ETag"]
             except ClientError as error:
@@ -59,7 +59,7 @@ class S3Objects:
             DatabaseError: It is too large, cannot be read, or is another version by now.
             OSError: The file cannot be written.
         """
-        with _told(item), target.open("wb") as file:
+        with _translated(item), target.open("wb") as file:
             answer = self._client().get_object(Bucket=item.bucket, Key=item.key, IfMatch=version)
             if answer["ContentLength"] > MAX_OBJECT_BYTES:
                 raise DatabaseError(str(item), f"larger than {MAX_OBJECT_BYTES} bytes")
@@ -74,7 +74,7 @@ class S3Objects:
 
 
 @contextmanager
-def _told(item: S3Object) -> Iterator[None]:
+def _translated(item: S3Object) -> Iterator[None]:
     from aws.errors import AwsError, explained
 
     try:

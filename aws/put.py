@@ -15,7 +15,7 @@ from typing import Protocol
 from udfs.errors import WebLogError
 
 CALL_SECONDS = 5.0
-"""Time that must be left to begin a call: the timeouts of a function's client (targets.py), and
+"""Time that must be left to begin a call: the timeouts of a function's client (`make_client`), and
 a second to answer the event."""
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -31,7 +31,7 @@ class Message:
     Attributes:
         body: UTF-8 text.
         owner: The caller's number of what the message belongs to; messages may share it.
-        key: Partition key, where the target has one.
+        key: Partition key, where the destination has one.
     """
 
     body: bytes
@@ -82,7 +82,7 @@ class CallError(WebLogError):
         super().__init__(code)
 
 
-class Target(Protocol):
+class Destination(Protocol):
     """A service that takes batches."""
 
     @property
@@ -124,17 +124,17 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Puts messages into one target.
+    """Puts messages into one destination.
 
     Attributes:
-        target: Where to.
+        destination: Where to.
         attempts: How often a message is tried.
         ordered: Put nothing after a message that failed. Else the others still go.
         sleep: Waits so many seconds.
         jitter: Random number between two others.
     """
 
-    target: Target
+    destination: Destination
     attempts: int
     ordered: bool = False
     sleep: Callable[[float], object] = time.sleep
@@ -144,7 +144,7 @@ class Delivery:
         """Puts messages in their order."""
         receipt = Receipt()
         end: str | None = None
-        for batch in _batches(messages, self.target.limits):
+        for batch in _batches(messages, self.destination.limits):
             if end is None:
                 end = self._send(batch, has_time, receipt)
             else:
@@ -155,7 +155,7 @@ class Delivery:
 
     def _send(self, batch: list[Message], has_time: HasTime, receipt: Receipt) -> str | None:
         """Puts one batch and returns why no other should follow, or None."""
-        if batch[0].size > self.target.limits.message_bytes:  # _batches() leaves it by itself.
+        if batch[0].size > self.destination.limits.message_bytes:  # _batches() leaves it by itself.
             receipt.fail(batch, "message_too_large")
             return None
         code, error = "", None
@@ -167,7 +167,7 @@ class Delivery:
                 receipt.retries += 1
                 receipt.resent += len(batch)
             try:
-                rejections, error = self.target.put(batch), None
+                rejections, error = self.destination.put(batch), None
             except CallError as failure:
                 code, error = failure.code, failure
                 if failure.passing:

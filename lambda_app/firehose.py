@@ -50,7 +50,7 @@ class Answer(TypedDict):
     metadata: NotRequired[Metadata]
 
 
-class Response(TypedDict):
+class TransformationResponse(TypedDict):
     """The response that Firehose expects."""
 
     records: list[Answer]
@@ -77,7 +77,9 @@ class FirehoseTransformation:
         self._dead_letters = dead_letters
         self._partitions = _PARTITIONS.get(partition_by)
 
-    def run(self, event: Mapping[str, Any], deadline: Deadline, tally: Tally) -> Response:
+    def run(
+        self, event: Mapping[str, Any], deadline: Deadline, tally: Tally
+    ) -> TransformationResponse:
         """Answers one event.
 
         Raises:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from aws.destinations import AwsDestination
 from aws.put import Delivery
-from aws.targets import AwsTarget
 from lambda_app.firehose import FirehoseTransformation
 from lambda_app.function import start
 from lambda_app.records import RecordProcessor
@@ -15,8 +15,8 @@ def _make(settings: Settings, enricher: Enricher) -> FirehoseTransformation:
     function = settings.function
     dead_letters = None
     if function.dead_letter_arn is not None:
-        target = AwsTarget(function.dead_letter_arn)
-        dead_letters = Delivery(target, function.delivery_attempts)
+        destination = AwsDestination(function.dead_letter_arn)
+        dead_letters = Delivery(destination, function.delivery_attempts)
     processor = RecordProcessor(enricher, settings)
     return FirehoseTransformation(processor, dead_letters, function.partition_by)
 

@@ -32,7 +32,7 @@ class ItemFailure(TypedDict):
     itemIdentifier: str
 
 
-class Response(TypedDict):
+class BatchResponse(TypedDict):
     """The response that Lambda expects with `ReportBatchItemFailures`."""
 
     batchItemFailures: list[ItemFailure]
@@ -63,7 +63,7 @@ class KinesisConsumer:
         self._dead_letters = dead_letters
         self._pack = pack
 
-    def run(self, event: Mapping[str, Any], deadline: Deadline, tally: Tally) -> Response:
+    def run(self, event: Mapping[str, Any], deadline: Deadline, tally: Tally) -> BatchResponse:
         """Answers one event.
 
         When all of it is bad data the first record is reported: the shard stands still and the

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from aws.destinations import AwsDestination, make_client, packed
 from aws.put import Delivery
-from aws.targets import AwsTarget, make_client, packed
 from lambda_app.function import start
 from lambda_app.kinesis import KinesisConsumer
 from lambda_app.records import RecordProcessor
@@ -24,8 +24,8 @@ def _make(settings: Settings, enricher: Enricher) -> KinesisConsumer:
         raise FunctionSettings.error("dead.letter.arn", "", "a queue or topic for bad lines")
     arn = function.output_arn
     # Every event needs this client, so the cold start makes it.
-    output = AwsTarget(arn, make_client(arn.service, arn.region))
-    dead_letters = AwsTarget(function.dead_letter_arn)
+    output = AwsDestination(arn, make_client(arn.service, arn.region))
+    dead_letters = AwsDestination(function.dead_letter_arn)
     return KinesisConsumer(
         RecordProcessor(enricher, settings),
         Delivery(output, function.delivery_attempts, ordered=True),

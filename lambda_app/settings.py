@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Literal, Self
 
 from aws.arn import Arn, arn
-from aws.targets import TOPIC_BYTES
+from aws.destinations import TOPIC_BYTES
 from udfs.config.core import CoreSettings, PrivacySettings, core_groups, core_settings
 from udfs.config.environment import check_environment, read_environment
 from udfs.config.file import (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aws.put import CALL_SECONDS, CallError, CallLimits, Delivery, Message, Rejection
 from lambda_app.deadline import Deadline
-from tests.support.functions import FakeContext, FakeTarget, delivery
+from tests.support.functions import FakeContext, FakeDestination, delivery
 
 
 def messages(count: int) -> list[Message]:
@@ -20,19 +20,19 @@ def busy(call: int, batch: Sequence[Message]) -> list[Rejection]:
 
 
 def test_batches_keep_within_the_number_of_messages() -> None:
-    target = FakeTarget()
+    destination = FakeDestination()
 
-    receipt = delivery(target).send(messages(25))
+    receipt = delivery(destination).send(messages(25))
 
-    assert [len(batch) for batch in target.calls] == [10, 10, 5]
-    assert target.taken == messages(25)
+    assert [len(batch) for batch in destination.calls] == [10, 10, 5]
+    assert destination.taken == messages(25)
     assert not receipt.failed
 
 
 def test_nothing_to_send_makes_no_call() -> None:
-    target = FakeTarget()
-    delivery(target).send([])
-    assert target.calls == []
+    destination = FakeDestination()
+    delivery(destination).send([])
+    assert destination.calls == []
 
 
 @given(
@@ -41,15 +41,17 @@ def test_nothing_to_send_makes_no_call() -> None:
     total=st.integers(10, 30),
 )
 def test_batches_keep_within_all_limits(sizes: list[int], count: int, total: int) -> None:
-    target = FakeTarget(limits=CallLimits(messages=count, total_bytes=total, message_bytes=10))
+    destination = FakeDestination(
+        limits=CallLimits(messages=count, total_bytes=total, message_bytes=10)
+    )
     given_messages = [Message(b"x" * size, owner) for owner, size in enumerate(sizes)]
 
-    receipt = delivery(target).send(given_messages)
+    receipt = delivery(destination).send(given_messages)
 
-    for batch in target.calls:
+    for batch in destination.calls:
         assert 0 < len(batch) <= count
         assert sum(one.size for one in batch) <= total
-    assert target.taken == [one for one in given_messages if one.size <= 10]
+    assert destination.taken == [one for one in given_messages if one.size <= 10]
     assert receipt.failed == {one.owner for one in given_messages if one.size > 10}
     assert receipt.problems["message_too_large"] == len(receipt.failed)
 
@@ -66,11 +68,11 @@ def test_only_what_was_not_taken_is_sent_again() -> None:
             if call < 2 and one.owner % 2
         ]
 
-    target = FakeTarget(refuse_odd_ones_twice)
+    destination = FakeDestination(refuse_odd_ones_twice)
 
-    receipt = delivery(target).send(messages(6))
+    receipt = delivery(destination).send(messages(6))
 
-    assert [[one.owner for one in batch] for batch in target.calls] == [
+    assert [[one.owner for one in batch] for batch in destination.calls] == [
         [0, 1, 2, 3, 4, 5],
         [1, 3, 5],
         [1, 3, 5],
@@ -83,25 +85,25 @@ def test_a_message_that_stays_refused_fails_alone() -> None:
     def refuse_three(call: int, batch: Sequence[Message]) -> list[Rejection]:
         return [Rejection(i, "InternalError") for i, one in enumerate(batch) if one.owner == 3]
 
-    target = FakeTarget(refuse_three)
+    destination = FakeDestination(refuse_three)
 
-    receipt = delivery(target, attempts=4).send(messages(15))
+    receipt = delivery(destination, attempts=4).send(messages(15))
 
     assert receipt.failed == {3}
     assert receipt.problems == {"InternalError": 1}
-    assert len(target.calls) == 5
-    assert len(target.taken) == 14
+    assert len(destination.calls) == 5
+    assert len(destination.taken) == 14
 
 
 def test_a_permanent_refusal_is_not_tried_again() -> None:
     def refuse_first(call: int, batch: Sequence[Message]) -> list[Rejection]:
         return [Rejection(0, "InvalidMessageContents", permanent=True)] if call == 0 else []
 
-    target = FakeTarget(refuse_first)
+    destination = FakeDestination(refuse_first)
 
-    receipt = delivery(target).send(messages(3))
+    receipt = delivery(destination).send(messages(3))
 
-    assert len(target.calls) == 1
+    assert len(destination.calls) == 1
     assert receipt.failed == {0}
 
 
@@ -109,20 +111,20 @@ def test_a_call_that_fails_is_made_again() -> None:
     def fail_twice(call: int, batch: Sequence[Message]) -> list[Rejection]:
         return busy(call, batch) if call < 2 else []
 
-    target = FakeTarget(fail_twice)
+    destination = FakeDestination(fail_twice)
 
-    receipt = delivery(target).send(messages(3))
+    receipt = delivery(destination).send(messages(3))
 
-    assert len(target.calls) == 3
+    assert len(destination.calls) == 3
     assert not receipt.failed
 
 
 def test_when_the_service_is_down_the_other_batches_do_not_wait_too() -> None:
-    target = FakeTarget(busy)
+    destination = FakeDestination(busy)
 
-    receipt = delivery(target, attempts=3).send(messages(100))
+    receipt = delivery(destination, attempts=3).send(messages(100))
 
-    assert len(target.calls) == 3
+    assert len(destination.calls) == 3
     assert receipt.failed == set(range(100))
     assert receipt.problems == {"ThrottlingException": 100}
 
@@ -131,11 +133,11 @@ def test_a_refused_call_is_not_made_again() -> None:
     def deny(call: int, batch: Sequence[Message]) -> list[Rejection]:
         raise CallError("AccessDenied", passing=False)
 
-    target = FakeTarget(deny)
+    destination = FakeDestination(deny)
 
-    receipt = delivery(target).send(messages(30))
+    receipt = delivery(destination).send(messages(30))
 
-    assert len(target.calls) == 1
+    assert len(destination.calls) == 1
     assert receipt.problems == {"AccessDenied": 30}
     assert receipt.error is not None
     assert receipt.error.code == "AccessDenied"
@@ -145,12 +147,12 @@ def test_in_order_nothing_goes_after_a_failure() -> None:
     def refuse_twelve(call: int, batch: Sequence[Message]) -> list[Rejection]:
         return [Rejection(i, "InternalError") for i, one in enumerate(batch) if one.owner == 12]
 
-    target = FakeTarget(refuse_twelve)
+    destination = FakeDestination(refuse_twelve)
 
-    receipt = delivery(target, ordered=True).send(messages(40))
+    receipt = delivery(destination, ordered=True).send(messages(40))
 
     assert receipt.failed == {12, *range(20, 40)}
-    assert max(one.owner for one in target.taken) == 19
+    assert max(one.owner for one in destination.taken) == 19
 
 
 def pauses(attempts: int, jitter: Callable[[float, float], float], seconds: float) -> list[float]:
@@ -161,7 +163,7 @@ def pauses(attempts: int, jitter: Callable[[float, float], float], seconds: floa
         taken.append(pause)
         context.sleep(pause)
 
-    Delivery(FakeTarget(busy), attempts, sleep=sleep, jitter=jitter).send(
+    Delivery(FakeDestination(busy), attempts, sleep=sleep, jitter=jitter).send(
         messages(1), Deadline(context).allows
     )
     return taken
@@ -184,21 +186,23 @@ def test_pauses_are_drawn_from_zero_to_the_ceiling() -> None:
 
 def test_no_call_is_begun_that_could_outlast_the_invocation() -> None:
     context = FakeContext(CALL_SECONDS)
-    target = FakeTarget()
+    destination = FakeDestination()
 
-    receipt = delivery(target, context).send(messages(12), Deadline(context).allows)
+    receipt = delivery(destination, context).send(messages(12), Deadline(context).allows)
 
-    assert target.calls == []
+    assert destination.calls == []
     assert receipt.problems == {"out_of_time": 12}
 
 
 def test_retries_end_before_the_time_does() -> None:
     context = FakeContext(7)
-    target = FakeTarget(busy)
+    destination = FakeDestination(busy)
 
-    receipt = delivery(target, context, attempts=20).send(messages(1), Deadline(context).allows)
+    receipt = delivery(destination, context, attempts=20).send(
+        messages(1), Deadline(context).allows
+    )
 
     # 0.1 + 0.2 + 0.4 + 0.8 of the two seconds that are to spare; 1.6 more would not fit.
-    assert len(target.calls) == 5
+    assert len(destination.calls) == 5
     assert context.left >= CALL_SECONDS
     assert receipt.problems == {"out_of_time": 1}

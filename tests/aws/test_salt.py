@@ -80,7 +80,7 @@ def test_the_function_travels_without_the_salt(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize(
     ("modules", "package"),
-    [("aws.salt, aws.targets", "botocore"), ("tools.replay.command", "boto3")],
+    [("aws.salt, aws.destinations", "botocore"), ("tools.replay.command", "boto3")],
 )
 def test_the_sdk_is_not_loaded_for_nothing(modules: str, package: str) -> None:
     import subprocess

@@ -13,7 +13,7 @@ from lambda_app.tally import Tally
 from tests.support.core import sample_lines
 from tests.support.functions import (
     FakeContext,
-    FakeTarget,
+    FakeDestination,
     firehose_event,
     transformation,
 )
@@ -192,5 +192,5 @@ def test_a_batch_of_the_default_size_fits_the_response() -> None:
             batch.append(next(source))
             total += len(batch[-1])
         event, deadline = firehose_event(batch), Deadline(FakeContext())
-        response = transformation(FakeTarget()).run(event, deadline, Tally())
+        response = transformation(FakeDestination()).run(event, deadline, Tally())
         assert all(one["result"] != "ProcessingFailed" for one in response["records"]) is fits_all

@@ -18,7 +18,7 @@ from tests.support.functions import (
     BAD,
     GOOD,
     FakeContext,
-    FakeTarget,
+    FakeDestination,
     firehose_event,
     transformation,
 )
@@ -84,7 +84,7 @@ def job_events() -> list[dict[str, Any]]:
 def function_events() -> list[dict[str, Any]]:
     lines: list[str] = []
     core = enricher()
-    work = transformation(FakeTarget(), of=RecordProcessor(core, Settings.load({})))
+    work = transformation(FakeDestination(), of=RecordProcessor(core, Settings.load({})))
     function = Function(work, core, "WebLog/Test", clock=lambda: NOW, write=lines.append)
     function(firehose_event([GOOD, GOOD, BAD, b"\xff"]), FakeContext())
     with pytest.raises(OutageError):

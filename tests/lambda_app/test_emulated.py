@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from aws.arn import read_arn
+from aws.destinations import AwsDestination, packed
 from aws.put import Message
-from aws.targets import AwsTarget, packed
 from lambda_app.deadline import Deadline
 from lambda_app.tally import Tally
 from tests.support.aws import Aws
@@ -57,7 +57,7 @@ def new_queue(aws: Aws) -> tuple[str, str]:
 
 
 def transform(dead_letter_arn: str, records: list[bytes], tally: Tally) -> list[str]:
-    function = transformation(AwsTarget(read_arn(dead_letter_arn)))
+    function = transformation(AwsDestination(read_arn(dead_letter_arn)))
     response = function.run(firehose_event(records), Deadline(FakeContext()), tally)
     return [answer["result"] for answer in response["records"]]
 
@@ -104,7 +104,10 @@ def test_a_missing_queue_fails_the_records_and_is_told() -> None:
 
 
 def consume(output_arn: str, dead_letter_arn: str, records: list[bytes], **more: Any) -> Any:
-    output, letters = AwsTarget(read_arn(output_arn)), AwsTarget(read_arn(dead_letter_arn))
+    output, letters = (
+        AwsDestination(read_arn(output_arn)),
+        AwsDestination(read_arn(dead_letter_arn)),
+    )
     function = consumer(output, letters, **more)
     return function.run(kinesis_event(records), Deadline(FakeContext()), Tally())
 
@@ -127,7 +130,7 @@ def test_enriched_records_to_a_stream(aws: Aws, streams: Streams) -> None:
 
 def test_a_long_key_is_cut(streams: Streams) -> None:
     streams.create({"enriched": 1})
-    AwsTarget(read_arn(arn("enriched"))).put([Message(b"{}", 0, "h" * 300)])
+    AwsDestination(read_arn(arn("enriched"))).put([Message(b"{}", 0, "h" * 300)])
     ((record,),) = streams.records("enriched").values()
     assert record["PartitionKey"] == "h" * 256
 

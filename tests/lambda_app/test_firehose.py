@@ -17,7 +17,7 @@ from flink_app.sql_files import OutputFile
 from lambda_app import firehose
 from lambda_app.deadline import Deadline
 from lambda_app.errors import EventError, OutageError
-from lambda_app.firehose import RESPONSE_LIMIT, FirehoseTransformation, Response
+from lambda_app.firehose import RESPONSE_LIMIT, FirehoseTransformation, TransformationResponse
 from lambda_app.settings import PartitionBy
 from lambda_app.tally import Tally
 from tests.support.core import combined
@@ -25,7 +25,7 @@ from tests.support.functions import (
     BAD,
     GOOD,
     FakeContext,
-    FakeTarget,
+    FakeDestination,
     data_of,
     firehose_event,
     good,
@@ -40,7 +40,7 @@ def run(
     records: Sequence[bytes],
     context: FakeContext | None = None,
     tally: Tally | None = None,
-) -> Response:
+) -> TransformationResponse:
     event = firehose_event(records)
     response = function.run(event, Deadline(context or FakeContext()), tally or Tally())
     asked = [one["recordId"] for one in event["records"]]
@@ -48,12 +48,12 @@ def run(
     return response
 
 
-def results(response: Response) -> list[str]:
+def results(response: TransformationResponse) -> list[str]:
     return [one["result"] for one in response["records"]]
 
 
 def test_each_kind_of_record_has_its_answer() -> None:
-    letters = FakeTarget()
+    letters = FakeDestination()
     tally = Tally()
 
     response = run(transformation(letters), [good(1), b"\n", BAD, good(2) + b"\n"], tally=tally)
@@ -71,7 +71,7 @@ def test_each_kind_of_record_has_its_answer() -> None:
 
 
 def test_answers_without_data_have_none() -> None:
-    response = run(transformation(FakeTarget()), [b"", BAD])
+    response = run(transformation(FakeDestination()), [b"", BAD])
 
     assert [sorted(one) for one in response["records"]] == [["recordId", "result"]] * 2
 
@@ -90,7 +90,7 @@ def test_several_lines_in_a_record_are_several_lines_of_the_answer() -> None:
 
 
 def test_a_partly_bad_record_is_ok_with_its_good_lines() -> None:
-    letters = FakeTarget()
+    letters = FakeDestination()
 
     response = run(transformation(letters), [good(1) + b"\n" + BAD + b"\n" + good(2)])
 
@@ -100,7 +100,7 @@ def test_a_partly_bad_record_is_ok_with_its_good_lines() -> None:
 
 
 def test_compressed_records() -> None:
-    letters = FakeTarget()
+    letters = FakeDestination()
     lines = good(1) + b"\n" + good(2) + b"\n"
 
     response = run(
@@ -117,7 +117,7 @@ def test_compressed_records() -> None:
 
 
 def test_what_cannot_be_unpacked_is_not_shown_when_lines_are_masked() -> None:
-    letters = FakeTarget()
+    letters = FakeDestination()
     private = processor({"weblog.privacy": {"profile": "strict"}}, salt=b"0123456789abcdef")
 
     response = run(transformation(letters, of=private), [gzip.compress(GOOD)[:-3], GOOD])
@@ -128,7 +128,7 @@ def test_what_cannot_be_unpacked_is_not_shown_when_lines_are_masked() -> None:
 
 
 def test_data_that_is_not_base64_is_bad_data() -> None:
-    letters = FakeTarget()
+    letters = FakeDestination()
     event = firehose_event([GOOD, GOOD])
     event["records"][0]["data"] = "not base64!"
 
@@ -140,7 +140,7 @@ def test_data_that_is_not_base64_is_bad_data() -> None:
 
 
 def test_the_letter_of_what_cannot_be_read_is_the_cores() -> None:
-    letters = FakeTarget()
+    letters = FakeDestination()
     event = firehose_event([GOOD, GOOD])
     event["records"][0]["data"] = "not base64!"
     of = processor({"weblog.deadletters": {"max.attempts": "1"}})
@@ -173,7 +173,7 @@ def fail_for(*owners: int, permanent: bool = True) -> Any:
 
 @pytest.mark.parametrize("permanent", [True, False])
 def test_a_dead_letter_that_cannot_be_sent_fails_its_record_alone(permanent: bool) -> None:
-    letters = FakeTarget(fail_for(1, permanent=permanent))
+    letters = FakeDestination(fail_for(1, permanent=permanent))
     tally = Tally()
 
     response = run(
@@ -192,14 +192,16 @@ def test_a_queue_that_takes_nothing_fails_only_records_with_bad_lines(passing: b
         raise CallError("SomeCode", passing=passing)
 
     tally = Tally()
-    response = run(transformation(FakeTarget(fail)), [GOOD, BAD, b"", GOOD], tally=tally)
+    response = run(transformation(FakeDestination(fail)), [GOOD, BAD, b"", GOOD], tally=tally)
 
     assert results(response) == ["Ok", "ProcessingFailed", "Dropped", "Ok"]
     assert tally.undelivered == {"SomeCode": 1}
 
 
 def test_a_letter_that_no_message_can_hold_fails_its_record() -> None:
-    letters = FakeTarget(limits=CallLimits(messages=10, total_bytes=65_536, message_bytes=65_536))
+    letters = FakeDestination(
+        limits=CallLimits(messages=10, total_bytes=65_536, message_bytes=65_536)
+    )
     tally = Tally()
 
     response = run(transformation(letters), [b"x" * 100_000, BAD, GOOD], tally=tally)
@@ -223,7 +225,7 @@ def test_time_runs_out() -> None:
 
 def test_without_time_for_the_letters_their_records_fail() -> None:
     context = FakeContext(13.5, per_question=3)
-    letters = FakeTarget()
+    letters = FakeDestination()
 
     response = run(transformation(letters), [BAD, GOOD], context)
 
@@ -232,7 +234,7 @@ def test_without_time_for_the_letters_their_records_fail() -> None:
     assert letters.calls == []
 
 
-def encoded(response: Response) -> int:
+def encoded(response: TransformationResponse) -> int:
     """Bytes as Lambda's own runtime writes them."""
     from awslambdaric.lambda_runtime_marshaller import to_json
 
@@ -248,7 +250,7 @@ def test_a_record_is_stopped_when_its_answer_cannot_fit() -> None:
     tally = Tally()
 
     of = processor(gzip_maximum=2**24)
-    response = run(transformation(FakeTarget(), of=of), records, tally=tally)
+    response = run(transformation(FakeDestination(), of=of), records, tally=tally)
 
     assert results(response) == ["ProcessingFailed", "Ok", "Dropped"]
     assert (tally.deferred, tally.failed) == (1, 1)
@@ -258,7 +260,7 @@ def test_a_record_is_stopped_when_its_answer_cannot_fit() -> None:
 
 def test_letters_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(firehose, "_MOST_LETTER_BYTES", 5_000)
-    letters = FakeTarget()
+    letters = FakeDestination()
     tally = Tally()
 
     response = run(transformation(letters), [GOOD, BAD, b"\n".join([BAD] * 100), BAD], tally=tally)
@@ -277,7 +279,7 @@ def test_the_response_stays_below_the_limit() -> None:
     records = [long_line(number, 61_000) for number in range(60)]
     tally = Tally()
 
-    response = run(transformation(FakeTarget()), [*records, GOOD, BAD, b""], tally=tally)
+    response = run(transformation(FakeDestination()), [*records, GOOD, BAD, b""], tally=tally)
 
     said = results(response)
     fitting = said.count("Ok") - 1
@@ -326,9 +328,9 @@ def at(timestamp: str) -> bytes:
 @PARTITIONED
 def test_an_answer_has_keys_by_event_time_in_utc(by: PartitionBy, keys: dict[str, str]) -> None:
     records = [at("28/Oct/2025:01:15:30 +0200"), b"", BAD]
-    plain = run(transformation(FakeTarget()), records)
+    plain = run(transformation(FakeDestination()), records)
 
-    response = run(transformation(FakeTarget(), partition_by=by), records)
+    response = run(transformation(FakeDestination(), partition_by=by), records)
 
     first, *others = response["records"]
     assert first == {**plain["records"][0], "metadata": {"partitionKeys": keys}}
@@ -353,7 +355,7 @@ def test_a_record_goes_to_the_folder_of_its_first_enriched_line(
     record = b"\n".join([BAD, *(at(f"{time} +0000") for time in times)])
     tally = Tally()
 
-    response = run(transformation(FakeTarget(), partition_by=by), [record, GOOD], tally=tally)
+    response = run(transformation(FakeDestination(), partition_by=by), [record, GOOD], tally=tally)
 
     first, second = response["records"]
     assert results(response) == ["Ok", "Ok"]
@@ -363,7 +365,7 @@ def test_a_record_goes_to_the_folder_of_its_first_enriched_line(
 
 
 def test_a_record_that_fails_after_all_has_no_keys() -> None:
-    letters = FakeTarget(fail_for(0))
+    letters = FakeDestination(fail_for(0))
 
     response = run(transformation(letters, partition_by="hour"), [GOOD + b"\n" + BAD, GOOD])
 
@@ -392,7 +394,7 @@ def test_the_keys_are_counted_to_the_byte(
 
 
 def test_letters_of_a_record_that_does_not_fit_are_not_sent() -> None:
-    letters = FakeTarget()
+    letters = FakeDestination()
     large = b"\n".join(long_line(number, 60_000) for number in range(80))
 
     response = run(transformation(letters), [large + b"\n" + BAD, GOOD])
@@ -409,7 +411,7 @@ def test_many_small_records_fit_too() -> None:
 
 
 def test_a_batch_of_bad_data_alone_is_an_outage() -> None:
-    letters = FakeTarget()
+    letters = FakeDestination()
     tally = Tally()
 
     with pytest.raises(OutageError, match=r"all 10 lines .* mostly parse/malformed_line") as caught:
@@ -426,7 +428,7 @@ def test_a_batch_of_bad_data_alone_is_an_outage() -> None:
     ids=["too few", "one is good", "switched off", "blank lines"],
 )
 def test_no_outage(records: list[bytes], minimum: int) -> None:
-    response = run(transformation(FakeTarget(), of=processor(outage_minimum=minimum)), records)
+    response = run(transformation(FakeDestination(), of=processor(outage_minimum=minimum)), records)
 
     assert "ProcessingFailed" not in results(response)
 
@@ -470,7 +472,7 @@ def test_other_events_are_refused(event: dict[str, Any]) -> None:
 def test_every_record_is_answered_once_whatever_it_holds(
     records: list[bytes], failing: list[int]
 ) -> None:
-    letters = FakeTarget(fail_for(*failing))
+    letters = FakeDestination(fail_for(*failing))
 
     response = run(transformation(letters, of=processor(outage_minimum=0)), records)
 

@@ -18,7 +18,7 @@ from tests.support.core import SALT
 from tests.support.functions import (
     BAD,
     FakeContext,
-    FakeTarget,
+    FakeDestination,
     consumer,
     good,
     kinesis_event,
@@ -45,7 +45,7 @@ def run(
     )
 
 
-def refuse(*owners: int, limits: CallLimits = STREAM) -> FakeTarget:
+def refuse(*owners: int, limits: CallLimits = STREAM) -> FakeDestination:
     def behave(call: int, batch: Sequence[Message]) -> list[Rejection]:
         return [
             Rejection(index, "InternalFailure")
@@ -53,11 +53,11 @@ def refuse(*owners: int, limits: CallLimits = STREAM) -> FakeTarget:
             if one.owner in owners
         ]
 
-    return FakeTarget(behave, limits)
+    return FakeDestination(behave, limits)
 
 
 def test_good_lines_are_written_in_order_with_their_client_as_key() -> None:
-    output, letters = FakeTarget(), FakeTarget()
+    output, letters = FakeDestination(), FakeDestination()
     tally = Tally()
 
     answer = run(
@@ -73,10 +73,10 @@ def test_good_lines_are_written_in_order_with_their_client_as_key() -> None:
 
 @pytest.mark.parametrize("choice", ["drop", "mask"])
 def test_clients_that_are_hidden_spread_over_the_shards(choice: str) -> None:
-    output = FakeTarget()
+    output = FakeDestination()
     private = processor({"weblog.privacy": {"client.address": choice}}, salt=SALT)
 
-    run(consumer(output, FakeTarget(), of=private), [good(1) + b"\n" + good(2), good(3)])
+    run(consumer(output, FakeDestination(), of=private), [good(1) + b"\n" + good(2), good(3)])
 
     assert [one.key for one in output.taken] == [
         sequence_number(0),
@@ -87,16 +87,16 @@ def test_clients_that_are_hidden_spread_over_the_shards(choice: str) -> None:
 
 @pytest.mark.parametrize("choice", ["truncate", "hash"])
 def test_clients_that_can_be_told_apart_are_keys(choice: str) -> None:
-    output = FakeTarget()
+    output = FakeDestination()
     private = processor({"weblog.privacy": {"client.address": choice}}, salt=SALT)
 
-    run(consumer(output, FakeTarget(), of=private), [good(1), good(2)])
+    run(consumer(output, FakeDestination(), of=private), [good(1), good(2)])
 
     assert [one.key for one in output.taken] == [one["host"] for one in output.bodies()]
 
 
 def test_the_first_record_that_is_not_done_becomes_the_checkpoint() -> None:
-    output, letters = refuse(3, 4), FakeTarget()
+    output, letters = refuse(3, 4), FakeDestination()
     records = [good(0), BAD, good(2), good(3), good(4), BAD, good(6)]
     tally = Tally()
 
@@ -111,14 +111,14 @@ def test_the_first_record_that_is_not_done_becomes_the_checkpoint() -> None:
 def test_nothing_is_sent_behind_a_failed_batch() -> None:
     output = refuse(7)
 
-    answer = run(consumer(output, FakeTarget()), [good(number) for number in range(20)])
+    answer = run(consumer(output, FakeDestination()), [good(number) for number in range(20)])
 
     assert answer == failed_at(7)
     assert max(one.owner for one in output.taken) == 9  # The rest of its own batch of five.
 
 
 def test_a_letter_that_cannot_be_sent_holds_the_checkpoint() -> None:
-    output, letters = FakeTarget(), refuse(2)
+    output, letters = FakeDestination(), refuse(2)
 
     answer = run(consumer(output, letters), [good(0), BAD, BAD, good(3)])
 
@@ -129,10 +129,10 @@ def test_a_stream_that_is_down_fails_from_the_start() -> None:
     def down(call: int, batch: Sequence[Message]) -> list[Rejection]:
         raise CallError("ProvisionedThroughputExceededException", passing=True)
 
-    letters = FakeTarget()
+    letters = FakeDestination()
     tally = Tally()
 
-    answer = run(consumer(FakeTarget(down), letters), [BAD, good(1)], tally=tally)
+    answer = run(consumer(FakeDestination(down), letters), [BAD, good(1)], tally=tally)
 
     assert answer == failed_at(1)
     assert len(letters.taken) == 1  # Record 0 is done: only bad data, and that is kept.
@@ -141,7 +141,7 @@ def test_a_stream_that_is_down_fails_from_the_start() -> None:
 
 def test_time_runs_out() -> None:
     context = FakeContext(16.5, per_question=1)
-    output, letters = FakeTarget(), FakeTarget()
+    output, letters = FakeDestination(), FakeDestination()
     tally = Tally()
 
     answer = run(consumer(output, letters), [good(number) for number in range(20)], context, tally)
@@ -153,12 +153,14 @@ def test_time_runs_out() -> None:
 
 def test_what_waits_to_be_sent_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kinesis, "_MOST_WAITING_BYTES", 1_000)
-    output = FakeTarget()
+    output = FakeDestination()
     tally = Tally()
 
     # The second begins beside less than that, and is more by itself.
     several = b"\n".join(map(good, range(2, 9)))
-    answer = run(consumer(output, FakeTarget()), [good(1), several, good(9), good(10)], tally=tally)
+    answer = run(
+        consumer(output, FakeDestination()), [good(1), several, good(9), good(10)], tally=tally
+    )
 
     assert answer == failed_at(2)
     assert [one["webpage"] for one in output.bodies()] == [f"page{n}" for n in range(1, 9)]
@@ -166,7 +168,7 @@ def test_what_waits_to_be_sent_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_batch_of_bad_data_alone_stops_the_shard() -> None:
-    output, letters = FakeTarget(), FakeTarget()
+    output, letters = FakeDestination(), FakeDestination()
     tally = Tally()
 
     answer = run(consumer(output, letters), [BAD] * 12, tally=tally)
@@ -202,7 +204,7 @@ def test_nothing_is_lost_when_what_is_reported_comes_again(
         (failure,) = answer["batchItemFailures"]
         first = int(failure["itemIdentifier"][-6:])
         batch = batch[first:]
-        healthy_output, healthy_letters = FakeTarget(), FakeTarget()
+        healthy_output, healthy_letters = FakeDestination(), FakeDestination()
         answer = run(consumer(healthy_output, healthy_letters, of=unwary), batch)
         output.taken += healthy_output.taken
         letters.taken += healthy_letters.taken
@@ -216,8 +218,8 @@ def test_nothing_is_lost_when_what_is_reported_comes_again(
 
 
 def test_duplicates_can_be_told_by_their_id() -> None:
-    output = FakeTarget()
-    function = consumer(output, FakeTarget())
+    output = FakeDestination()
+    function = consumer(output, FakeDestination())
     run(function, [good(1) + b"\n" + good(1)])
     run(function, [good(1) + b"\n" + good(1)])
 
@@ -227,8 +229,8 @@ def test_duplicates_can_be_told_by_their_id() -> None:
 
 
 def test_bodies_have_no_line_break() -> None:
-    output = FakeTarget()
-    run(consumer(output, FakeTarget()), [good(1) + b"\n"])
+    output = FakeDestination()
+    run(consumer(output, FakeDestination()), [good(1) + b"\n"])
     assert not output.taken[0].body.endswith(b"\n")
     assert json.loads(output.taken[0].body)["webpage"] == "page1"
 
@@ -239,4 +241,4 @@ def test_bodies_have_no_line_break() -> None:
 )
 def test_other_events_are_refused(event: dict[str, Any]) -> None:
     with pytest.raises(EventError, match="Kinesis"):
-        consumer(FakeTarget(), FakeTarget()).run(event, Deadline(FakeContext()), Tally())
+        consumer(FakeDestination(), FakeDestination()).run(event, Deadline(FakeContext()), Tally())

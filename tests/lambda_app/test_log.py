@@ -21,16 +21,18 @@ from tests.support.functions import (
     BAD,
     GOOD,
     FakeContext,
-    FakeTarget,
+    FakeDestination,
     firehose_event,
     transformation,
 )
 from udfs.config.root import ROOT
 
 
-def function(lines: list[str], dead_letters: FakeTarget | None = None) -> Function:
+def function(lines: list[str], dead_letters: FakeDestination | None = None) -> Function:
     core = enricher()
-    work = transformation(dead_letters or FakeTarget(), of=RecordProcessor(core, Settings.load({})))
+    work = transformation(
+        dead_letters or FakeDestination(), of=RecordProcessor(core, Settings.load({}))
+    )
     return Function(work, core, "WebLog/Test", clock=lambda: NOW, write=lines.append)
 
 

@@ -17,7 +17,7 @@ from lambda_app.tally import Tally
 from tests.support.core import CITY_DATABASE, DEMO_DATABASE, NOW, combined, enricher, sample_lines
 from tests.support.functions import (
     FakeContext,
-    FakeTarget,
+    FakeDestination,
     consumer,
     data_of,
     firehose_event,
@@ -44,7 +44,7 @@ type Made = tuple[list[bytes], list[bytes]]
 
 def through_firehose(records: list[bytes], properties: Properties) -> Made:
     """What a transformation makes."""
-    letters = FakeTarget()
+    letters = FakeDestination()
     function = transformation(letters, of=processor(properties, outage_minimum=0))
     response = function.run(firehose_event(records), Deadline(FakeContext()), Tally())
     assert all(one["result"] != "ProcessingFailed" for one in response["records"])
@@ -55,7 +55,7 @@ def through_firehose(records: list[bytes], properties: Properties) -> Made:
 
 def through_kinesis(records: list[bytes], properties: Properties) -> Made:
     """What a consumer makes."""
-    output, letters = FakeTarget(), FakeTarget()
+    output, letters = FakeDestination(), FakeDestination()
     function = consumer(output, letters, of=processor(properties, outage_minimum=0))
     response = function.run(kinesis_event(records), Deadline(FakeContext()), Tally())
     assert response == {"batchItemFailures": []}

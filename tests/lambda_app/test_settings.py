@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from aws.arn import read_arn
+from aws.destinations import AwsDestination
 from aws.put import Message
-from aws.targets import AwsTarget
 from flink_app.settings import OUTPUTS_GROUP, JobSettings, job_settings
 from lambda_app import settings as settings_module
 from lambda_app.settings import (
@@ -268,8 +268,8 @@ def test_the_longest_letter_fits(arn: str, most: int, piece: str) -> None:
     room = most // len(piece.encode())
     for length in (room, room - 400, room // 6):
         message = Message(dead(core, piece * length).json.encode(), 0)
-        target = AwsTarget(settings.function.dead_letter_arn)
-        assert message.size <= target.limits.message_bytes
+        destination = AwsDestination(settings.function.dead_letter_arn)
+        assert message.size <= destination.limits.message_bytes
 
 
 @pytest.mark.parametrize(

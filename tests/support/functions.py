@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from aws.put import CallLimits, Delivery, Message, Rejection, Target
+from aws.put import CallLimits, Delivery, Destination, Message, Rejection
 from lambda_app.firehose import FirehoseTransformation
 from lambda_app.kinesis import KinesisConsumer
 from lambda_app.records import RecordProcessor
@@ -119,7 +119,7 @@ class FakeContext:
         self.left -= seconds
 
 
-class FakeTarget:
+class FakeDestination:
     """A service that keeps what it takes.
 
     Args:
@@ -150,10 +150,10 @@ class FakeTarget:
         return [json.loads(one.body) for one in self.taken]
 
 
-def delivery(target: Target, context: FakeContext | None = None, **more: Any) -> Delivery:
+def delivery(destination: Destination, context: FakeContext | None = None, **more: Any) -> Delivery:
     """A delivery whose pauses take no time but move the context's clock."""
     sleep = (lambda _: None) if context is None else context.sleep
-    return Delivery(target, more.pop("attempts", 4), sleep=sleep, jitter=max, **more)
+    return Delivery(destination, more.pop("attempts", 4), sleep=sleep, jitter=max, **more)
 
 
 def processor(
@@ -182,7 +182,7 @@ def processor(
 
 
 def transformation(
-    dead_letters: Target | None = None,
+    dead_letters: Destination | None = None,
     context: FakeContext | None = None,
     *,
     of: RecordProcessor | None = None,
@@ -197,8 +197,8 @@ def transformation(
 
 
 def consumer(
-    output: Target,
-    dead_letters: Target,
+    output: Destination,
+    dead_letters: Destination,
     context: FakeContext | None = None,
     *,
     of: RecordProcessor | None = None,

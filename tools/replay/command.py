@@ -30,9 +30,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aws.arn import read_arn, stream_arn
+from aws.destinations import AwsDestination, make_client
 from aws.errors import AwsError, explained
 from aws.put import Delivery
-from aws.targets import AwsTarget, make_client
 from tools.options import endpoint_option, read_option
 from tools.replay.letters import Letter, files_of, read_files
 from tools.replay.queue import Queue
@@ -56,16 +56,16 @@ def run(options: argparse.Namespace) -> int:
     """
     queue = _queue(options)
     files = [] if queue is not None else files_of(map(Path, options.source))
-    # Made before anything is read: a wrong target is an error at once.
-    target = None if options.send is None else _target(options)
+    # Made before anything is read: a wrong destination is an error at once.
+    destination = None if options.send is None else _destination(options)
     try:
         letters = _sort(read_files(files) if queue is None else queue.read(), options)
         _show(letters, options.samples)
-        status = 0 if target is None else _send(letters.to_send, queue, target)
+        status = 0 if destination is None else _send(letters.to_send, queue, destination)
         if queue is None or not queue.stopped:
             return status
         stopped = f"stopped at --limit {options.limit}: more may wait"
-        if target is None:
+        if destination is None:
             print(stopped)
             return status
         print_error(stopped)
@@ -185,23 +185,23 @@ def _sample(letter: Letter) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "..."
 
 
-def _send(letters: Sequence[Letter], queue: Queue | None, target: NewFile | Stream) -> int:
+def _send(letters: Sequence[Letter], queue: Queue | None, destination: NewFile | Stream) -> int:
     if not letters:
         print("nothing to send")
         return 0
     sent = kept = 0
     # A file is one piece. A stream gets batches, so that what it took is known when a later call
     # fails.
-    step = len(letters) if isinstance(target, NewFile) else _BATCH
+    step = len(letters) if isinstance(destination, NewFile) else _BATCH
     try:
         for start in range(0, len(letters), step):
             batch = letters[start : start + step]
-            taken = target.send([_envelope(letter) for letter in batch])
+            taken = destination.send([_envelope(letter) for letter in batch])
             sent += len(taken)
             if queue is not None:
                 kept += queue.forget([batch[index] for index in sorted(taken)])
     finally:
-        where = f" to {target.path}" if isinstance(target, NewFile) else ""
+        where = f" to {destination.path}" if isinstance(destination, NewFile) else ""
         print(f"{sent:,} of {len(letters):,} sent{printable(where)}")
     if kept:
         print_error(f"{kept:,} sent letters could not be deleted")
@@ -235,28 +235,28 @@ def _region_of_queue(url: str) -> str | None:
     return labels[1] if labels[0] == "sqs" and len(labels) > 3 else None
 
 
-def _target(options: argparse.Namespace) -> NewFile | Stream:
+def _destination(options: argparse.Namespace) -> NewFile | Stream:
     if not options.send.startswith("arn:"):
         file = NewFile(Path(options.send))
         _check_outside(file.path, map(Path, options.source))
         return file
     service = "firehose" if ":firehose:" in options.send else "kinesis"
-    parser = Parser(lambda given: read_arn(given, service), stream_arn(service).expectation)
+    parser = Parser(lambda text: read_arn(text, service), stream_arn(service).expectation)
     arn = read_option("--send", options.send, parser)
     client = _client(service, arn.region, options.endpoint, attempts=1)
-    return Stream(arn, Delivery(AwsTarget(arn, client), _ATTEMPTS))
+    return Stream(arn, Delivery(AwsDestination(arn, client), _ATTEMPTS))
 
 
-def _check_outside(target: Path, sources: Iterable[Path]) -> None:
+def _check_outside(destination: Path, sources: Iterable[Path]) -> None:
     """Refuses a file that the next replay of the same sources would read as dead letters.
 
     Raises:
         ConfigurationError: It would lie in one of them.
     """
     for source in sources:
-        if target.resolve().is_relative_to(source.resolve()):
+        if destination.resolve().is_relative_to(source.resolve()):
             expected = f"a place outside of {source}, whose files are read as dead letters"
-            raise ConfigurationError("--send", None, str(target), expected)
+            raise ConfigurationError("--send", None, str(destination), expected)
 
 
 def _client(service: str, region: str | None, endpoint: str | None, *, attempts: int) -> Any:

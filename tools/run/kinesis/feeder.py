@@ -9,9 +9,9 @@ from itertools import batched
 from typing import TYPE_CHECKING
 
 from aws.arn import read_arn
+from aws.destinations import AwsDestination
 from aws.errors import explained
 from aws.put import Delivery, Message
-from aws.targets import AwsTarget
 from tools.shell import CommandError
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class Feeder:
         self._rate = rate
         self._stopped = threading.Event()
         self._clock = clock
-        target = AwsTarget(self._arn, client)
-        self._delivery = Delivery(target, _ATTEMPTS, sleep=self._stopped.wait)
+        destination = AwsDestination(self._arn, client)
+        self._delivery = Delivery(destination, _ATTEMPTS, sleep=self._stopped.wait)
         self.fed = 0
         """Returns the lines that the stream has taken."""
         self.throttled = 0
@@ -60,7 +60,7 @@ class Feeder:
             CommandError: The stream took a record in none of ten attempts.
             AwsError: It refuses the call.
         """
-        size = self._delivery.target.limits.messages
+        size = self._delivery.destination.limits.messages
         if self._rate:
             size = max(1, min(size, round(self._rate / _BATCHES_A_SECOND)))
         started = self._clock()

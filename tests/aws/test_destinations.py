@@ -15,11 +15,11 @@ from botocore.exceptions import (
 from botocore.stub import Stubber
 
 from aws.arn import Arn, read_arn
+from aws.destinations import AwsDestination, make_client, packed
 from aws.errors import NotFoundError, explained
 from aws.put import CALL_SECONDS, CallError, Message, Rejection
-from aws.targets import AwsTarget, make_client, packed
 from lambda_app.deadline import Deadline
-from tests.support.functions import FakeContext, FakeTarget, delivery
+from tests.support.functions import FakeContext, FakeDestination, delivery
 
 QUEUE = read_arn("arn:aws:sqs:eu-west-1:123456789012:letters")
 TOPIC = read_arn("arn:aws:sns:eu-west-1:123456789012:letters")
@@ -64,7 +64,7 @@ def test_messages_that_were_not_taken(arn: Arn, operation: str, answer: dict[str
     client = make_client(arn.service, arn.region)
     with Stubber(client) as stubber:
         stubber.add_response(operation, answer)
-        rejections = AwsTarget(arn, client).put(BATCH)
+        rejections = AwsDestination(arn, client).put(BATCH)
 
     if "Failed" in answer:
         assert rejections == [
@@ -98,7 +98,7 @@ def test_calls_that_fail_as_a_whole(code: str, status: int, passing: bool) -> No
     with Stubber(client) as stubber:
         stubber.add_client_error("put_records", code, "text with data", status)
         with pytest.raises(CallError) as caught:
-            AwsTarget(STREAM, client).put(BATCH)
+            AwsDestination(STREAM, client).put(BATCH)
 
     assert (caught.value.code, caught.value.passing) == (code, passing)
     assert "text with data" not in str(caught.value)
@@ -123,7 +123,7 @@ def test_calls_without_an_answer(
 
     monkeypatch.setattr(client, "send_message_batch", fail)
     with pytest.raises(CallError, match=type(error).__name__) as caught:
-        AwsTarget(QUEUE, client).put(BATCH)
+        AwsDestination(QUEUE, client).put(BATCH)
     assert caught.value.passing is passing
 
 
@@ -135,7 +135,7 @@ def test_people_are_told_what_the_service_said() -> None:
             pytest.raises(NotFoundError, match=r"^putting: there is none of that name \(no such"),
             explained("putting"),
         ):
-            AwsTarget(STREAM, client).put(BATCH)
+            AwsDestination(STREAM, client).put(BATCH)
 
 
 @ALL
@@ -151,12 +151,12 @@ def test_clients_are_made_once_without_retries_of_their_own(
 
     monkeypatch.setattr(boto3, "client", noted)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    target = AwsTarget(arn)
+    destination = AwsDestination(arn)
     assert made == []
 
     for _ in range(2):
         with pytest.raises(CallError, match="EndpointConnectionError"):
-            target.put(BATCH)
+            destination.put(BATCH)
 
     (client,) = made
     assert client.meta.service_model.service_name == arn.service
@@ -171,7 +171,9 @@ def test_a_call_to_nowhere_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     context = FakeContext()
 
-    receipt = delivery(AwsTarget(QUEUE), context, attempts=2).send(BATCH, Deadline(context).allows)
+    receipt = delivery(AwsDestination(QUEUE), context, attempts=2).send(
+        BATCH, Deadline(context).allows
+    )
 
     assert receipt.failed == {0, 1}
     assert receipt.problems == {"EndpointConnectionError": 2}
@@ -184,9 +186,9 @@ def test_a_call_to_nowhere_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None
 )
 def test_batches_fit_a_call(arn: Arn, key: str, large: list[int], largest: int) -> None:
     def owners(*bodies: bytes) -> list[list[int]]:
-        target = FakeTarget(limits=AwsTarget(arn).limits)
-        delivery(target).send(Message(body, owner, key) for owner, body in enumerate(bodies))
-        return [[message.owner for message in batch] for batch in target.calls]
+        destination = FakeDestination(limits=AwsDestination(arn).limits)
+        delivery(destination).send(Message(body, owner, key) for owner, body in enumerate(bodies))
+        return [[message.owner for message in batch] for batch in destination.calls]
 
     assert [len(batch) for batch in owners(*[b"x"] * 1001)] == [500, 500, 1]
     assert [len(batch) for batch in owners(*[b"x" * 1_000_000] * 11)] == large
@@ -220,4 +222,4 @@ def test_packing_keeps_every_line_in_order() -> None:
         record.body + b"\n" for record in records
     )
     assert [message.owner for message in messages] == sorted(message.owner for message in messages)
-    assert max(message.size for message in messages) < AwsTarget(DELIVERY).limits.message_bytes
+    assert max(message.size for message in messages) < AwsDestination(DELIVERY).limits.message_bytes

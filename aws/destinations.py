@@ -76,8 +76,8 @@ def make_client(
     return make(service, region_name=region, endpoint_url=endpoint, config=config)
 
 
-class AwsTarget:
-    """A queue, topic, stream or delivery stream, as `aws.put.Target`.
+class AwsDestination:
+    """A queue, topic, stream or delivery stream, as `aws.put.Destination`.
 
     Args:
         arn: Its ARN.
