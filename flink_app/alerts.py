@@ -169,11 +169,11 @@ class _RuleError(ValueError):
 
 
 def _read_condition(text: str) -> tuple[str, Subject, float, bool]:
-    found = _CONDITION.fullmatch(text)
-    if found is None:
+    match = _CONDITION.fullmatch(text)
+    if match is None:
         raise _RuleError(_FORM)
-    name, unit = found["metric"], found["unit"]
-    subject: Subject = found["subject"] or "site"  # type: ignore[assignment] # by the pattern
+    name, unit = match["metric"], match["unit"]
+    subject: Subject = match["subject"] or "site"  # type: ignore[assignment] # by the pattern
     metric = METRICS.get(name)
     if metric is None:
         raise _RuleError(f"a metric out of {', '.join(METRICS)}")
@@ -182,7 +182,7 @@ def _read_condition(text: str) -> tuple[str, Subject, float, bool]:
     if metric.is_share != (unit == "%"):
         wanted = "a threshold in %" if metric.is_share else "a number, or a number x baseline,"
         raise _RuleError(f"{wanted} for {name}")
-    threshold = float(found["number"])
+    threshold = float(match["number"])
     if metric.is_share:
         threshold /= 100
         if threshold >= 1:
@@ -212,9 +212,9 @@ def _read_clauses(
     return tuple(minimums), lasting
 
 
-def _read_lasting(given: str) -> timedelta:
+def _read_lasting(text: str) -> timedelta:
     try:
-        duration = read_duration(given)
+        duration = read_duration(text)
     except ValueError:
         duration = timedelta()
     if not duration or duration.microseconds or duration > _LONGEST_DURATION:
@@ -261,7 +261,7 @@ def default_rules() -> tuple[AlertRule, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Alerts:
+class Alerting:
     """All about alerts.
 
     Attributes:
@@ -281,9 +281,9 @@ class Alerts:
         """
         settings = AlertSettings.load(properties)
         settings.check(window_size)
-        given = properties.get(RULES_GROUP, {})
+        configured = properties.get(RULES_GROUP, {})
         texts = {name: text for name, (text, _) in DEFAULT_RULES.items()}
-        for name, text in given.items():
+        for name, text in configured.items():
             if text.strip() == RULE_OFF and name not in texts:
                 known = ", ".join(texts)
                 raise ConfigurationError(RULES_GROUP, name, text, f"a default rule: {known}")
@@ -302,7 +302,7 @@ def rule_settings() -> tuple[Setting, ...]:
     )
 
 
-def alert_parameters(alerts: Alerts, window_size: timedelta) -> dict[str, str]:
+def alert_parameters(alerts: Alerting, window_size: timedelta) -> dict[str, str]:
     """Returns the parameters of the queries about alerts, by name."""
     settings = alerts.settings
     longest = max((rule.lasting for rule in alerts.rules), default=timedelta())

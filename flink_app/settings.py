@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, Self
 
-from flink_app.alerts import Alerts, AlertSettings, rule_settings
+from flink_app.alerts import Alerting, AlertSettings, rule_settings
 from flink_app.connector import SINK_GROUP_PREFIX, SOURCE_GROUP, Connector, Resource, Sink, Source
 from flink_app.sinks import load_sinks
 from flink_app.sources import SOURCE_TYPES, load_source
@@ -127,7 +127,7 @@ class JobSettings:
     source: Source = field(default_factory=FilesystemSource)
     lookups: LookupSettings = field(default_factory=LookupSettings)
     windows: WindowSettings = field(default_factory=WindowSettings)
-    alerts: Alerts = field(default_factory=Alerts)
+    alerts: Alerting = field(default_factory=Alerting)
     sinks: dict[str, Sink] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
 
@@ -152,7 +152,7 @@ class JobSettings:
             job=RunSettings.load(properties),
             source=load_source(properties),
             windows=windows,
-            alerts=Alerts.load(properties, windows.size),
+            alerts=Alerting.load(properties, windows.size),
             sinks=sinks,
             outputs=_load_outputs(properties, sinks, core),
         )
@@ -186,10 +186,10 @@ def job_settings() -> tuple[Setting, ...]:
 def _load_outputs(
     properties: Properties, sinks: dict[str, Sink], core: CoreSettings
 ) -> dict[str, str]:
-    given = properties.get(OUTPUTS_GROUP, {})
+    configured = properties.get(OUTPUTS_GROUP, {})
     files = output_files()
     names = [output.name for output in files]
-    for key, sink in given.items():
+    for key, sink in configured.items():
         if key not in names and key != DEFAULT_SINK_KEY:
             expected = f"a known output: {DEFAULT_SINK_KEY}, {', '.join(names)}"
             # A local run has put its own sink in the place of the value that was given.
@@ -198,7 +198,7 @@ def _load_outputs(
             known = ", ".join(sorted(sinks)) or "there is none"
             expected = f"{OFF} or the name of a group {SINK_GROUP_PREFIX}<name>: {known}"
             raise ConfigurationError(OUTPUTS_GROUP, key, sink, expected)
-    default = given.get(DEFAULT_SINK_KEY, OFF)
+    default = configured.get(DEFAULT_SINK_KEY, OFF)
     # The default stands for what the job's stage writes and the log format has; an output that is
     # named is always written.
     has_times = core.parser.log_format().has_request_time
@@ -210,7 +210,7 @@ def _load_outputs(
     chosen = {
         name: sink
         for name in names
-        if (sink := given.get(name, default if name in of_job else OFF)) != OFF
+        if (sink := configured.get(name, default if name in of_job else OFF)) != OFF
     }
     if not chosen:
         expected = "at least one output with a sink"

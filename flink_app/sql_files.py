@@ -80,7 +80,7 @@ def statements(path: Path, parameters: Mapping[str, str]) -> list[str]:
         if not line.lstrip().startswith("--")
     )
     parts = (part.strip().removesuffix(";") for part in f"{text}\n".split(";\n"))
-    return [_PARAMETER.sub(lambda found: parameters[found[1]], part) for part in parts if part]
+    return [_PARAMETER.sub(lambda match: parameters[match[1]], part) for part in parts if part]
 
 
 def string_literal(value: str) -> str:

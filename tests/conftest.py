@@ -20,7 +20,7 @@ from tests.support.moto_server import moto_server, reset
 from tests.support.packages import unpack
 from tests.support.running import Run, run_as_user
 from tests.support.streams import Streams
-from tools.package.function import PackageOptions, build
+from tools.package.function import FunctionPackageOptions, build
 from tools.package.layout import JAR
 from tools.run.kinesis.emulator import emulator as kinesis_emulator
 from udfs.config.root import ROOT
@@ -119,7 +119,7 @@ def aws(emulator: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
 @pytest.fixture(scope="session")
 def function_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The functions' zip for x86-64 with the demo's GeoIP database."""
-    return build(PackageOptions(out=tmp_path_factory.mktemp("dist"), geoip=DEMO_DATABASE))
+    return build(FunctionPackageOptions(out=tmp_path_factory.mktemp("dist"), geoip=DEMO_DATABASE))
 
 
 @pytest.fixture(scope="session")

@@ -24,8 +24,8 @@ _ALL_TESTS = "--numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscop
 def setup(_: list[str]) -> int:
     """Says what is used."""
     java = Path(os.environ["JAVA_HOME"])
-    asked = subprocess.run([java / "bin" / "java", "-version"], capture_output=True, check=True)
-    (version, *_) = re.findall(rb'version "([^"]*)"', asked.stderr)
+    answer = subprocess.run([java / "bin" / "java", "-version"], capture_output=True, check=True)
+    (version, *_) = re.findall(rb'version "([^"]*)"', answer.stderr)
     print(f"Python {platform.python_version()} ({ROOT / '.venv'})")
     print(f"Java {version.decode()} ({java})")
     return 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from itertools import groupby
+from operator import attrgetter
 
 from flink_app.connector import TYPE_KEY
 from flink_app.settings import DEFAULT_SINK_KEY, OFF, OUTPUTS_GROUP, job_settings
@@ -23,9 +24,9 @@ _HEADER = "| key | default | accepted | meaning |\n|---|---|---|---|"
 
 def tables() -> list[str]:
     """Returns a Markdown table for each property group, in the order in which they are declared."""
-    fixed = [one for one in job_settings() if not one.group.startswith("weblog.source")]
+    fixed = [setting for setting in job_settings() if not setting.group.startswith("weblog.source")]
     parts = [table("`weblog.source`, whatever its `type`", EnvelopeSettings.settings())]
-    parts += [table(f"`{name}`", group) for name, group in groupby(fixed, lambda one: one.group)]
+    parts += [table(f"`{name}`", group) for name, group in groupby(fixed, attrgetter("group"))]
     parts += [
         table(f"`weblog.source` with `type` = `{name}`", kind.settings())
         for name, kind in SOURCE_TYPES.items()
@@ -41,10 +42,10 @@ def tables() -> list[str]:
 def table(title: str, settings: Iterable[Setting]) -> str:
     """Returns a Markdown table of settings below a title."""
     rows = "\n".join(
-        f"| `{one.key}` | {_code(one.default)} | {_cell(one.expectation)} "
-        f"| {_cell(one.description)} |"
-        for one in settings
-        if one.key != TYPE_KEY
+        f"| `{setting.key}` | {_code(setting.default)} | {_cell(setting.expectation)} "
+        f"| {_cell(setting.description)} |"
+        for setting in settings
+        if setting.key != TYPE_KEY
     )
     return f"**{title}**\n\n{_HEADER}\n{rows}" if rows else f"**{title}**: nothing else."
 

@@ -24,7 +24,7 @@ from udfs.enrich.geo import GeoDatabase
 from udfs.enrich.geo_check import SOME_RECORDS
 from udfs.enrich.geo_schema import ASN, CITY, AutonomousSystem, Contents, GeoLocation
 from udfs.enrich.geo_source import GeoDatabaseFile, ObjectStore
-from udfs.errors import DatabaseError, StageError, ValidationError
+from udfs.errors import DatabaseError, RecordError, ValidationError
 from udfs.letters.dead_letter import DeadLetter
 from udfs.letters.privacy import LetterPrivacy
 from udfs.letters.replay import PREFIX as REPLAY_PREFIX
@@ -299,7 +299,7 @@ class Enricher:
             case Event(raw, fields):
                 return [self._outcome(raw, index, now_ms, attempt, fields, unwrapped=True)]
 
-    def give_up(self, outcome: Enriched, problem: StageError) -> DeadLettered:
+    def give_up(self, outcome: Enriched, problem: RecordError) -> DeadLettered:
         """Returns the dead letter of a record that failed after `process`.
 
         Args:
@@ -521,7 +521,7 @@ class Enricher:
         return self._unwrapped(data, now_ms, attempt)
 
     def _sealed_letter(
-        self, problem: StageError, raw: bytes, now_ms: float, attempt: int
+        self, problem: RecordError, raw: bytes, now_ms: float, attempt: int
     ) -> DeadLettered:
         """Returns the dead letter of data whose inside nobody can mask: packed, or in base64."""
         masked = self._letters.form != "raw"
@@ -529,7 +529,7 @@ class Enricher:
 
     def _dead_letter(
         self,
-        problem: StageError,
+        problem: RecordError,
         raw: bytes,
         event_time_ms: int | None,
         now_ms: float,

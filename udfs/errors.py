@@ -43,7 +43,7 @@ class ConfigurationError(WebLogError):
         return type(self), (self.group, self.key, self.value, self.expected)
 
 
-class StageError(WebLogError):
+class RecordError(WebLogError):
     """Something went wrong with one record in one stage.
 
     Attributes:
@@ -58,15 +58,15 @@ class StageError(WebLogError):
         self.message = message
         super().__init__(f"{stage}/{reason}: {message}")
 
-    def __reduce__(self) -> tuple[type[StageError], tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[type[RecordError], tuple[str, str, str]]:
         return type(self), (self.stage, self.reason, self.message)
 
 
-class ValidationError(StageError):
+class ValidationError(RecordError):
     """The data is bad: the record becomes a dead letter and is never retried."""
 
 
-class TransientError(StageError):
+class TransientError(RecordError):
     """A dependency failed: the same record may succeed later."""
 
 

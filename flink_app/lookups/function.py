@@ -82,10 +82,10 @@ class EnrichWithLookups(ScalarFunction):
         started = perf_counter()
         if started >= self._upkeep.due:
             self._upkeep.run(started)
-        found = self._batch.process(data.tolist())
-        seconds = (perf_counter() - started) / max(len(found), 1)
+        processed = self._batch.process(data.tolist())
+        seconds = (perf_counter() - started) / max(len(processed), 1)
         packed = []
-        for outcomes in found:
+        for outcomes in processed:
             packed.append(pack(outcomes, self._progress))
             self._counts.add(outcomes, seconds)
         return pd.Series(packed, index=data.index, dtype=object)

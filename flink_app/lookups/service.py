@@ -187,14 +187,14 @@ class LookupService:
                     return answers | dict.fromkeys(keys)
                 try:
                     async with asyncio.timeout(self._timeout):
-                        found = await self._backend.fetch(keys)
+                        fetched = await self._backend.fetch(keys)
                 except (TransientError, TimeoutError, OSError):
                     self._breaker.failed()
                 else:
                     self._breaker.succeeded()
-                    self._remember(found)
-                    answers |= found
-                    keys = [key for key in keys if key not in found]
+                    self._remember(fetched)
+                    answers |= fetched
+                    keys = [key for key in keys if key not in fetched]
                     if not keys:
                         return answers
             if attempt < self._attempts:

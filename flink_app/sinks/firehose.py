@@ -123,7 +123,7 @@ def _separates_records(destination: DestinationDescriptionTypeDef) -> bool:
     if files.get("DataFormatConversionConfiguration", {}).get("Enabled"):
         return True  # Parquet has rows, not lines.
     processing = files.get("ProcessingConfiguration", {})
-    kinds = {one["Type"] for one in processing.get("Processors", [])}
+    kinds = {processor["Type"] for processor in processing.get("Processors", [])}
     # A function may write the line breaks itself.
     return bool(processing.get("Enabled")) and bool(kinds & {_DELIMITER, "Lambda"})
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 import pandas as pd  # type: ignore[import-untyped]
 from pyflink.table.udf import udf
 
+from aws.destinations import packed
 from aws.put import Message
-from aws.targets import packed
 
 
 def join_lines(body: pd.Series[bytes], most_bytes: int) -> pd.Series[bytes | None]:

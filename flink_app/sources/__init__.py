@@ -21,6 +21,6 @@ def load_source(properties: Properties) -> Source:
         ConfigurationError: An unknown type, or settings that it does not accept or lacks.
     """
     # The envelope around lines is the core's setting, whatever the kind of source.
-    given = properties.get(SOURCE_GROUP, {})
-    own = {key: value for key, value in given.items() if key != ENVELOPE_KEY}
+    configured = properties.get(SOURCE_GROUP, {})
+    own = {key: value for key, value in configured.items() if key != ENVELOPE_KEY}
     return load_connector(SOURCE_GROUP, {SOURCE_GROUP: own}, SOURCE_TYPES, "filesystem")

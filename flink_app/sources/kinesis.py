@@ -32,15 +32,15 @@ def initial_timestamp() -> Parser[str]:
     The connector itself looks at it only in the running job.
     """
 
-    def read(given: str) -> str:
-        if re.fullmatch(r"\d{1,11}(\.\d{1,3})?", given):
-            return given
-        if given:
-            if not re.fullmatch(r"[-\d]{10}T[\d:]{8}\.\d{3}(Z|[+-]\d\d:\d\d)", given):
+    def read(value: str) -> str:
+        if re.fullmatch(r"\d{1,11}(\.\d{1,3})?", value):
+            return value
+        if value:
+            if not re.fullmatch(r"[-\d]{10}T[\d:]{8}\.\d{3}(Z|[+-]\d\d:\d\d)", value):
                 raise ValueError
             # Raises ValueError for a 30 February.
-            datetime.fromisoformat(given)
-        return given
+            datetime.fromisoformat(value)
+        return value
 
     return Parser(read, "a time such as 2025-10-28T10:15:30.000Z, or seconds since 1970-01-01 UTC")
 

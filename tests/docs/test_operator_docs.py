@@ -18,7 +18,7 @@ from flink_app.sql_files import SQL_DIRECTORY
 from lambda_app.settings import FunctionSettings
 from tools.cli import COMMANDS, run_command
 from tools.deploy.deployment import Deployment, plan
-from tools.deploy.stack import ChangeSet, Present
+from tools.deploy.stack import ChangeSet, DeployedStack
 from tools.settings_reference import tables
 from udfs import enrichment
 from udfs.config.root import ROOT
@@ -177,7 +177,7 @@ def test_the_plan_shown_is_what_the_command_shows() -> None:
     )
     lines = [line.removeprefix("   ") for line in shown.splitlines()]
     old, new = re.findall(r"'(weblog/\S+\.zip)'", shown)
-    present = Present("id", "UPDATE_COMPLETE", {"CodeKey": old}, {}, {"Resources": {}})
+    deployed = DeployedStack("id", "UPDATE_COMPLETE", {"CodeKey": old}, {}, {"Resources": {}})
     change: Any = {
         "Action": "Modify",
         "LogicalResourceId": "Application",
@@ -191,7 +191,7 @@ def test_the_plan_shown_is_what_the_command_shows() -> None:
     )
     change_set = ChangeSet("id", creates=False, changes=({"ResourceChange": change},))
     assert lines[0] == "change 'weblog' in eu-west-1:"
-    assert lines[1:-1] == [*plan(wanted, present, change_set, running=True)]
+    assert lines[1:-1] == [*plan(wanted, deployed, change_set, running=True)]
     assert lines[-1] == "dry run: nothing was changed"
 
 

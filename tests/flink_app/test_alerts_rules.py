@@ -11,8 +11,8 @@ from flink_app.alerts import (
     METRICS,
     PROBE_PREFIX,
     RULES_GROUP,
+    Alerting,
     AlertRule,
-    Alerts,
     alert_parameters,
     default_rules,
 )
@@ -99,7 +99,7 @@ def test_names(name: str) -> None:
 
 
 def rules(given: dict[str, str]) -> dict[str, AlertRule]:
-    alerts = Alerts.load({RULES_GROUP: given}, MINUTE)
+    alerts = Alerting.load({RULES_GROUP: given}, MINUTE)
     return {rule.name: rule for rule in alerts.rules}
 
 
@@ -137,11 +137,11 @@ def test_what_the_rules_share_is_checked(
     given: dict[str, str], size: timedelta, expected: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=expected):
-        Alerts.load({"weblog.alerts": given}, size)
+        Alerting.load({"weblog.alerts": given}, size)
 
 
 def test_all_rules_off_leaves_an_output_without_rows() -> None:
-    parameters = alert_parameters(Alerts(rules=()), MINUTE)
+    parameters = alert_parameters(Alerting(rules=()), MINUTE)
     assert parameters["fixed_rules"].endswith("WHERE FALSE")
     assert parameters["relative_rules"].endswith("WHERE FALSE")
 

@@ -17,7 +17,7 @@ from typing import IO
 
 import pytest
 
-from aws.targets import make_client
+from aws.destinations import make_client
 from tools.bench.command import EXIT_MISSED
 from tools.cli import COMMANDS, Command, main, parse, parser_of, run_command
 from tools.shell import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_UNHEARD

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from tools.bench.figures import EVERY, FULL, Figure, chosen
 from tools.bench.inputs import FULL_DEPTH, Setup, make_city_database, make_logs
 from tools.bench.jobs import SkippedError
-from tools.bench.report import Run, describe_machine, machine_lines
+from tools.bench.report import Report, describe_machine, machine_lines
 from tools.package.connectors import check_jar
 from tools.shell import EXIT_FAILED
 from udfs.errors import ConfigurationError, WebLogError
@@ -90,11 +90,11 @@ def run(options: argparse.Namespace) -> int:
         check_jar(options.jar)
     records = options.records or (_QUICK_RECORDS if options.quick else _RECORDS)
     rounds = options.rounds or (_QUICK_ROUNDS if options.quick else _ROUNDS)
-    result = Run(describe_machine(), records, options.seed, rounds)
+    report = Report(describe_machine(), records, options.seed, rounds)
     out = options.out or _RESULTS / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(result.to_json(), "utf-8")
-    print("\n".join(machine_lines(result.machine)))
+    out.write_text(report.to_json(), "utf-8")
+    print("\n".join(machine_lines(report.machine)))
     print(f"making the input: {records:,} records", flush=True)
     with TemporaryDirectory(
         dir=out.parent.resolve(), prefix=".work-", ignore_cleanup_errors=True
@@ -107,35 +107,35 @@ def run(options: argparse.Namespace) -> int:
             make_city_database(database, _QUICK_DEPTH if options.quick else FULL_DEPTH)
         make_logs(setup, options.seed)
         for figure in figures * rounds:
-            measure(figure, setup, result)
+            measure(figure, setup, report)
             # What took hours is not lost with the figures that come after it.
-            out.write_text(result.to_json(), "utf-8")
-    print(f"\n{result.to_text()}\n{out}")
-    if result.failures:
+            out.write_text(report.to_json(), "utf-8")
+    print(f"\n{report.to_text()}\n{out}")
+    if report.failures:
         return EXIT_FAILED
-    missed = not all(met for _, _, met in result.verdicts())
+    missed = not all(met for _, _, met in report.verdicts())
     return EXIT_MISSED if options.check and missed else 0
 
 
-def measure(figure: Figure, setup: Setup, run: Run) -> None:
+def measure(figure: Figure, setup: Setup, report: Report) -> None:
     """Measures a figure in a process of its own, and notes what comes out.
 
     An interrupt reaches that process too: it is waited for until it has stopped its job, which
     is in a process group of its own. What failed once is not measured again.
     """
     name = figure.name
-    if name in run.failures or name in run.skipped:
+    if name in report.failures or name in report.skipped:
         return
     try:
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
             values = pool.submit(figure.measure, setup).result()
     except SkippedError as reason:
-        run.skipped[name] = shown = f"skipped: {reason}"
+        report.skipped[name] = shown = f"skipped: {reason}"
     except Exception as error:  # noqa: BLE001 - the figures of the hours before are worth more
         shown = f"failed: {error if isinstance(error, WebLogError) else repr(error)}"
-        run.failures[name] = shown
+        report.failures[name] = shown
     else:
-        run.results.setdefault(name, []).append(values)
+        report.results.setdefault(name, []).append(values)
         key, value = next(iter(values.items()))
         shown = f"{key} {value:,.2f}"
     print(f"{name:{_NAME_WIDTH}}{shown}", flush=True)

@@ -117,10 +117,10 @@ def chosen(patterns: list[str]) -> list[Figure]:
 
 def _matching(pattern: str) -> list[str]:
     names = [figure.name for figure in EVERY]
-    found = [name for name in names if fnmatch(name, pattern) or name.startswith(f"{pattern}.")]
-    if not found:
+    matching = [name for name in names if fnmatch(name, pattern) or name.startswith(f"{pattern}.")]
+    if not matching:
         raise ConfigurationError("--figures", None, pattern, "names that --list shows")
-    return found
+    return matching
 
 
 RATE = "records_per_s"

@@ -16,7 +16,7 @@ from pathlib import Path
 from tools.bench.core import Metrics
 from tools.bench.inputs import Setup
 from tools.bench.jobs import fresh_folder
-from tools.package.function import PackageOptions, build
+from tools.package.function import FunctionPackageOptions, build
 from tools.run.command import SAMPLE_LOG
 from udfs.errors import WebLogError
 
@@ -68,7 +68,7 @@ def functions(setup: Setup) -> Metrics:
     packages = Path(boto3.origin).parents[1] if boto3 and boto3.origin else ""
     with fresh_folder(setup) as work:
         task, database = work / "task", SAMPLE_LOG.with_name("demo-city.mmdb")
-        archive = build(PackageOptions(out=work / "dist", geoip=database))
+        archive = build(FunctionPackageOptions(out=work / "dist", geoip=database))
         with zipfile.ZipFile(archive) as opened:
             opened.extractall(task)
         values = _process("firehose", {"PYTHONPATH": str(task)})

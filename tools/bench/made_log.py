@@ -255,7 +255,7 @@ def _address(rank: int) -> str:
     if kind < 65:
         return f"host-{number >> 16 & 0xFFFF}.dyn.example.net"
     addresses = (IPv4Address(mix(rank, salt) & 0xFFFFFFFF) for salt in count(3))
-    return str(next(one for one in addresses if one.is_global and not one.is_multicast))
+    return str(next(ip for ip in addresses if ip.is_global and not ip.is_multicast))
 
 
 @lru_cache(maxsize=4096)

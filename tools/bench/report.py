@@ -33,8 +33,8 @@ def describe_machine() -> Machine:
     home = os.environ.get("JAVA_HOME")
     java = [f"{home}/bin/java" if home else "java", "-version"]
     # What it says may begin with options that it picked up from the environment.
-    said = subprocess.run(java, capture_output=True, text=True, check=False).stderr
-    java_version = re.search(r'version "(.*)"', said)
+    output = subprocess.run(java, capture_output=True, text=True, check=False).stderr
+    java_version = re.search(r'version "(.*)"', output)
     load = round(os.getloadavg()[0], 2)
     return {
         "cpu": cpu[1] if cpu else platform.machine(),
@@ -59,7 +59,7 @@ def machine_lines(machine: Machine) -> list[str]:
 
 
 @dataclass(slots=True)
-class Run:
+class Report:
     """One run, with each figure's values round by round or why it has none, by its name."""
 
     machine: Machine

@@ -108,8 +108,8 @@ def field_functions(database: Path) -> dict[str, Callable[[str], str | None]]:
     """Returns the function from a line to each field of the straightforward record, as text."""
 
     def words(record: Record) -> list[str]:
-        found: list[str] = record["request"].split()
-        return found if len(found) == 3 else [""] * 3
+        parts: list[str] = record["request"].split()
+        return parts if len(parts) == 3 else [""] * 3
 
     def located(name: str) -> Field:
         return lambda record: locate(database, record["host"])[name]

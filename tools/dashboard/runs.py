@@ -99,10 +99,10 @@ def find_run(output: Path) -> Run:
 def _work_folders(output: Path) -> list[Path]:
     """Returns the work folders, the newest first: a run that was killed leaves its own."""
     try:
-        found = [(path.stat().st_mtime, path) for path in (output / WORK_DIRECTORY).iterdir()]
+        folders = [(path.stat().st_mtime, path) for path in (output / WORK_DIRECTORY).iterdir()]
     except OSError:
         return []
-    return [path for _, path in sorted(found, reverse=True)]
+    return [path for _, path in sorted(folders, reverse=True)]
 
 
 def _state(journal: dict[str, Any], work: Path) -> str:
@@ -129,19 +129,19 @@ def _alive(pid: object) -> bool:
     return True
 
 
-def _document(path: Path, shape: Mapping[str, Any]) -> dict[str, Any] | None:
+def _document(path: Path, schema: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
         document = orjson.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
     if not isinstance(document, dict):
         return None
-    fits = all(_fits(document[name], of) for name, of in shape.items() if name in document)
+    fits = all(_fits(document[name], of) for name, of in schema.items() if name in document)
     return document if fits else None
 
 
-def _fits(value: object, shape: Any) -> bool:
-    match shape:
+def _fits(value: object, schema: Any) -> bool:
+    match schema:
         case [of]:
             return isinstance(value, list) and all(_fits(item, of) for item in value)
         case (first, second):
@@ -149,6 +149,6 @@ def _fits(value: object, shape: Any) -> bool:
                 return False
             return _fits(value[0], first) and _fits(value[1], second)
         case dict():
-            (of,) = shape.values()
+            (of,) = schema.values()
             return isinstance(value, dict) and all(_fits(item, of) for item in value.values())
-    return isinstance(value, shape)
+    return isinstance(value, schema)

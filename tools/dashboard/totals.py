@@ -68,8 +68,8 @@ class Totals:
             result = self._joined(result, sums)
         return result
 
-    def _joined(self, one: Sequence[int], other: Sequence[int]) -> list[int]:
-        columns = enumerate(zip(one, other, strict=True))
+    def _joined(self, left: Sequence[int], right: Sequence[int]) -> list[int]:
+        columns = enumerate(zip(left, right, strict=True))
         return [a + b if column < self._summed else max(a, b) for column, (a, b) in columns]
 
     def _ranked(self) -> list[tuple[Key, list[int]]]:

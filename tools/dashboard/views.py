@@ -71,7 +71,7 @@ class Overview:
         }
 
 
-class PageErrors:
+class ErrorPages:
     """Pages by number of errors, from `errors_per_page`."""
 
     def __init__(self) -> None:
@@ -274,7 +274,7 @@ class DeadLetters:
         }
 
 
-class Filtered:
+class FilteredLines:
     """Lines left out on purpose, by reason."""
 
     def __init__(self) -> None:
@@ -370,13 +370,13 @@ def output_views(alerts: Sequence[str]) -> Mapping[str, View]:
     """
     return {
         "traffic_overview": Overview(),
-        "errors_per_page": PageErrors(),
+        "errors_per_page": ErrorPages(),
         "traffic_per_country": Countries(),
         "traffic_per_client": Clients(),
         "bots": Bots(),
         "response_times": ResponseTimes(),
         "page_flow": PageFlow(),
         "dead_letters": DeadLetters(),
-        "filtered": Filtered(),
+        "filtered": FilteredLines(),
         **{name: Alerts() for name in alerts},
     }

@@ -31,11 +31,11 @@ import boto3
 
 from aws.errors import explained
 from tools.deploy import deployment, preflight
-from tools.deploy.deployment import Deployment, Request
+from tools.deploy.deployment import Deployment, DeployRequest
 from tools.deploy.job import StackLocation
 from tools.deploy.rollout import Rollout, snapshot_name
 from tools.deploy.service import Service
-from tools.deploy.stack import Present, Stack
+from tools.deploy.stack import DeployedStack, Stack
 from tools.deploy.storage import Storage
 from tools.deploy.template import PARTS, Kind, derived, parameters
 from tools.deploy.waiting import Patience
@@ -67,21 +67,21 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _apply(options: argparse.Namespace, cloud: Cloud) -> None:
-    present = cloud.stack.find()
-    kind = present.kind if present is not None else "function" if options.function else "job"
-    storage = cloud.storage(options.bucket, present)
+    deployed = cloud.stack.find()
+    kind = deployed.kind if deployed is not None else "function" if options.function else "job"
+    storage = cloud.storage(options.bucket, deployed)
     chosen = _chosen(options)
     archive, config = options.zip, options.config
-    if archive == _DIST or (archive is None and present is None):
-        known = present.parameters if present is not None else {}
+    if archive == _DIST or (archive is None and deployed is None):
+        known = deployed.parameters if deployed is not None else {}
         archive = _packaged(kind, {**known, **chosen})
-    if config is None and present is None and kind == "job":
+    if config is None and deployed is None and kind == "job":
         config = _SETTINGS
-    request = Request(archive, config, chosen, look=not options.no_stream_check)
+    request = DeployRequest(archive, config, chosen, look=not options.no_stream_check)
     if kind == "job":
-        wanted = deployment.job(request, cloud.location(), storage, present, cloud.outputs_of)
+        wanted = deployment.job(request, cloud.location(), storage, deployed, cloud.outputs_of)
     else:
-        wanted = deployment.function(request, storage, present)
+        wanted = deployment.function(request, storage, deployed)
     if options.template is not None:
         options.template.write_text(json.dumps(wanted.template, indent=1) + "\n", "utf-8")
         cloud.say(f"wrote {options.template}")
@@ -92,32 +92,32 @@ def _apply(options: argparse.Namespace, cloud: Cloud) -> None:
         if options.dry_run or not (options.yes or cloud.stack.patience.ask(question)):
             raise CommandError(missing)
         storage.create(cloud.region)
-    _roll_out(wanted, present, cloud, options)
+    _roll_out(wanted, deployed, cloud, options)
 
 
 def _rollback(options: argparse.Namespace, cloud: Cloud) -> None:
-    present = cloud.stack.present()
-    previous = present.metadata.get("Previous")
+    deployed = cloud.stack.deployed()
+    previous = deployed.metadata.get("Previous")
     if previous is None:
         raise CommandError(f"stack {cloud.stack.name!r} was never changed: nothing to go back to")
-    template = json.loads(cloud.storage(None, present).read(previous["Key"]))
-    _roll_out(Deployment(template, previous["Parameters"]), present, cloud, options)
+    template = json.loads(cloud.storage(None, deployed).read(previous["Key"]))
+    _roll_out(Deployment(template, previous["Parameters"]), deployed, cloud, options)
 
 
 def _roll_out(
-    wanted: Deployment, present: Present | None, cloud: Cloud, options: argparse.Namespace
+    wanted: Deployment, deployed: DeployedStack | None, cloud: Cloud, options: argparse.Namespace
 ) -> None:
     Rollout(
         cloud.stack,
         cloud.service,
-        cloud.storage(options.bucket, present),
+        cloud.storage(options.bucket, deployed),
         cloud.region,
         sure=options.yes,
         dry=options.dry_run,
         snapshot=not options.no_snapshot,
         start=not options.no_start,
         tags=dict(_pair(text, "--tag") for text in options.tag),
-    ).run(wanted, present)
+    ).run(wanted, deployed)
     if not options.dry_run and (made := cloud.stack.find()) is not None:
         _show(dict(sorted(made.outputs.items())), cloud)
 
@@ -127,12 +127,12 @@ def _packaged(kind: Kind, values: Mapping[str, str]) -> Path:
     name, version = name_and_version()
     if kind == "job":
         archive = _DIST / f"{name}-{version}.zip"
-        return archive if archive.exists() else job_package.build(job_package.PackageOptions())
+        return archive if archive.exists() else job_package.build(job_package.JobPackageOptions())
     arm = values.get("Architecture") == "arm64"
     platform = wheels.ARM64 if arm else wheels.X86_64
     archive = _DIST / f"{name}-lambda-{version}-{platform.machine}.zip"
     if not archive.exists():
-        function_package.build(function_package.PackageOptions(platform=platform))
+        function_package.build(function_package.FunctionPackageOptions(platform=platform))
     return archive
 
 
@@ -140,10 +140,10 @@ def _packaged(kind: Kind, values: Mapping[str, str]) -> Path:
 
 
 def _status(options: argparse.Namespace, cloud: Cloud) -> None:
-    present = cloud.stack.present()
-    facts: dict[str, object] = {"stack": cloud.stack.name, "stack_status": present.status}
-    facts["code"] = "s3://{CodeBucket}/{CodeKey}".format(**present.parameters)
-    if present.kind == "job":
+    deployed = cloud.stack.deployed()
+    facts: dict[str, object] = {"stack": cloud.stack.name, "stack_status": deployed.status}
+    facts["code"] = "s3://{CodeBucket}/{CodeKey}".format(**deployed.parameters)
+    if deployed.kind == "job":
         detail, latest = cloud.service.describe(), cloud.service.latest_snapshot()
         facts |= {
             "application_status": detail["ApplicationStatus"],
@@ -162,7 +162,7 @@ def _parallelism(detail: ApplicationDetailTypeDef) -> int | None:
 
 
 def _outputs(options: argparse.Namespace, cloud: Cloud) -> None:
-    outputs = cloud.stack.present().outputs
+    outputs = cloud.stack.deployed().outputs
     _show(dict(sorted(outputs.items())), cloud, as_json=options.json)
 
 
@@ -188,7 +188,7 @@ def _start(options: argparse.Namespace, cloud: Cloud) -> None:
 
 def _warning(snapshot: str | None, cloud: Cloud) -> str | None:
     """Returns what speaks against a start from a snapshot."""
-    known = cloud.stack.present().parameters
+    known = cloud.stack.deployed().parameters
     restored = cloud.service.snapshot_for(snapshot)
     # A stream of another account is out of sight.
     if restored is None or known["SourceRoleArn"]:
@@ -207,14 +207,14 @@ def _snapshot(_: argparse.Namespace, cloud: Cloud) -> None:
 
 
 def _delete(options: argparse.Namespace, cloud: Cloud) -> None:
-    present = cloud.stack.present()
+    deployed = cloud.stack.deployed()
     cloud.say(f"delete {cloud.stack.name!r} with the snapshots of its application, but keep:")
-    for line in sorted(cloud.stack.kept(present)):
+    for line in sorted(cloud.stack.kept(deployed)):
         cloud.say(f"  {line}")
     if not options.yes and not cloud.stack.patience.ask("Go on?"):
         cloud.say("nothing was changed")
         return
-    cloud.stack.delete(present)
+    cloud.stack.delete(deployed)
     cloud.say("deleted; the next `deploy` of this name takes over what was kept")
 
 
@@ -269,13 +269,13 @@ class Cloud:
         """Tells a line to whoever started the command."""
         self.stack.patience.say(line)
 
-    def storage(self, bucket: str | None, present: Present | None) -> Storage:
+    def storage(self, bucket: str | None, deployed: DeployedStack | None) -> Storage:
         """Returns the stack's folder in its bucket.
 
         Raises:
             CommandError: A stack that isn't there has none.
         """
-        known = present.parameters["CodeBucket"] if present is not None else None
+        known = deployed.parameters["CodeBucket"] if deployed is not None else None
         if (used := bucket or known) is None:
             raise CommandError("a new stack needs --bucket, for its zip and its template")
         return Storage(self.session.client("s3"), used, self.stack.name)
@@ -298,7 +298,7 @@ class Cloud:
         Raises:
             WebLogError: There is none, or the call failed.
         """
-        return Stack(self.stack.client, name, self.stack.patience).present().outputs
+        return Stack(self.stack.client, name, self.stack.patience).deployed().outputs
 
 
 def _application_client(session: boto3.Session) -> KinesisAnalyticsV2Client:
@@ -423,8 +423,8 @@ def _chosen(options: argparse.Namespace) -> dict[str, str]:
     if own := sorted(chosen.keys() & derived("job")):
         raise CommandError(f"{options.parameters}: {', '.join(own)} is by deploy itself")
     names = [name for kind in PARTS for name, _ in _choices(kind)]
-    given = {name: value for name in names if (value := getattr(options, name)) is not None}
-    return chosen | given
+    from_options = {name: value for name in names if (value := getattr(options, name)) is not None}
+    return chosen | from_options
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from flink_app.settings import JobSettings
 from tools.deploy import preflight
 from tools.deploy.job import StackLocation, StackOutputs, needs, resolved
 from tools.deploy.runtime_properties import checked, with_data
-from tools.deploy.stack import METADATA, ChangeSet, Present
+from tools.deploy.stack import METADATA, ChangeSet, DeployedStack
 from tools.deploy.storage import Storage, read
 from tools.deploy.template import APPLICATION, Kind, Template, parameters, render
 from tools.package.layout import RUN_OPTIONS_GROUP, Manifest, read_manifest
@@ -25,7 +25,7 @@ type Upload = tuple[Path, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class DeployRequest:
     """What was asked for; what is None or missing stays as it is.
 
     Attributes:
@@ -61,31 +61,31 @@ class Deployment:
         runtime: str = _application(self.template).get("RuntimeEnvironment", "")
         return runtime
 
-    def after(self, present: Present | None, storage: Storage) -> Deployment:
+    def after(self, deployed: DeployedStack | None, storage: Storage) -> Deployment:
         """Returns the same with a note of what the stack was before, for a rollback."""
-        if present is None:
+        if deployed is None:
             return self
-        body = json.dumps(present.template).encode()
+        body = json.dumps(deployed.template).encode()
         key = storage.key("template", ".json", body)
         storage.put(key, body)
         template = json.loads(json.dumps(self.template))
-        previous = {"Key": key, "Parameters": dict(present.parameters)}
+        previous = {"Key": key, "Parameters": dict(deployed.parameters)}
         template["Metadata"][METADATA]["Previous"] = previous
         return Deployment(template, self.parameters, self.upload)
 
-    def is_in_place(self, present: Present) -> bool:
+    def is_in_place(self, deployed: DeployedStack) -> bool:
         """Returns whether a stack is this already."""
-        there = json.loads(json.dumps(present.template))
+        there = json.loads(json.dumps(deployed.template))
         there["Metadata"][METADATA].pop("Previous", None)
-        same = {**present.parameters, **self.parameters} == present.parameters
+        same = {**deployed.parameters, **self.parameters} == deployed.parameters
         return same and bool(there == json.loads(json.dumps(self.template)))
 
 
 def job(
-    request: Request,
+    request: DeployRequest,
     location: StackLocation,
     storage: Storage,
-    present: Present | None,
+    deployed: DeployedStack | None,
     outputs: StackOutputs,
 ) -> Deployment:
     """Returns what the stack of a job should be.
@@ -93,21 +93,21 @@ def job(
     Raises:
         WebLogError: The zip, the property file or a parameter is wrong, or a stream is missing.
     """
-    noted = present.metadata if present is not None else {}
+    noted = deployed.metadata if deployed is not None else {}
     groups = noted["Properties"] if request.config is None else load_properties(request.config)
     with tempfile.TemporaryDirectory() as folder:
         archive = request.archive
-        if archive is None and request.config is not None and present is not None:
+        if archive is None and request.config is not None and deployed is not None:
             archive = Path(folder) / "application.zip"
-            archive.write_bytes(storage.read(present.parameters["CodeKey"]))
+            archive.write_bytes(storage.read(deployed.parameters["CodeKey"]))
         if archive is None:
             manifest = Manifest.from_json(json.dumps(noted["Manifest"]))
         else:
             manifest = read_manifest(archive)
-        given = with_data(groups, manifest)
-        final = resolved(given, location, outputs)
+        packaged = with_data(groups, manifest)
+        final = resolved(packaged, location, outputs)
         settings = JobSettings.load(final) if archive is None else checked(final, archive, manifest)
-    needed = needs(settings, given, location)
+    needed = needs(settings, packaged, location)
     if request.look:
         preflight.check(settings, needed.made | needed.out_of_sight)
     final = {**final, RUN_OPTIONS_GROUP: manifest.run_options()}
@@ -117,13 +117,15 @@ def job(
         "Properties": groups,
         "Manifest": asdict(manifest),
     }
-    values, upload = _values("job", request, storage, present)
+    values, upload = _values("job", request, storage, deployed)
     if values.get("LakeDatabase") and not needed.repeated["Stored"]:
         raise CommandError("--lake-database: no output has a Kinesis stream of the stack to itself")
     return Deployment(template, {**values, **needed.parameters}, upload)
 
 
-def function(request: Request, storage: Storage, present: Present | None) -> Deployment:
+def function(
+    request: DeployRequest, storage: Storage, deployed: DeployedStack | None
+) -> Deployment:
     """Returns what the stack of a function should be.
 
     Raises:
@@ -131,11 +133,11 @@ def function(request: Request, storage: Storage, present: Present | None) -> Dep
     """
     if request.config is not None:
         raise CommandError("--config is of a job: give it to package-lambda as --properties")
-    values, upload = _values("function", request, storage, present)
+    values, upload = _values("function", request, storage, deployed)
     declared = parameters("function").items()
-    defaults = {name: str(one["Default"]) for name, one in declared if "Default" in one}
-    if present is not None:
-        _refuse_other_files({**defaults, **present.parameters}, {**defaults, **values})
+    defaults = {name: str(entry["Default"]) for name, entry in declared if "Default" in entry}
+    if deployed is not None:
+        _refuse_other_files({**defaults, **deployed.parameters}, {**defaults, **values})
     known = json.dumps([render("function", {}), defaults | values], sort_keys=True)
     version = hashlib.sha256(known.encode()).hexdigest()[:12]
     template = render("function", {"Version": [version]})
@@ -159,12 +161,12 @@ def _refuse_other_files(before: Mapping[str, str], after: Mapping[str, str]) -> 
 
 
 def _values(
-    kind: Kind, request: Request, storage: Storage, present: Present | None
+    kind: Kind, request: DeployRequest, storage: Storage, deployed: DeployedStack | None
 ) -> tuple[dict[str, str], Upload | None]:
     declared = parameters(kind)
     if unknown := sorted(request.chosen.keys() - declared.keys()):
         raise CommandError(f"the stack of a {kind} has no parameter {', '.join(unknown)}")
-    known = present.parameters if present is not None else {}
+    known = deployed.parameters if deployed is not None else {}
     values = {name: value for name, value in known.items() if name in declared}
     values |= {"CodeBucket": storage.bucket, **request.chosen}
     if request.archive is None:
@@ -201,34 +203,34 @@ _VERBS = {"Add": "make", "Import": "take over", "Modify": "change", "Remove": "r
 
 
 def plan(
-    deployment: Deployment, present: Present | None, change_set: ChangeSet, *, running: bool
+    deployment: Deployment, deployed: DeployedStack | None, change_set: ChangeSet, *, running: bool
 ) -> Iterator[str]:
     """Yields what a change set does, for people.
 
     Args:
         deployment: What the stack should be.
-        present: What it is.
+        deployed: What it is.
         change_set: CloudFormation's answer.
         running: Whether the application runs.
     """
     if deployment.upload is not None:
         yield f"  upload {deployment.upload[0]} as {deployment.upload[1]}"
-    before = present.parameters if present is not None else {}
+    before = deployed.parameters if deployed is not None else {}
     yield from _differences("", before, deployment.parameters)
-    old = groups_of(present.template) if present is not None else {}
+    old = groups_of(deployed.template) if deployed is not None else {}
     new = groups_of(deployment.template)
     for group in sorted(old.keys() | new.keys()):
         yield from _differences(f"{group}: ", old.get(group, {}), new.get(group, {}))
     lines: dict[str, list[str]] = {}
-    for one in change_set.changes:
-        change = one["ResourceChange"]
+    for entry in change_set.changes:
+        change = entry["ResourceChange"]
         verb = _VERBS.get(change.get("Action", ""), change.get("Action", ""))
         if (replaced := change.get("Replacement", "False")) != "False":
             verb = "REPLACE" if replaced == "True" else "perhaps REPLACE"
         kind = change.get("ResourceType", "").removeprefix("AWS::")
         lines.setdefault(f"{verb} {kind}", []).append(change.get("LogicalResourceId", ""))
-    for what, names in lines.items():
-        yield f"  {what}: {', '.join(sorted(names))}"
+    for action, names in lines.items():
+        yield f"  {action}: {', '.join(sorted(names))}"
     if running and change_set.touches(APPLICATION):
         yield "  the job RESTARTS, from a snapshot that is taken first"
 

@@ -22,8 +22,8 @@ from botocore.exceptions import (
 )
 
 from aws.arn import name_of, region_of
+from aws.destinations import make_client
 from aws.errors import AwsError, explained
-from aws.targets import make_client
 from flink_app.connector import SOURCE_GROUP, Resource
 from flink_app.settings import JobSettings
 from udfs.errors import ConfigurationError
@@ -109,8 +109,8 @@ def _check(group: str, resource: Resource) -> None:
             ) from error
         if code in _DENIED:
             raise wrong(f"a {resource.kind} that allows {resource.action} ({code})") from error
-        said = f"{code}: {error.response['Error']['Message']}"
-        raise wrong(f"a usable {resource.kind} ({said})") from error
+        reason = f"{code}: {error.response['Error']['Message']}"
+        raise wrong(f"a usable {resource.kind} ({reason})") from error
     except (EndpointConnectionError, HTTPClientError) as error:
         if resource.endpoint:
             raise wrong("an endpoint that answers", "endpoint", resource.endpoint) from error

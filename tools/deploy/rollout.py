@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tools.deploy.deployment import Deployment, plan
 from tools.deploy.service import RUNNING, Service
-from tools.deploy.stack import ChangeSet, Present, Stack
+from tools.deploy.stack import ChangeSet, DeployedStack, Stack
 from tools.deploy.storage import Storage
 from tools.deploy.template import APPLICATION
 from tools.shell import CommandError
@@ -46,28 +46,28 @@ class Rollout:
     start: bool = True
     tags: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, wanted: Deployment, present: Present | None) -> None:
+    def run(self, wanted: Deployment, deployed: DeployedStack | None) -> None:
         """Brings the stack to what it should be.
 
         Args:
             wanted: What it should be.
-            present: What it is.
+            deployed: What it is.
 
         Raises:
             WebLogError: A call failed, or a resource did, or the job does not run.
         """
-        before = self.service.find() if wanted.runtime and present is not None else None
+        before = self.service.find() if wanted.runtime and deployed is not None else None
         if before is not None:
             _refuse_lower(before["RuntimeEnvironment"], wanted.runtime)
-        change_set = self._change_set(wanted, present)
+        change_set = self._change_set(wanted, deployed)
         if change_set is None:
             self._say(f"stack {self.stack.name!r} is up to date")
             return
         executed = False
         try:
             running = before is not None and before["ApplicationStatus"] == RUNNING
-            self._say(f"{'change' if present else 'make'} {self.stack.name!r} in {self.region}:")
-            for line in plan(wanted, present, change_set, running=running):
+            self._say(f"{'change' if deployed else 'make'} {self.stack.name!r} in {self.region}:")
+            for line in plan(wanted, deployed, change_set, running=running):
                 self._say(line)
             if not self._confirmed():
                 return
@@ -92,14 +92,14 @@ class Rollout:
         self._say("dry run: nothing was changed" if self.dry else "nothing was changed")
         return False
 
-    def _change_set(self, wanted: Deployment, present: Present | None) -> ChangeSet | None:
-        if present is not None and not self.tags and wanted.is_in_place(present):
+    def _change_set(self, wanted: Deployment, deployed: DeployedStack | None) -> ChangeSet | None:
+        if deployed is not None and not self.tags and wanted.is_in_place(deployed):
             return None
-        body = json.dumps(wanted.after(present, self.storage).template).encode()
+        body = json.dumps(wanted.after(deployed, self.storage).template).encode()
         key = self.storage.key("template", ".json", body)
         self.storage.put(key, body)
         url = self.storage.url(key, self.region)
-        return self.stack.prepare(url, wanted.parameters, self.tags, present)
+        return self.stack.prepare(url, wanted.parameters, self.tags, deployed)
 
     def _bring_up(self, before: ApplicationDetailTypeDef | None) -> None:
         if before is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
@@ -89,13 +90,13 @@ class Service:
         """
         pages = self.client.get_paginator("list_application_snapshots")
         with explained(f"listing snapshots of {self.name!r}"):
-            found = [
-                one
+            snapshots = [
+                snapshot
                 for page in pages.paginate(ApplicationName=self.name)
-                for one in page["SnapshotSummaries"]
-                if one["SnapshotStatus"] == "READY"
+                for snapshot in page["SnapshotSummaries"]
+                if snapshot["SnapshotStatus"] == "READY"
             ]
-        return max(found, key=lambda one: one["SnapshotCreationTimestamp"], default=None)
+        return max(snapshots, key=itemgetter("SnapshotCreationTimestamp"), default=None)
 
     def snapshot_for(self, name: str | None) -> SnapshotDetailsTypeDef | None:
         """Returns the snapshot that a start takes: that of a name, or the newest.
@@ -235,9 +236,9 @@ class Service:
         return self.patience.wait(look, f"for application {self.name!r} to come to rest")
 
     def _expect(self, status: str, otherwise: str) -> None:
-        found = self.rested()["ApplicationStatus"]
-        if found != status:
-            raise CommandError(f"application {self.name!r} is {found}: {otherwise}")
+        current = self.rested()["ApplicationStatus"]
+        if current != status:
+            raise CommandError(f"application {self.name!r} is {current}: {otherwise}")
 
 
 @contextmanager

@@ -34,7 +34,7 @@ METADATA = "WebLog"
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
+class DeployedStack:
     """A stack as it is.
 
     Attributes:
@@ -80,9 +80,8 @@ class ChangeSet:
 
     def touches(self, logical_id: str) -> bool:
         """Returns whether a resource is changed or replaced."""
-        return any(
-            one["ResourceChange"].get("LogicalResourceId") == logical_id for one in self.changes
-        )
+        changed = (change["ResourceChange"].get("LogicalResourceId") for change in self.changes)
+        return logical_id in changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,43 +108,43 @@ class Stack:
                     return None
                 raise
 
-    def find(self) -> Present | None:
+    def find(self) -> DeployedStack | None:
         """Returns the stack as it is; None when there is none.
 
         Raises:
             WebLogError: The call failed, or the stack can't be used in its state.
         """
-        found = self._described()
-        if found is None or found["StackStatus"] == _EMPTY:
+        stack = self._described()
+        if stack is None or stack["StackStatus"] == _EMPTY:
             return None
         with explained(f"template of stack {self.name!r}"):
             body: Any = self.client.get_template(StackName=self.name)["TemplateBody"]
-        return Present(
-            found["StackId"],
-            found["StackStatus"],
-            {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])},
-            {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
+        return DeployedStack(
+            stack["StackId"],
+            stack["StackStatus"],
+            {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])},
+            {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])},
             # The client reads JSON itself, other text is as it was sent.
             json.loads(body) if isinstance(body, str) else body,
         )
 
-    def present(self) -> Present:
+    def deployed(self) -> DeployedStack:
         """Returns the stack as it is.
 
         Raises:
             WebLogError: There is none, or the call failed.
         """
-        found = self.find()
-        if found is None:
+        deployed = self.find()
+        if deployed is None:
             raise CommandError(f"there is no stack {self.name!r}")
-        return found
+        return deployed
 
     def prepare(
         self,
         url: str,
         parameters: Mapping[str, str],
         tags: Mapping[str, str],
-        present: Present | None,
+        deployed: DeployedStack | None,
     ) -> ChangeSet | None:
         """Makes a change set; returns None when it would change nothing.
 
@@ -153,34 +152,34 @@ class Stack:
             url: Where the template is.
             parameters: Values of parameters.
             tags: Tags of the stack and all its resources; without any they stay as they are.
-            present: The stack as it is.
+            deployed: The stack as it is.
 
         Raises:
             WebLogError: The call failed, or CloudFormation refused it.
         """
-        if present is not None and present.status in _DEAD:
+        if deployed is not None and deployed.status in _DEAD:
             raise CommandError(
-                f"stack {self.name!r} is {present.status}: delete it first, with `deploy delete`"
+                f"stack {self.name!r} is {deployed.status}: delete it first, with `deploy delete`"
             )
-        given: list[ParameterTypeDef] = [
+        values: list[ParameterTypeDef] = [
             {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
         ]
         tagged = [{"Key": key, "Value": value} for key, value in tags.items()]
         more: Any = {"Tags": tagged} if tagged else {}
-        if present is None:
+        if deployed is None:
             # What a deleted stack of this name left is taken over again.
             more["ImportExistingResources"] = True
         with explained(f"change set of stack {self.name!r}"):
-            made = self.client.create_change_set(
+            answer = self.client.create_change_set(
                 StackName=self.name,
                 ChangeSetName=f"deploy-{datetime.now(UTC):%Y%m%dT%H%M%SZ}",
-                ChangeSetType="CREATE" if present is None else "UPDATE",
+                ChangeSetType="CREATE" if deployed is None else "UPDATE",
                 TemplateURL=url,
-                Parameters=given,
+                Parameters=values,
                 Capabilities=["CAPABILITY_IAM"],
                 **more,
             )
-        return self._changes(made["Id"], creates=present is None)
+        return self._changes(answer["Id"], creates=deployed is None)
 
     def _changes(self, change_set: str, *, creates: bool) -> ChangeSet | None:
         pages = self.client.get_paginator("describe_change_set")
@@ -191,13 +190,13 @@ class Stack:
             status, reason = answers[0]["Status"], answers[0].get("StatusReason", "")
             if status in {"CREATE_PENDING", "CREATE_IN_PROGRESS"}:
                 return None
-            return status, reason, tuple(one for page in answers for one in page["Changes"])
+            return status, reason, tuple(change for page in answers for change in page["Changes"])
 
         status, reason, changes = self.patience.wait(look, "for the change set")
-        made = ChangeSet(change_set, creates, changes)
+        prepared = ChangeSet(change_set, creates, changes)
         if status == "CREATE_COMPLETE":
-            return made
-        self.discard(made)
+            return prepared
+        self.discard(prepared)
         if any(text in reason for text in _UNCHANGED):
             return None
         raise AwsError(f"change set of stack {self.name!r}: {reason}")
@@ -219,24 +218,24 @@ class Stack:
         Raises:
             WebLogError: The call failed, or a resource did.
         """
-        before = {one["EventId"] for one in self._events()}
+        before = {event["EventId"] for event in self._events()}
         with explained(f"changing stack {self.name!r}"):
             self.client.execute_change_set(ChangeSetName=change_set.id, StackName=self.name)
         self._follow(self.name, before)
 
-    def delete(self, present: Present) -> None:
+    def delete(self, deployed: DeployedStack) -> None:
         """Deletes the stack and follows its events to the end.
 
         Raises:
             WebLogError: The call failed, or a resource could not be deleted.
         """
-        before = {one["EventId"] for one in self._events()}
+        before = {event["EventId"] for event in self._events()}
         with explained(f"deleting stack {self.name!r}"):
             self.client.delete_stack(StackName=self.name)
         # A deleted stack is found only by its ARN.
-        self._follow(present.id, before)
+        self._follow(deployed.id, before)
 
-    def kept(self, present: Present) -> Iterator[str]:
+    def kept(self, deployed: DeployedStack) -> Iterator[str]:
         """Yields what the stack leaves when it is deleted, as type and name.
 
         Raises:
@@ -244,15 +243,15 @@ class Stack:
         """
         pages = self.client.get_paginator("list_stack_resources")
         with explained(f"resources of stack {self.name!r}"):
-            made = [
-                one
+            summaries = [
+                summary
                 for page in pages.paginate(StackName=self.name)
-                for one in page["StackResourceSummaries"]
+                for summary in page["StackResourceSummaries"]
             ]
-        for one in made:
-            resource = present.template["Resources"].get(one["LogicalResourceId"], {})
+        for summary in summaries:
+            resource = deployed.template["Resources"].get(summary["LogicalResourceId"], {})
             if str(resource.get("DeletionPolicy", "")).startswith("Retain"):
-                yield f"{one['ResourceType']} {one.get('PhysicalResourceId', '')}"
+                yield f"{summary['ResourceType']} {summary.get('PhysicalResourceId', '')}"
 
     # --- events ------------------------------------------------------------------------
 
@@ -266,7 +265,7 @@ class Stack:
         failures: list[str] = []
 
         def look() -> str | None:
-            fresh = [one for one in self._events(stack) if one["EventId"] not in seen]
+            fresh = [event for event in self._events(stack) if event["EventId"] not in seen]
             ended = None
             for event in reversed(fresh):
                 seen.add(event["EventId"])

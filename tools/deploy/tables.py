@@ -44,35 +44,35 @@ def columns(output: OutputFile) -> dict[str, str]:
     """Returns the types of an output's columns in Hive's notation, by their names."""
     if not output.is_record:
         return {name: _SQL_TYPES[kind] for name, kind in sql_columns(output).items()}
-    return {name: _type(one) for name, one in record_schema(output)["properties"].items()}
+    return {name: _type(schema) for name, schema in record_schema(output)["properties"].items()}
 
 
 def _type(schema: Mapping[str, Any]) -> str:
     # Where there is none, an enumeration or a constant says what it may be: text.
     kinds = schema.get("type", "string")
-    kind = kinds if isinstance(kinds, str) else next(one for one in kinds if one != "null")
+    kind = kinds if isinstance(kinds, str) else next(name for name in kinds if name != "null")
     if kind == "array":
         return f"array<{_type(schema['items'])}>"
     if kind == "object" and "properties" in schema:
-        fields = (f"{name}:{_type(one)}" for name, one in schema["properties"].items())
+        fields = (f"{name}:{_type(member)}" for name, member in schema["properties"].items())
         return f"struct<{','.join(fields)}>"
     return "map<string,string>" if kind == "object" else _SCALARS[kind]
 
 
 def table_input(name: str) -> dict[str, Any]:
     """Returns the table of an output for CloudFormation: Parquet in the stack's bucket."""
-    (output,) = (one for one in output_files() if one.name == name)
+    (output,) = (output for output in output_files() if output.name == name)
     return {
         "Name": name,
         "TableType": "EXTERNAL_TABLE",
         "Parameters": {"classification": "parquet", "EXTERNAL": "TRUE", **_PROJECTION},
-        "PartitionKeys": [{"Name": one, "Type": "string"} for one in PARTITIONS],
+        "PartitionKeys": [{"Name": partition, "Type": "string"} for partition in PARTITIONS],
         "StorageDescriptor": {
             "Location": {"Fn::Sub": f"s3://${{Bucket}}/{name}/"},
             "InputFormat": f"{_PARQUET}.MapredParquetInputFormat",
             "OutputFormat": f"{_PARQUET}.MapredParquetOutputFormat",
             "SerdeInfo": {"SerializationLibrary": f"{_PARQUET}.serde.ParquetHiveSerDe"},
-            "Columns": [{"Name": one, "Type": kind} for one, kind in columns(output).items()],
+            "Columns": [{"Name": column, "Type": kind} for column, kind in columns(output).items()],
         },
     }
 
@@ -95,5 +95,5 @@ def declaration(output: OutputFile) -> str:
 
 
 if __name__ == "__main__":
-    for one in output_files():
-        (FOLDER / f"{one.name}.sql").write_text(declaration(one), "utf-8")
+    for output in output_files():
+        (FOLDER / f"{output.name}.sql").write_text(declaration(output), "utf-8")

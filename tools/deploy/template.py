@@ -87,7 +87,7 @@ def derived(kind: Kind) -> frozenset[str]:
     """Returns the parameters that `deploy` fills in itself."""
     own = "By deploy."
     declared = parameters(kind).items()
-    return frozenset(name for name, one in declared if one["Description"].startswith(own))
+    return frozenset(name for name, entry in declared if entry["Description"].startswith(own))
 
 
 def render(kind: Kind, repeated: Repeated) -> Template:
@@ -103,9 +103,8 @@ def render(kind: Kind, repeated: Repeated) -> Template:
 
 def _expanded(node: Any, repeated: Repeated) -> Any:
     if isinstance(node, dict) and EACH in node:
-        return [
-            _expanded(one, repeated) for item in node[EACH] for one in _copies(item, item, repeated)
-        ]
+        copies = (copied for item in node[EACH] for copied in _copies(item, item, repeated))
+        return [_expanded(copied, repeated) for copied in copies]
     if isinstance(node, dict):
         pairs = (pair for key, item in node.items() for pair in _copies(key, [key, item], repeated))
         whole = {key: _expanded(item, repeated) for key, item in pairs}

@@ -47,7 +47,7 @@ class Patience:
             CommandError: There was none in time.
         """
         started = self.clock()
-        said = float("-inf")
+        said_at = float("-inf")
         while True:
             answer = look()
             if answer is not None:
@@ -57,7 +57,7 @@ class Patience:
                 raise CommandError(
                     f"waited {waited:.0f} s {purpose}, in vain; look again with `status`"
                 )
-            if waited - said >= 60:
+            if waited - said_at >= 60:
                 self.say(f"waiting {purpose} ({waited:.0f} s)")
-                said = waited
+                said_at = waited
             self.sleep(self.interval)

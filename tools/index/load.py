@@ -59,7 +59,7 @@ class DocumentIds:
     def __init__(self, output: OutputFile) -> None:
         known = fields(output)
         self._names = tuple(
-            name for name, one in known.items() if output.is_record or one["type"] in _NAMES
+            name for name, mapping in known.items() if output.is_record or mapping["type"] in _NAMES
         )
         self._has_event_id = _EVENT_ID in known
         self._given: Counter[str] = Counter()

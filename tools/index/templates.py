@@ -88,7 +88,8 @@ def fields(output: OutputFile) -> Fields:
 
 
 def _properties(schema: Mapping[str, Any]) -> Fields:
-    return {name: _BY_NAME.get(name) or _field(one) for name, one in schema["properties"].items()}
+    members = schema["properties"].items()
+    return {name: _BY_NAME.get(name) or _field(member) for name, member in members}
 
 
 def _field(schema: Mapping[str, Any]) -> Fields:

@@ -272,7 +272,7 @@ def _ending_with_this_process() -> list[str]:
 
 def _java() -> str:
     home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
-    if found is None:
+    java = shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
+    if java is None:
         raise CommandError("no Java found: install Java 17 or set JAVA_HOME")
-    return found
+    return java

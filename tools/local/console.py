@@ -137,11 +137,11 @@ class Console:
         ]
         self._table("Pages with most errors", ("page", "requests", "4xx", "5xx"), pages)
         countries = [
-            (one.country, one.requests, _megabytes(one.bytes_sent))
-            for one in summary.traffic_per_country
+            (country.country, country.requests, _megabytes(country.bytes_sent))
+            for country in summary.traffic_per_country
         ]
         self._table("Traffic per country", ("country", "requests", "MB"), countries)
-        bots = [(one.bot_kind, one.requests, _megabytes(one.bytes_sent)) for one in summary.bots]
+        bots = [(bot.bot_kind, bot.requests, _megabytes(bot.bytes_sent)) for bot in summary.bots]
         self._table("Bots", ("kind", "requests", "MB"), bots)
         slowest = [
             (page.webpage, page.requests, page.mean_ms, page.max_ms)

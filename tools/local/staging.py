@@ -129,7 +129,7 @@ def _files(inputs: Sequence[str]) -> list[str]:
     files: list[str] = []
     for item in inputs:
         with _reading(item):
-            files += [item] if item == STANDARD_INPUT else _found(item)
+            files += [item] if item == STANDARD_INPUT else _log_files(item)
     return files
 
 
@@ -141,19 +141,19 @@ def _status(file: str) -> os.stat_result | None:
         return Path(file).stat()
 
 
-def _found(item: str) -> list[str]:
+def _log_files(item: str) -> list[str]:
     path = Path(item)
     # Without a name, as of a variable that is not set, a path is the working folder.
     if not item or not path.exists():
         raise CommandError(f"no such file or folder: {item or "''"}")
     if not path.is_dir():
         return [item]
-    found = sorted(
+    files = sorted(
         str(child) for child in path.iterdir() if child.is_file() and not child.name.startswith(".")
     )
-    if not found:
+    if not files:
         raise CommandError(f"no log files in folder {item}")
-    return found
+    return files
 
 
 def _in_order_of_time(files: list[str]) -> list[str]:

@@ -217,8 +217,8 @@ def _bots(folder: Path) -> tuple[BotTraffic, ...]:
         total = totals.setdefault(row["bot_kind"], [0, 0])
         total[0] += row["requests"]
         total[1] += row["bytes_sent"]
-    kinds = [BotTraffic(kind, *total) for kind, total in totals.items()]
-    return tuple(sorted(kinds, key=lambda one: (-one.requests, one.bot_kind)))
+    bots = [BotTraffic(kind, *total) for kind, total in totals.items()]
+    return tuple(sorted(bots, key=lambda bot: (-bot.requests, bot.bot_kind)))
 
 
 def _slowest_pages(folder: Path) -> tuple[PageTimes, ...]:

@@ -40,7 +40,7 @@ WITHOUT_CONNECTORS = "-without-connectors"
 
 
 @dataclass(frozen=True, slots=True)
-class PackageOptions(contents.Options):
+class JobPackageOptions(contents.PackageOptions):
     """What goes into the zip.
 
     Attributes:
@@ -56,11 +56,11 @@ class PackageOptions(contents.Options):
 
 def run(options: argparse.Namespace) -> int:
     """Makes the zip and prints what is in it."""
-    print("\n".join(describe(build(PackageOptions(**vars(options))))))
+    print("\n".join(describe(build(JobPackageOptions(**vars(options))))))
     return 0
 
 
-def build(options: PackageOptions) -> Path:
+def build(options: JobPackageOptions) -> Path:
     """Makes the zip and returns its path.
 
     Raises:
@@ -146,7 +146,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _jar(options: PackageOptions) -> Path:
+def _jar(options: JobPackageOptions) -> Path:
     if options.jar is not None:
         connectors.check_jar(options.jar)
         return options.jar

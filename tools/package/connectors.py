@@ -93,8 +93,8 @@ def _explain(output: str) -> str:
     ]
     first = next((line for line in errors if line), "Maven said nothing")
     if _UNRESOLVED.search(first):
-        found = [name for name in _ARTIFACT.findall(first) if not name.startswith(_OWN)]
-        missing = ", ".join(dict.fromkeys(found)) or first[:200]
+        artifacts = [name for name in _ARTIFACT.findall(first) if not name.startswith(_OWN)]
+        missing = ", ".join(dict.fromkeys(artifacts)) or first[:200]
         return (
             f"the connector jar cannot be made: Maven finds no {missing}. Add a repository that "
             "has them to your Maven settings (or --maven-settings FILE), or give a finished jar "

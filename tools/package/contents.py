@@ -25,7 +25,7 @@ _NOTICES = ("LICENSE", "NOTICE")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class PackageOptions:
     """What goes into either package.
 
     Attributes:
@@ -46,13 +46,13 @@ def data_path(path: Path) -> str:
     return f"{DATA_DIRECTORY}/{path.name}"
 
 
-def data_paths(options: Options) -> dict[str, str]:
+def data_paths(options: PackageOptions) -> dict[str, str]:
     """Returns the paths of a package's data files, from the folder of the code, by option."""
-    given = {name: getattr(options, name) for name in DATA_SETTINGS}
-    return {name: data_path(path) for name, path in given.items() if path is not None}
+    files = {name: getattr(options, name) for name in DATA_SETTINGS}
+    return {name: data_path(path) for name, path in files.items() if path is not None}
 
 
-def data_files(options: Options) -> Iterator[tuple[str, Path]]:
+def data_files(options: PackageOptions) -> Iterator[tuple[str, Path]]:
     """Yields the data files of a package, with their paths from the folder of the code.
 
     What is in reference data can be checked only where the settings are known, which name its
@@ -90,7 +90,7 @@ def _database_files[T](option: str, path: Path | None, kind: Contents[T]) -> Ite
 
 
 def add_options(parser: argparse.ArgumentParser, use: str) -> None:
-    """Adds the arguments of `Options`.
+    """Adds the arguments of `PackageOptions`.
 
     Args:
         parser: The command's parser.

@@ -54,7 +54,7 @@ _REFERENCE_KEY = "file"
 
 
 @dataclass(frozen=True, slots=True)
-class PackageOptions(contents.Options):
+class FunctionPackageOptions(contents.PackageOptions):
     """What goes into the zip.
 
     Attributes:
@@ -68,12 +68,12 @@ class PackageOptions(contents.Options):
 
 def run(options: argparse.Namespace) -> int:
     """Makes the zip and prints what is in it."""
-    wanted = PackageOptions(**vars(options))
+    wanted = FunctionPackageOptions(**vars(options))
     print("\n".join(describe(build(wanted), wanted)))
     return 0
 
 
-def build(options: PackageOptions) -> Path:
+def build(options: FunctionPackageOptions) -> Path:
     """Makes the zip and returns its path.
 
     Raises:
@@ -104,7 +104,7 @@ def build(options: PackageOptions) -> Path:
     return target
 
 
-def describe(path: Path, options: PackageOptions) -> Iterator[str]:
+def describe(path: Path, options: FunctionPackageOptions) -> Iterator[str]:
     """Yields the lines that tell what is in a zip and how to use it."""
     yield from contents.listing(path, lambda name: name.split("/")[0])
     yield f"Runtime python3.12, {options.platform.words}. Handlers:"
@@ -138,7 +138,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _write_properties(options: PackageOptions, root: Path) -> None:
+def _write_properties(options: FunctionPackageOptions, root: Path) -> None:
     """Puts the settings into the package, checked.
 
     Raises:

@@ -113,10 +113,10 @@ def find_uv(project: Path) -> Path:
     own = project / ".tools" / "uv" / "bin" / "uv"
     if os.access(own, os.X_OK):
         return own
-    found = shutil.which("uv")
-    if found is None:
+    path = shutil.which("uv")
+    if path is None:
         raise CommandError("the installer uv is missing: remove .venv and start ./build.sh again")
-    return Path(found)
+    return Path(path)
 
 
 def reduce(target: Path) -> None:

@@ -124,8 +124,8 @@ def read_kept_record(text: str | bytes) -> list[Letter | None] | None:
                 "payload": str() | dict() as payload,
             }:
                 event = json.loads(payload) if isinstance(payload, str) else payload
-                records = [one["kinesis"]["data"] for one in event["Records"]]
-                return [line for one in records for line in _kept_lines(one, LAMBDA, condition)]
+                records = [record["kinesis"]["data"] for record in event["Records"]]
+                return [line for data in records for line in _kept_lines(data, LAMBDA, condition)]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return None
@@ -138,7 +138,8 @@ def _kept_lines(encoded: object, stage: str, code: object) -> list[Letter | None
         return [None]
     if any(isinstance(content, Failed) for content in contents):
         return [None]
-    return [_kept_line(one.raw, stage, str(code)) for one in contents if isinstance(one, Event)]
+    lines = [content.raw for content in contents if isinstance(content, Event)]
+    return [_kept_line(line, stage, str(code)) for line in lines]
 
 
 def _kept_line(line: bytes, stage: str, code: str) -> Letter:

@@ -122,10 +122,10 @@ def _function_source(options: argparse.Namespace, measured: Measured) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     above_0 = _number(above=0)
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--rate", type=above_0, metavar="N", help="records a second, on average")
-    what.add_argument("--per-day", type=above_0, metavar="N", help="the same as records a day")
-    what.add_argument("--examples", action="store_true", help="three worked examples")
+    load = parser.add_mutually_exclusive_group(required=True)
+    load.add_argument("--rate", type=above_0, metavar="N", help="records a second, on average")
+    load.add_argument("--per-day", type=above_0, metavar="N", help="the same as records a day")
+    load.add_argument("--examples", action="store_true", help="three worked examples")
     cost = parser.add_mutually_exclusive_group(required=True)
     cost.add_argument("--bench", type=Path, metavar="FILE", help="a result in build/bench")
     cost.add_argument(

@@ -74,17 +74,17 @@ def _resources(
     """Returns the resources that a stack makes with its parameters' defaults."""
     template = render(kind, repeated)
     declared = parameters(kind).items()
-    values = {name: str(one.get("Default", "")) for name, one in declared} | dict(chosen)
+    values = {name: str(entry.get("Default", "")) for name, entry in declared} | dict(chosen)
 
     def holds(condition: Any) -> bool:
-        ((function, of),) = condition.items()
+        ((function, operands),) = condition.items()
         if function == "Condition":
-            return holds(template["Conditions"][of])
+            return holds(template["Conditions"][operands])
         if function == "Fn::Equals":
-            left, right = (str(_value(one, values)) for one in of)
+            left, right = (str(_value(operand, values)) for operand in operands)
             return left == right
-        held = [holds(one) for one in of]
-        return {"Fn::Not": not held[0], "Fn::And": all(held), "Fn::Or": any(held)}[function]
+        truths = [holds(operand) for operand in operands]
+        return {"Fn::Not": not truths[0], "Fn::And": all(truths), "Fn::Or": any(truths)}[function]
 
     return [
         resource
@@ -105,7 +105,7 @@ def _value(node: Any, values: Mapping[str, str]) -> Any:
 
 
 def _of_type(resources: list[Mapping[str, Any]], kind: str) -> list[Mapping[str, Any]]:
-    return [one["Properties"] for one in resources if one["Type"] == f"AWS::{kind}"]
+    return [resource["Properties"] for resource in resources if resource["Type"] == f"AWS::{kind}"]
 
 
 def _alarm_metrics(resources: list[Mapping[str, Any]]) -> int:

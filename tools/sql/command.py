@@ -95,7 +95,7 @@ def _run_client(chosen: argparse.Namespace, directory: Path) -> int:
     properties_file = directory / "application_properties.json"
     dump_properties(over.properties, properties_file)
     prepared = directory / "session.sql"
-    prepared.write_text("".join(f"{one};\n" for one in over.statements), encoding="utf-8")
+    prepared.write_text("".join(f"{text};\n" for text in over.statements), encoding="utf-8")
     cluster_options = cluster.ClusterOptions(
         work_directory=directory,
         jar=over.jar,

@@ -30,10 +30,10 @@ def groups_of_stack(name: str, region: str | None) -> PropertyGroups:
     Raises:
         WebLogError: There is none, it is of a function, or a call failed.
     """
-    present = Cloud.connect(name, region, Patience()).stack.present()
-    if present.kind != "job":
+    deployed = Cloud.connect(name, region, Patience()).stack.deployed()
+    if deployed.kind != "job":
         raise CommandError(f"stack {name!r} is of a function, which has no streams of its own")
-    return groups_of(present.template)
+    return groups_of(deployed.template)
 
 
 def streams_of_job(settings: JobSettings) -> dict[str, str]:
@@ -55,7 +55,7 @@ def named_streams(texts: Sequence[str]) -> dict[str, str]:
         ConfigurationError: One is no ARN of a stream, or its name does not tell what it holds.
     """
     holds = {INPUT: [INPUT]} | {output.name: [output.name] for output in output_files()}
-    holds[_AGGREGATES] = [one.name for one in output_files() if one.kind == _AGGREGATES]
+    holds[_AGGREGATES] = [output.name for output in output_files() if output.kind == _AGGREGATES]
     streams = [_named_stream(text, list(holds)) for text in texts]
     # A stream of one output goes before one of many.
     streams.sort(key=lambda stream: len(holds[stream[0]]), reverse=True)
@@ -70,7 +70,7 @@ def _named_stream(text: str, names: Sequence[str]) -> tuple[str, str]:
     arn = read_option("--kinesis", arn, Parser(parser.read, expected))
     if not name:
         ending = f"-{name_of(arn)}".replace("_", "-")
-        fitting = [one for one in names if ending.endswith("-" + one.replace("_", "-"))]
+        fitting = [output for output in names if ending.endswith("-" + output.replace("_", "-"))]
         name = max(fitting, key=len, default="")
     if not arn or name not in names:
         raise ConfigurationError("--kinesis", None, text, expected)
@@ -103,8 +103,8 @@ def reading_of(options: argparse.Namespace) -> KinesisSource:
 
 
 def _time() -> Parser[str]:
-    def read(given: str) -> str:
-        time = datetime.fromisoformat(given)
+    def read(text: str) -> str:
+        time = datetime.fromisoformat(text)
         # As everywhere here, a time without a zone is UTC.
         time = time if time.tzinfo else time.replace(tzinfo=UTC)
         return time.isoformat(timespec="milliseconds")

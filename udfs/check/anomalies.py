@@ -63,21 +63,21 @@ class Checks:
             target: What it asks for; None when it is no request line.
         """
         data = decoded(unescape(field) if target is None else target)
-        found = self._length(field) + _control(data)
+        issues = self._length(field) + _control(data)
         if self._looks_for_probes:
-            found += _probes(data)
-        return self._reported(found) if found else found
+            issues += _probes(data)
+        return self._reported(issues) if issues else issues
 
     def text(self, field: str | None) -> Issues:
         """Returns the issues of a referrer or a user agent, given as the log has it."""
         if field is None:
             return ()
-        found = self._length(field)
+        issues = self._length(field)
         if "\\" in field or not field.isprintable():
-            found += _control(unescape(field).encode())
+            issues += _control(unescape(field).encode())
         if "{" in field and _SHELL_IN_TEXT.search(decoded(field)):
-            found += (PROBE_SHELL,)
-        return self._reported(found) if found else found
+            issues += (PROBE_SHELL,)
+        return self._reported(issues) if issues else issues
 
     def largest_body(self, status: str) -> int:
         """Returns the bytes that a response of this status may have at most."""
@@ -97,12 +97,12 @@ class Checks:
             size: Bytes of the response.
             largest: Bytes that it may have at most.
         """
-        found: Issues = ()
+        issues: Issues = ()
         if event_time_ms < self.earliest_ms:
-            found = (TIMESTAMP_ANCIENT,)
+            issues = (TIMESTAMP_ANCIENT,)
         if size is not None and size > largest:
-            found += (SIZE_IMPOSSIBLE if size > self.max_bytes else UNEXPECTED_BODY,)
-        return self._reported(found)
+            issues += (SIZE_IMPOSSIBLE if size > self.max_bytes else UNEXPECTED_BODY,)
+        return self._reported(issues)
 
     def counted(self, size: int | None) -> int | None:
         """Returns the bytes that enter sums: a few impossible sizes would take one past 63 bits."""
@@ -111,8 +111,8 @@ class Checks:
     def _length(self, field: str) -> Issues:
         return (FIELD_TOO_LONG,) if len(field) > self._max_length else ()
 
-    def _reported(self, found: Issues) -> Issues:
-        return tuple(code for code in found if code not in self._ignored)
+    def _reported(self, issues: Issues) -> Issues:
+        return tuple(code for code in issues if code not in self._ignored)
 
 
 def _control(data: bytes) -> Issues:

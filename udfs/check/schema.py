@@ -81,7 +81,7 @@ def _is_degrees(value: object, limit: int) -> bool:
     return -limit <= value <= limit
 
 
-def _violation(what: str) -> ValidationError:
+def _violation(part: str) -> ValidationError:
     return ValidationError(
-        "validate", "schema_violation", f"{what} is not as the schema of records has it"
+        "validate", "schema_violation", f"{part} is not as the schema of records has it"
     )

@@ -41,9 +41,9 @@ _NETWORK_WORDS = {"private": PRIVATE_NETWORKS, "loopback": LOOPBACK_NETWORKS}
 def networks() -> Parser[tuple[Network, ...]]:
     """Reads addresses, networks, and the words `private` and `loopback`."""
 
-    def read(given: str) -> tuple[Network, ...]:
+    def read(value: str) -> tuple[Network, ...]:
         read_networks: list[Network] = []
-        for item in filter(None, map(str.strip, given.split(","))):
+        for item in filter(None, map(str.strip, value.split(","))):
             read_networks += _NETWORK_WORDS.get(item.lower()) or (ipaddress.ip_network(item),)
         return tuple(read_networks)
 
@@ -69,8 +69,8 @@ class EnvelopeSettings(Group, name="weblog.source"):
         Raises:
             ConfigurationError: The value is not acceptable.
         """
-        given = properties.get(cls.group, {})
-        own = {key: value for key, value in given.items() if key == ENVELOPE_KEY}
+        configured = properties.get(cls.group, {})
+        own = {key: value for key, value in configured.items() if key == ENVELOPE_KEY}
         # Without arguments: dataclass(slots=True) makes the class again.
         return super(EnvelopeSettings, cls).load({cls.group: own})
 

@@ -40,12 +40,12 @@ def location() -> Parser[Location | None]:
     """Reads a path or an `s3://` address; empty text is None."""
     files = path()
 
-    def read(given: str) -> Location | None:
-        if not given.startswith(_SCHEME):
-            return files.read(given)
-        match = _BUCKET_AND_KEY.fullmatch(given)
+    def read(value: str) -> Location | None:
+        if not value.startswith(_SCHEME):
+            return files.read(value)
+        match = _BUCKET_AND_KEY.fullmatch(value)
         if match is None:
-            raise ValueError(given)
+            raise ValueError(value)
         return S3Object(match[1], match[2])
 
     return Parser(read, f"{files.expectation} or s3://bucket/key")

@@ -68,20 +68,20 @@ class Setting:
         """Returns the phrase that completes "expected ..."."""
         return self.parser.expectation
 
-    def read(self, given: object) -> Any:
+    def read(self, text: object) -> Any:
         """Returns the value that a text stands for.
 
         Raises:
             ConfigurationError: The parser rejects it.
         """
         # Where the name of the salt belongs, the salt itself may have been put.
-        shown = None if "salt" in self.key.split(".") else str(given)
+        shown = None if "salt" in self.key.split(".") else str(text)
         # A file may hold numbers where the service would only take text.
-        if not isinstance(given, str):
+        if not isinstance(text, str):
             expected = f"{self.expectation}, written as text in quotes"
             raise ConfigurationError(self.group, self.key, shown, expected)
         try:
-            return self.parser.read(given.strip())
+            return self.parser.read(text.strip())
         except ValueError:
             raise ConfigurationError(self.group, self.key, shown, self.expectation) from None
 
@@ -129,19 +129,19 @@ class Group:
         Raises:
             ConfigurationError: An unknown key, or a value that its parser rejects.
         """
-        given = properties.get(cls.group)
-        if not given:
+        configured = properties.get(cls.group)
+        if not configured:
             return cls()
         settings = {setting.key: setting for setting in cls.settings()}
-        for key in given:
+        for key in configured:
             if key not in settings:
                 # An unknown key may be a misspelt secret: its value stays hidden.
                 raise ConfigurationError(cls.group, key, None, _one_of("key", key, settings))
         return cls(
             **{
-                setting.field: setting.read(given[key])
+                setting.field: setting.read(configured[key])
                 for key, setting in settings.items()
-                if key in given
+                if key in configured
             }
         )
 
@@ -187,12 +187,12 @@ def check_groups(
             raise ConfigurationError(group, None, None, _one_of("group", group, names))
 
 
-def _one_of(what: str, given: str, known: Iterable[str]) -> str:
+def _one_of(kind: str, name: str, known: Iterable[str]) -> str:
     names = sorted(known)
-    close = difflib.get_close_matches(given, names, n=1)
+    close = difflib.get_close_matches(name, names, n=1)
     if close:
-        return f"a known {what} (did you mean {close[0]!r}?)"
-    return f"a known {what}: one of {', '.join(names)}"
+        return f"a known {kind} (did you mean {close[0]!r}?)"
+    return f"a known {kind}: one of {', '.join(names)}"
 
 
 # --- parsers -----------------------------------------------------------------------------------
@@ -201,10 +201,10 @@ def _one_of(what: str, given: str, known: Iterable[str]) -> str:
 def text(*, minimum_length: int = 0) -> Parser[str]:
     """Reads any text; with a minimum length, at least so many characters."""
 
-    def read(given: str) -> str:
-        if len(given) < minimum_length:
+    def read(value: str) -> str:
+        if len(value) < minimum_length:
             raise ValueError
-        return given
+        return value
 
     wanted = "text" if minimum_length == 0 else f"text of at least {minimum_length} characters"
     return Parser(read, wanted)
@@ -214,10 +214,10 @@ def pattern(regex: str, expectation: str) -> Parser[str]:
     """Reads text that matches a regular expression as a whole."""
     compiled = re.compile(regex)
 
-    def read(given: str) -> str:
-        if compiled.fullmatch(given) is None:
+    def read(value: str) -> str:
+        if compiled.fullmatch(value) is None:
             raise ValueError
-        return given
+        return value
 
     return Parser(read, expectation)
 
@@ -231,8 +231,8 @@ def pattern_list(regex: str, expectation: str, *, lower: bool = False) -> Parser
     """Reads comma-separated texts that each match a regular expression as a whole."""
     compiled = re.compile(regex)
 
-    def read(given: str) -> tuple[str, ...]:
-        text = given.lower() if lower else given
+    def read(value: str) -> tuple[str, ...]:
+        text = value.lower() if lower else value
         items = tuple(item.strip() for item in text.split(",") if item.strip())
         if not all(map(compiled.fullmatch, items)):
             raise ValueError
@@ -252,11 +252,11 @@ def word_list(words: Iterable[str]) -> Parser[tuple[str, ...]]:
 def date() -> Parser[datetime]:
     """Reads a day such as `2015-05-17`, as its first instant in UTC."""
 
-    def read(given: str) -> datetime:
+    def read(value: str) -> datetime:
         # fromisoformat() also takes other forms of ISO 8601.
-        if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", given) is None:
+        if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is None:
             raise ValueError
-        return datetime.fromisoformat(given).replace(tzinfo=UTC)
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
 
     return Parser(read, "a day such as 2015-05-17")
 
@@ -264,10 +264,10 @@ def date() -> Parser[datetime]:
 def boolean() -> Parser[bool]:
     """Reads `true` or `false`."""
 
-    def read(given: str) -> bool:
-        if given.lower() not in {"true", "false"}:
+    def read(value: str) -> bool:
+        if value.lower() not in {"true", "false"}:
             raise ValueError
-        return given.lower() == "true"
+        return value.lower() == "true"
 
     return Parser(read, "true or false")
 
@@ -275,10 +275,10 @@ def boolean() -> Parser[bool]:
 def word(*options: str) -> Parser[str]:
     """Reads one of these words, exactly."""
 
-    def read(given: str) -> str:
-        if given not in options:
+    def read(value: str) -> str:
+        if value not in options:
             raise ValueError
-        return given
+        return value
 
     return Parser(read, f"one of {', '.join(options)}")
 
@@ -286,11 +286,11 @@ def word(*options: str) -> Parser[str]:
 def integer(minimum: int, maximum: int) -> Parser[int]:
     """Reads a whole number within inclusive bounds."""
 
-    def read(given: str) -> int:
+    def read(value: str) -> int:
         # int() also takes '1_000', other scripts' digits and endless strings of digits.
-        if re.fullmatch(r"[+-]?[0-9]{1,18}", given) is None:
+        if re.fullmatch(r"[+-]?[0-9]{1,18}", value) is None:
             raise ValueError
-        return _within(int(given), minimum, maximum)
+        return _within(int(value), minimum, maximum)
 
     return Parser(read, f"a whole number from {minimum} to {maximum}")
 
@@ -305,27 +305,27 @@ _UNITS = {
 _DURATION = re.compile(r"([0-9]{1,12}) ?(ms|s|min|h|d)")
 
 
-def read_duration(given: str) -> timedelta:
+def read_duration(value: str) -> timedelta:
     """Returns what `500 ms`, `60 s`, `5 min`, `1 h` or `2 d` means.
 
     Raises:
         ValueError: The text is none of these.
     """
-    match = _DURATION.fullmatch(given)
+    match = _DURATION.fullmatch(value)
     if match is None:
-        raise ValueError(given)
+        raise ValueError(value)
     try:
         return int(match[1]) * _UNITS[match[2]]
     except OverflowError as error:
-        raise ValueError(given) from error
+        raise ValueError(value) from error
 
 
 def duration(minimum: str, maximum: str) -> Parser[timedelta]:
     """Reads a time span within inclusive bounds, all written like `5 min`."""
     low, high = read_duration(minimum), read_duration(maximum)
 
-    def read(given: str) -> timedelta:
-        return _within(read_duration(given), low, high)
+    def read(value: str) -> timedelta:
+        return _within(read_duration(value), low, high)
 
     wanted = "a duration such as '500 ms', '60 s', '5 min', '1 h' or '2 d'"
     return Parser(read, f"{wanted} from {minimum} to {maximum}")
@@ -334,14 +334,14 @@ def duration(minimum: str, maximum: str) -> Parser[timedelta]:
 def path() -> Parser[Path | None]:
     """Reads a path, be the file there or not; empty text is None."""
 
-    def read(given: str) -> Path | None:
-        if "\0" in given:
+    def read(value: str) -> Path | None:
+        if "\0" in value:
             raise ValueError
         try:
-            return Path(given).expanduser() if given else None
+            return Path(value).expanduser() if value else None
         except RuntimeError as error:
             # There is no such user.
-            raise ValueError(given) from error
+            raise ValueError(value) from error
 
     return Parser(read, "a file path")
 
@@ -349,10 +349,10 @@ def path() -> Parser[Path | None]:
 def endpoint() -> Parser[str]:
     """Reads a setting that is the URL of a service's endpoint, or empty for the region's own."""
 
-    def read(given: str) -> str:
+    def read(value: str) -> str:
         # urlsplit() and its port raise ValueError themselves.
-        url = urlsplit(given)
-        if given and (
+        url = urlsplit(value)
+        if value and (
             url.scheme not in {"http", "https"}
             or not url.hostname
             or (url.port is not None and url.port == 0)
@@ -360,7 +360,7 @@ def endpoint() -> Parser[str]:
             or url.query
         ):
             raise ValueError
-        return given.rstrip("/")
+        return value.rstrip("/")
 
     return Parser(read, "a URL such as https://kinesis.eu-west-1.amazonaws.com")
 

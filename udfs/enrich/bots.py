@@ -157,12 +157,12 @@ def _known(text: str) -> _Known | None:
     tool = None
     for index, word in enumerate(words):
         for count in range(table.longest(word), 0, -1):
-            found = table.names.get(" ".join(words[index : index + count]))
-            if found is None or (found.leads and not _leads(words, index, found.kind)):
+            known = table.names.get(" ".join(words[index : index + count]))
+            if known is None or (known.leads and not _leads(words, index, known.kind)):
                 continue
-            if found.kind != "tool":
-                return found
-            tool = tool or found
+            if known.kind != "tool":
+                return known
+            tool = tool or known
             break
     return tool
 

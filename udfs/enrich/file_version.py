@@ -11,7 +11,7 @@ type FileVersion = tuple[int, int, int] | None
 def file_version(path: Path) -> FileVersion:
     """Returns the version of a file now. The caller that opens the file reports why it cannot."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino

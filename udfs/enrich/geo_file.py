@@ -72,7 +72,7 @@ class GeoFile[T]:
                 contents, or corrupt.
         """
         label = label or str(path)
-        with _told(label, "not a MaxMind DB file, or a corrupt one"):
+        with _translated(label, "not a MaxMind DB file, or a corrupt one"):
             metadata = read_metadata(path)
         schema = contents.schema_of(metadata.database_type)
         if schema is None:
@@ -80,7 +80,7 @@ class GeoFile[T]:
             raise DatabaseError(label, f"of type {metadata.database_type!r}, {expected}")
         if records:
             _check_once(path, file_version(path), label, schema, records)
-        with _told(label, "corrupt"):
+        with _translated(label, "corrupt"):
             return cls(path, label, _RawReader(path), metadata, schema)
 
     def lookup(self, address: str | IPv4Address | IPv6Address) -> T | None:
@@ -101,7 +101,7 @@ class GeoFile[T]:
 @lru_cache(maxsize=16)
 def _check_once(path: Path, _: FileVersion, label: str, schema: Schema[Any], records: int) -> None:
     """Checks a version of a file; a process that opens it again need not."""
-    with _told(label, "corrupt"):
+    with _translated(label, "corrupt"):
         try:
             check_file(path, read_metadata(path), schema.read, records)
         except (TypeError, AttributeError, LookupError) as error:
@@ -109,7 +109,7 @@ def _check_once(path: Path, _: FileVersion, label: str, schema: Schema[Any], rec
 
 
 @contextmanager
-def _told(label: str, corrupt: str) -> Iterator[None]:
+def _translated(label: str, corrupt: str) -> Iterator[None]:
     """Makes of what the readers raise what is wrong with the file."""
     try:
         yield

@@ -46,10 +46,10 @@ def describe_referrer(referrer: str, internal_hosts: frozenset[str]) -> Referrer
     scheme, mark, rest = referrer.partition("://")
     authority = authority_of(rest)
     site_of = _kept_site if len(scheme) + len(authority) <= _MAX_KEPT_SITE else _site
-    found = site_of(scheme, authority, internal_hosts) if mark else None
-    if found is None:
+    kind_and_site = site_of(scheme, authority, internal_hosts) if mark else None
+    if kind_and_site is None:
         return Referrer("other", None, None)
-    kind, site = found
+    kind, site = kind_and_site
     return Referrer(kind, site, page_name(after_authority(rest, authority)))
 
 

@@ -128,8 +128,8 @@ def _parser() -> Callable[[str], Any]:
         """
 
         def __init__(self, agent: str) -> None:
-            found = resolve(agent, Domain.ALL).complete().with_defaults()
-            browser, os, device = found.user_agent, found.os, found.device
+            parsed = resolve(agent, Domain.ALL).complete().with_defaults()
+            browser, os, device = parsed.user_agent, parsed.os, parsed.device
             self.ua_string = agent
             self.browser = parsers.parse_browser(
                 browser.family, browser.major, browser.minor, browser.patch

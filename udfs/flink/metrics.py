@@ -68,7 +68,7 @@ class OutcomeCounts:
 
     def take(self) -> Self:
         """Returns the counts since the last call and starts again from zero."""
-        taken = replace(self)
+        counts = replace(self)
         self.records, self.enriched, self.seconds, self.reload_failures = 0, 0, 0.0, 0
         self.filtered, self.dead_lettered = Counter(), Counter()
-        return taken
+        return counts

@@ -31,21 +31,21 @@ _HIGHEST_PORT = 65535
 def name_servers() -> Parser[tuple[tuple[str, int], ...]]:
     """Reads addresses, each with a port or not: `192.0.2.1, 192.0.2.1:5353, [2001:db8::1]:53`."""
 
-    def read_server(given: str) -> tuple[str, int]:
-        host, port = given, str(DNS_PORT)
-        if given.startswith("["):
-            host, bracket, rest = given[1:].partition("]")
+    def read_server(text: str) -> tuple[str, int]:
+        host, port = text, str(DNS_PORT)
+        if text.startswith("["):
+            host, bracket, rest = text[1:].partition("]")
             if not bracket or (rest and not rest.startswith(":")):
                 raise ValueError
             port = rest[1:] if rest else port
-        elif given.count(":") == 1:
-            host, _, port = given.partition(":")
+        elif text.count(":") == 1:
+            host, _, port = text.partition(":")
         if not (port.isascii() and port.isdigit() and 0 < int(port) <= _HIGHEST_PORT):
             raise ValueError
         return str(ipaddress.ip_address(host)), int(port)
 
-    def read(given: str) -> tuple[tuple[str, int], ...]:
-        return tuple(read_server(server.strip()) for server in given.split(",") if server.strip())
+    def read(value: str) -> tuple[tuple[str, int], ...]:
+        return tuple(read_server(server.strip()) for server in value.split(",") if server.strip())
 
     return Parser(read, "addresses of name servers, such as 192.0.2.1, 192.0.2.1:5353")
 

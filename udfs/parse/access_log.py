@@ -76,7 +76,7 @@ def parser_for(log_format: ApacheFormat) -> LineParser:
 
     - `empty_line`: nothing, or blanks only;
     - `unterminated_quote`: a quoted field is never closed;
-    - `bad_status`: the line has the right shape but its status is not 100 to 599;
+    - `bad_status`: the line is of the format but its status is not 100 to 599;
     - `bad_size`: the same, but its size is neither `-` nor a number of at most 18 digits;
     - `malformed_line`: any other line that is not of the format as a whole.
     """

@@ -96,7 +96,7 @@ def is_shifted(ident: str, user: str) -> bool:
     return " - - " in following or _ADDRESS_BEFORE_DASH.search(following) is not None
 
 
-class Way(NamedTuple):
+class ResolvedClient(NamedTuple):
     """The client of a request, and the proxy that handed it on."""
 
     client: str
@@ -118,12 +118,12 @@ LOOPBACK_NETWORKS: tuple[Network, ...] = tuple(
 )
 
 _ELEMENTS = 64
-"""Addresses of a header that are looked at, from the right. A real way has a handful."""
+"""Addresses of a header that are looked at, from the right. Real proxies write a handful."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Which hops of a request's way are the site's own.
+    """Which hops of a request are the site's own.
 
     Attributes:
         networks: Networks of trusted proxies; not used where `hops` is set.
@@ -142,7 +142,7 @@ class Trust:
 
         Args:
             client: The address.
-            hop: Its place in the way, 0 for the one that the server saw.
+            hop: Its position, 0 for the one that the server saw.
         """
         if self.hops:
             return hop < self.hops
@@ -166,7 +166,7 @@ class Resolver:
         # A proxy's clients come again and again, each with its own header.
         self._kept = lru_cache(maxsize=8192)(self._resolved)
 
-    def way(self, peer: str, forwarded: str | None) -> Way:
+    def resolve(self, peer: str, forwarded: str | None) -> ResolvedClient:
         """Returns who sent a request.
 
         Args:
@@ -174,28 +174,28 @@ class Resolver:
             forwarded: X-Forwarded-For or Forwarded as the log has it; None or `-`: there is none.
         """
         if forwarded is None or forwarded in {"", "-"}:
-            return Way(peer, None)
+            return ResolvedClient(peer, None)
         if len(forwarded) > 256:
             # Only hostile ones are longer; a few thousand of them would fill the memory.
             return self._resolved(peer, forwarded)
         return self._kept(peer, forwarded)
 
-    def _resolved(self, peer: str, forwarded: str) -> Way:
+    def _resolved(self, peer: str, forwarded: str) -> ResolvedClient:
         nearest = peer if peer == UNIX_SOCKET else client_of(peer)
         client, hop = nearest, 0
         elements = _elements(forwarded)
         if client is None:
             client = next(elements, None)
             if client is None:
-                return Way(peer, None)
+                return ResolvedClient(peer, None)
         while self._trust.trusts(client, hop):
             behind = next(elements, None)
             if behind is None:
                 break
             client, hop = behind, hop + 1
         if hop == 0 and client == nearest:
-            return Way(peer, None)
-        return Way(client, None if nearest is None or client == nearest else nearest)
+            return ResolvedClient(peer, None)
+        return ResolvedClient(client, None if nearest is None or client == nearest else nearest)
 
 
 def _elements(header: str) -> Iterator[str]:

@@ -46,7 +46,7 @@ class LineReader:
 
         Args:
             log_format: The format.
-            trust: Which hops of a request's way are the site's own; None: the log's address is
+            trust: Which hops of a request are the site's own; None: the log's address is
                 the client.
             takes_prefixes: Look behind a shipper's prefix.
             undoes_escapes: Undo JSON's escapes.
@@ -74,7 +74,7 @@ class LineReader:
         """Returns a line with its client in the place of the server's peer, without a port."""
         host, proxy = line.host, line.proxy
         if self._resolver is not None:
-            host, proxy = self._resolver.way(host, line.forwarded_for)
+            host, proxy = self._resolver.resolve(host, line.forwarded_for)
         bare = self._client_of(host) or host
         if bare is line.host and proxy is line.proxy:
             return line

@@ -167,8 +167,8 @@ def without_identity(text: str, identity: Identity) -> str:
         )
     ]
     if identity.address is not None:
-        found = _same_address(plain.data, identity.address)
-        spans += [(start, end, MASK) for start, end in found]
+        occurrences = _same_address(plain.data, identity.address)
+        spans += [(start, end, MASK) for start, end in occurrences]
     return replace_spans(source, plain, spans) if spans else text
 
 

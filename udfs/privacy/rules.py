@@ -215,15 +215,15 @@ class Privacy:
             line: The line, with the address of the log or with the client behind it.
             with_client: The client's addresses as well.
         """
-        found = [self.user_identity(name) for name in (line.user, line.ident) if name != _NOTHING]
+        hidden = [self.user_identity(name) for name in (line.user, line.ident) if name != _NOTHING]
         if with_client:
-            found.append(self.client_identity(line.host))
+            hidden.append(self.client_identity(line.host))
             # A header may name the client where the log's address is a proxy's, or the other way.
             if line.proxy is not None:
-                found.append(self.client_identity(line.proxy))
+                hidden.append(self.client_identity(line.proxy))
             if line.forwarded_for is not None:
-                found += map(self.client_identity, addresses_in(line.forwarded_for))
-        return [identity for identity in found if identity is not None]
+                hidden += map(self.client_identity, addresses_in(line.forwarded_for))
+        return [identity for identity in hidden if identity is not None]
 
     def user_identity(self, user: str) -> Identity | None:
         """Returns the identity of a user, given as the log has it, if it is hidden."""

@@ -135,7 +135,7 @@ class PartMaker:
             "agent": self._agent_cache,
         }
         infos = {name: cache.cache_info() for name, cache in caches.items()}
-        return {name: CacheUse(one.hits, one.misses) for name, one in infos.items()}
+        return {name: CacheUse(info.hits, info.misses) for name, info in infos.items()}
 
     # --- parts of fields as the log has them ---------------------------------------------------
 

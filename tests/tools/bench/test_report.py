@@ -19,7 +19,7 @@ from tools.bench.core import Metrics
 from tools.bench.figures import FIGURES, FULL, TARGETS, Figure, Target, chosen
 from tools.bench.inputs import Setup
 from tools.bench.jobs import SkippedError
-from tools.bench.report import Machine, Run
+from tools.bench.report import Machine, Report
 from tools.cli import run_command
 from tools.shell import EXIT_BAD_INPUT, EXIT_FAILED
 
@@ -57,22 +57,22 @@ def test_every_target_is_made_of_figures_that_there_are() -> None:
 
 
 def test_the_report_shows_medians_spread_verdicts_and_failures() -> None:
-    run = Run(MACHINE, records=100, seed=7, rounds=1, failures={"loop.core2": "it broke"})
-    run.results = {
+    report = Report(MACHINE, records=100, seed=7, rounds=1, failures={"loop.core2": "it broke"})
+    report.results = {
         "core.whole.made": rounds(90_000, 200_000, 80_000),
         "job.full.process": SHORT,
         "latency.thread": [{"p50_ms": 5.0, "p99_ms": 20.0}],
     }
-    text = run.to_text()
+    text = report.to_text()
     assert re.search(r"core\.whole\.made +core, made log +90,000 \(80,000\.\.200,000\)", text)
     assert "too short for a rate, 9.00 startup_s, 10.00 total_s" in text
     assert re.search(r"NOT MET +90,000 .* >= 100,000 +core\.whole\.made", text)
     assert re.search(r"met +20.00 .* <= 300 +latency\.thread, p99_ms", text)
     assert "loop.core2: it broke" in text
     assert "the machine was busy" not in text
-    run.machine = MACHINE | {"busy": True}
-    assert "warning: the machine was busy" in run.to_text()
-    figures = json.loads(run.to_json())["figures"]
+    report.machine = MACHINE | {"busy": True}
+    assert "warning: the machine was busy" in report.to_text()
+    figures = json.loads(report.to_json())["figures"]
     assert figures["core.whole.made"]["median"] == {"records_per_s": 90_000}
     assert figures["job.full.process"]["median"] == SHORT[0]
 
@@ -81,15 +81,15 @@ def test_an_output_costs_what_the_job_without_it_saves() -> None:
     def job(*jvm_us: float) -> list[Metrics]:
         return [{"records_per_s": 1.0, "jvm_cpu_us": jvm, "python_cpu_us": 30.0} for jvm in jvm_us]
 
-    run = Run(MACHINE, records=100, seed=7, rounds=2)
+    report = Report(MACHINE, records=100, seed=7, rounds=2)
     # The machine is slower in the second round: the difference is one within a round.
-    run.results = {FULL: job(60, 90), "job.without.bots": job(58, 86), "core.whole.made": []}
-    assert run.costs() == {"bots": (3.0, 0.0)}
-    assert json.loads(run.to_json())["output_cpu_us"] == {"bots": 3.0}
-    assert re.search(r"bots +3.0 us +0.0 us", run.to_text())
+    report.results = {FULL: job(60, 90), "job.without.bots": job(58, 86), "core.whole.made": []}
+    assert report.costs() == {"bots": (3.0, 0.0)}
+    assert json.loads(report.to_json())["output_cpu_us"] == {"bots": 3.0}
+    assert re.search(r"bots +3.0 us +0.0 us", report.to_text())
     # Too short for a rate, there is no cost either.
-    run.results["job.without.sessions"] = SHORT
-    assert list(run.costs()) == ["bots"]
+    report.results["job.without.sessions"] = SHORT
+    assert list(report.costs()) == ["bots"]
 
 
 def test_peers_and_costs_are_measured_only_when_asked_for(
@@ -111,7 +111,7 @@ def of_a_broken_setup(figure: Figure, setup: Setup) -> Metrics:
 
 
 def test_a_figure_that_fails_or_lacks_what_it_needs_says_why(setup: Setup) -> None:
-    run = Run(MACHINE, records=100, seed=7, rounds=1)
+    report = Report(MACHINE, records=100, seed=7, rounds=1)
     (core,) = chosen(["core.whole.made"])
     for figure in (
         Figure("kinesis", "", partial(fails, SkippedError("no connectors"))),
@@ -119,11 +119,11 @@ def test_a_figure_that_fails_or_lacks_what_it_needs_says_why(setup: Setup) -> No
         Figure("lambda", "", partial(fails, KeyError("a fault"))),
         core,
     ):
-        bench.measure(figure, setup, run)
-    assert run.skipped == {"kinesis": "skipped: no connectors"}
-    assert "no such file" in run.failures["core.whole.sample"]
-    assert run.failures["lambda"] == "failed: KeyError('a fault')"
-    assert list(run.results) == ["core.whole.made"]
+        bench.measure(figure, setup, report)
+    assert report.skipped == {"kinesis": "skipped: no connectors"}
+    assert "no such file" in report.failures["core.whole.sample"]
+    assert report.failures["lambda"] == "failed: KeyError('a fault')"
+    assert list(report.results) == ["core.whole.made"]
 
 
 def test_the_command_shows_and_writes_the_same(
@@ -192,8 +192,8 @@ MEASURE = """
 from slow_figure import measure
 from tools.bench import command
 from tools.bench.figures import Figure
-from tools.bench.report import Run
-command.measure(Figure("job", "", measure), None, Run({}, 1, 1, 1))
+from tools.bench.report import Report
+command.measure(Figure("job", "", measure), None, Report({}, 1, 1, 1))
 """
 
 

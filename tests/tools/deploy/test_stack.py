@@ -11,7 +11,7 @@ from botocore.stub import ANY, Stubber
 
 from aws.errors import AwsError
 from tests.support.deploy import CREATED, NAME, REGION, Script
-from tools.deploy.stack import ChangeSet, Present, Stack
+from tools.deploy.stack import ChangeSet, DeployedStack, Stack
 from tools.shell import CommandError
 
 ID = f"arn:aws:cloudformation:{REGION}:123456789012:stack/{NAME}/1"
@@ -40,8 +40,8 @@ def described(status: str) -> dict[str, Any]:
     }
 
 
-def present(status: str = "CREATE_COMPLETE", **template: Any) -> Present:
-    return Present(ID, status, {}, {}, template)
+def deployed(status: str = "CREATE_COMPLETE", **template: Any) -> DeployedStack:
+    return DeployedStack(ID, status, {}, {}, template)
 
 
 def test_a_stack_that_is_not_there_or_empty_is_none(stub: Stubber, stack: Stack) -> None:
@@ -56,14 +56,14 @@ def test_a_stack_that_is_not_there_or_empty_is_none(stub: Stubber, stack: Stack)
 
 def test_a_stack_of_somebody_else_is_left_alone() -> None:
     with pytest.raises(CommandError, match=r"was not made by \./build\.sh deploy"):
-        assert present(Resources={}).kind
+        assert deployed(Resources={}).kind
 
 
 def test_a_stack_that_could_not_be_made_is_to_be_deleted(stack: Stack) -> None:
     with pytest.raises(
         CommandError, match=r"is ROLLBACK_COMPLETE: delete it first, with `deploy d"
     ):
-        stack.prepare("https://example.com", {}, {}, present("ROLLBACK_COMPLETE"))
+        stack.prepare("https://example.com", {}, {}, deployed("ROLLBACK_COMPLETE"))
 
 
 def prepared(stub: Stubber, *answers: dict[str, Any]) -> None:
@@ -84,7 +84,7 @@ def prepared(stub: Stubber, *answers: dict[str, Any]) -> None:
 
 
 def prepare(stack: Stack) -> Any:
-    return stack.prepare("https://example.com", {"Shards": "2"}, {}, present())
+    return stack.prepare("https://example.com", {"Shards": "2"}, {}, deployed())
 
 
 def test_a_change_set_is_waited_for_and_has_all_its_pages(stub: Stubber, stack: Stack) -> None:

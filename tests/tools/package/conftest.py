@@ -7,13 +7,13 @@ import pytest
 
 from tests.support.core import DEMO_DATABASE
 from tests.support.service import make_interpreter
-from tools.package.command import PackageOptions, build
+from tools.package.command import JobPackageOptions, build
 
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A zip of the application: without the connector jar, with a GeoIP database."""
-    options = PackageOptions(
+    options = JobPackageOptions(
         out=tmp_path_factory.mktemp("dist"), with_connectors=False, geoip=DEMO_DATABASE
     )
     return build(options)

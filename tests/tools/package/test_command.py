@@ -16,7 +16,7 @@ from tools.cli import run_command
 from tools.geoip.sources import IPV4_FILE, IPV6_FILE
 from tools.package import command as package
 from tools.package import connectors, wheels
-from tools.package.command import PackageOptions, build, verify
+from tools.package.command import JobPackageOptions, build, verify
 from tools.package.contents import name_and_version
 from tools.package.layout import JAR, Manifest, read_manifest
 from tools.shell import EXIT_FAILED, CommandError
@@ -135,7 +135,7 @@ def test_a_jar_that_lacks_a_part_is_refused(
     jar = write_jar(tmp_path / "x.jar", factories=factories, others=others)
 
     with pytest.raises(CommandError, match=missing):
-        build(PackageOptions(out=tmp_path / "dist", jar=jar))
+        build(JobPackageOptions(out=tmp_path / "dist", jar=jar))
     assert list((tmp_path / "dist").iterdir()) == []
 
 
@@ -298,7 +298,7 @@ def test_the_real_connector_jar(tmp_path: Path) -> None:
     if not jar.exists():
         pytest.skip("no lib/pyflink-dependencies.jar: its connectors do not resolve here")
 
-    archive = build(PackageOptions(out=tmp_path, jar=jar))
+    archive = build(JobPackageOptions(out=tmp_path, jar=jar))
 
     with zipfile.ZipFile(jar) as opened:
         names = opened.namelist()

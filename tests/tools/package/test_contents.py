@@ -26,7 +26,7 @@ from tests.support.packages import unpack
 from tests.support.service import distributions_of_flink
 from tools.package import command as package
 from tools.package import contents
-from tools.package.command import PackageOptions, build, describe
+from tools.package.command import JobPackageOptions, build, describe
 from tools.package.layout import Manifest, read_manifest
 from udfs.config.root import ROOT
 
@@ -296,7 +296,7 @@ def test_same_input_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             copy(origin / name, checkout / name)
         for module in (package, contents):
             monkeypatch.setattr(module, "ROOT", checkout)
-        options = PackageOptions(
+        options = JobPackageOptions(
             out=checkout / "dist", with_connectors=False, geoip=checkout / DATABASE_IN_PROJECT
         )
         made.append(build(options).read_bytes())

@@ -38,7 +38,7 @@ from tools.package.contents import name_and_version
 from tools.package.function import (
     DIRECT_UPLOAD_BYTES,
     HANDLERS,
-    PackageOptions,
+    FunctionPackageOptions,
     build,
 )
 from tools.shell import EXIT_BAD_INPUT, EXIT_FAILED
@@ -106,14 +106,14 @@ def test_each_module_has_its_byte_code(function_zip: Path) -> None:
 
 
 def test_the_same_input_gives_the_same_bytes(function_zip: Path, tmp_path: Path) -> None:
-    again = build(PackageOptions(out=tmp_path, geoip=DEMO_DATABASE))
+    again = build(FunctionPackageOptions(out=tmp_path, geoip=DEMO_DATABASE))
 
     assert again.name == function_zip.name
     assert again.read_bytes() == function_zip.read_bytes()
 
 
 def test_arm64(tmp_path: Path) -> None:
-    function_zip = build(PackageOptions(out=tmp_path, platform=wheels.ARM64))
+    function_zip = build(FunctionPackageOptions(out=tmp_path, platform=wheels.ARM64))
 
     assert function_zip.name.endswith("-aarch64.zip")
     with zipfile.ZipFile(function_zip) as opened:
@@ -188,7 +188,7 @@ def test_a_database_of_the_wrong_kind_leaves_no_zip(
 def test_both_files_of_a_flat_database_come_along(tmp_path: Path) -> None:
     pair = write_pair(tmp_path)
     asn = write_asn(tmp_path / "asn.mmdb", {"203.0.113.0/24": 64500})
-    options = PackageOptions(out=tmp_path / "dist", geoip=pair / IPV6_FILE, asn=asn)
+    options = FunctionPackageOptions(out=tmp_path / "dist", geoip=pair / IPV6_FILE, asn=asn)
     with zipfile.ZipFile(build(options)) as opened:
         for name in (IPV4_FILE, IPV6_FILE):
             assert opened.read(f"data/{name}") == (pair / name).read_bytes()
@@ -242,7 +242,7 @@ def test_reference_data_comes_along(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_an_absolute_path_may_lie_outside(tmp_path: Path) -> None:
     given = properties(tmp_path / "x.json", {"weblog.geoip": {"database.path": "/mnt/geo/x.mmdb"}})
 
-    function_zip = build(PackageOptions(out=tmp_path / "dist", properties=given))
+    function_zip = build(FunctionPackageOptions(out=tmp_path / "dist", properties=given))
 
     with zipfile.ZipFile(function_zip) as opened:
         assert "/mnt/geo/x.mmdb" in opened.read("conf/application_properties.json").decode()

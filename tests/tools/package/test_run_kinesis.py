@@ -11,7 +11,7 @@ from tests.support.core import DEMO_DATABASE, sample_lines
 from tests.support.packages import unpack
 from tests.support.streams import ENVIRONMENT, Streams
 from tests.support.waiting import wait_until
-from tools.package.command import PackageOptions, build
+from tools.package.command import JobPackageOptions, build
 from tools.package.layout import read_manifest
 from udfs.config.file import dump_properties
 
@@ -22,7 +22,9 @@ pytestmark = [pytest.mark.kinesis, pytest.mark.minicluster, pytest.mark.slow]
 def test_streams_in_and_out(
     connector_jar: Path, interpreter: Path, streams: Streams, tmp_path: Path
 ) -> None:
-    archive = build(PackageOptions(out=tmp_path / "dist", jar=connector_jar, geoip=DEMO_DATABASE))
+    archive = build(
+        JobPackageOptions(out=tmp_path / "dist", jar=connector_jar, geoip=DEMO_DATABASE)
+    )
     manifest = read_manifest(archive)
     code = tmp_path / "code"
     unpack(archive, code)

@@ -12,8 +12,8 @@ from tests.support.core import combined, dead, enriched, enricher, grows_linearl
 from udfs.parse.client import (
     LOOPBACK_NETWORKS,
     PRIVATE_NETWORKS,
+    ResolvedClient,
     Trust,
-    Way,
     addresses_in,
     client_of,
     is_odd_client,
@@ -101,49 +101,55 @@ CLIENT, EDGE, PEER = "203.0.113.7", "10.1.1.1", "10.0.0.9"
 
 
 @pytest.mark.parametrize(
-    ("peer", "forwarded", "way"),
+    ("peer", "forwarded", "resolved"),
     [
-        (PEER, None, Way(PEER, None)),
-        (PEER, "-", Way(PEER, None)),
-        (PEER, CLIENT, Way(CLIENT, PEER)),
-        (PEER, f"{CLIENT}, {EDGE}", Way(CLIENT, PEER)),
+        (PEER, None, ResolvedClient(PEER, None)),
+        (PEER, "-", ResolvedClient(PEER, None)),
+        (PEER, CLIENT, ResolvedClient(CLIENT, PEER)),
+        (PEER, f"{CLIENT}, {EDGE}", ResolvedClient(CLIENT, PEER)),
         # What the client itself wrote stands further left.
-        (PEER, f"8.8.8.8, {CLIENT}, {EDGE}", Way(CLIENT, PEER)),
+        (PEER, f"8.8.8.8, {CLIENT}, {EDGE}", ResolvedClient(CLIENT, PEER)),
         # A peer that is no proxy of ours can write what it wants.
-        ("198.51.100.1", CLIENT, Way("198.51.100.1", None)),
-        (PEER, f"10.0.0.7, {EDGE}", Way("10.0.0.7", PEER)),
-        (PEER, "unknown", Way(PEER, None)),
-        (PEER, f"{CLIENT}, unknown, {EDGE}", Way(EDGE, PEER)),
-        (PEER, f"{CLIENT}, _hidden", Way(PEER, None)),
-        (PEER, f"{CLIENT}:4711", Way(CLIENT, PEER)),
-        (PEER, "[2001:db8::7]:4711", Way("2001:db8::7", PEER)),
-        (PEER, f",, {CLIENT} ,,", Way(CLIENT, PEER)),
-        (PEER, ",", Way(PEER, None)),
-        ("unix:", CLIENT, Way(CLIENT, "unix:")),
-        ("127.0.0.1", CLIENT, Way(CLIENT, "127.0.0.1")),
-        (PEER, f"for={CLIENT}", Way(CLIENT, PEER)),
-        (PEER, f'for="[2001:db8::7]:4711";proto=https, for={EDGE}', Way("2001:db8::7", PEER)),
-        (PEER, r"for=\"[2001:db8::7]\"", Way("2001:db8::7", PEER)),
-        (PEER, "for=unknown, for=_SEVKISEK", Way(PEER, None)),
-        (PEER, "<script>alert(1)</script>", Way(PEER, None)),
+        ("198.51.100.1", CLIENT, ResolvedClient("198.51.100.1", None)),
+        (PEER, f"10.0.0.7, {EDGE}", ResolvedClient("10.0.0.7", PEER)),
+        (PEER, "unknown", ResolvedClient(PEER, None)),
+        (PEER, f"{CLIENT}, unknown, {EDGE}", ResolvedClient(EDGE, PEER)),
+        (PEER, f"{CLIENT}, _hidden", ResolvedClient(PEER, None)),
+        (PEER, f"{CLIENT}:4711", ResolvedClient(CLIENT, PEER)),
+        (PEER, "[2001:db8::7]:4711", ResolvedClient("2001:db8::7", PEER)),
+        (PEER, f",, {CLIENT} ,,", ResolvedClient(CLIENT, PEER)),
+        (PEER, ",", ResolvedClient(PEER, None)),
+        ("unix:", CLIENT, ResolvedClient(CLIENT, "unix:")),
+        ("127.0.0.1", CLIENT, ResolvedClient(CLIENT, "127.0.0.1")),
+        (PEER, f"for={CLIENT}", ResolvedClient(CLIENT, PEER)),
+        (
+            PEER,
+            f'for="[2001:db8::7]:4711";proto=https, for={EDGE}',
+            ResolvedClient("2001:db8::7", PEER),
+        ),
+        (PEER, r"for=\"[2001:db8::7]\"", ResolvedClient("2001:db8::7", PEER)),
+        (PEER, "for=unknown, for=_SEVKISEK", ResolvedClient(PEER, None)),
+        (PEER, "<script>alert(1)</script>", ResolvedClient(PEER, None)),
     ],
 )
-def test_ways(peer: str, forwarded: str | None, way: Way) -> None:
-    assert Trust().resolver().way(peer, forwarded) == way
+def test_ways(peer: str, forwarded: str | None, resolved: ResolvedClient) -> None:
+    assert Trust().resolver().resolve(peer, forwarded) == resolved
 
 
 def test_hops_in_place_of_networks() -> None:
-    assert Trust(hops=1).resolver().way("198.51.100.1", CLIENT) == Way(CLIENT, "198.51.100.1")
+    assert Trust(hops=1).resolver().resolve("198.51.100.1", CLIENT) == ResolvedClient(
+        CLIENT, "198.51.100.1"
+    )
     two = Trust(hops=2).resolver()
-    assert two.way("198.51.100.1", f"8.8.8.8, {CLIENT}, 198.51.100.2").client == CLIENT
-    # A shorter way than told has its first hop as the client.
-    assert two.way("198.51.100.1", CLIENT).client == CLIENT
+    assert two.resolve("198.51.100.1", f"8.8.8.8, {CLIENT}, 198.51.100.2").client == CLIENT
+    # A shorter chain than told has its first hop as the client.
+    assert two.resolve("198.51.100.1", CLIENT).client == CLIENT
 
 
 def test_networks_of_one_s_own() -> None:
     trust = Trust(PRIVATE_NETWORKS + LOOPBACK_NETWORKS)
     assert trust == Trust()
-    assert Trust(()).resolver().way(PEER, CLIENT) == Way(PEER, None)
+    assert Trust(()).resolver().resolve(PEER, CLIENT) == ResolvedClient(PEER, None)
 
 
 headers = st.lists(
@@ -154,7 +160,7 @@ headers = st.lists(
 
 @given(st.sampled_from([PEER, CLIENT, "unix:", "h.example"]), headers | st.text(max_size=60))
 def test_the_client_is_the_peer_or_an_address_of_the_header(peer: str, header: str) -> None:
-    client, proxy = Trust().resolver().way(peer, header)
+    client, proxy = Trust().resolver().resolve(peer, header)
     assert client == peer or client in addresses_in(header)
     assert client == peer or parse_address(client) is not None
     assert proxy in {None, peer}
@@ -163,7 +169,7 @@ def test_the_client_is_the_peer_or_an_address_of_the_header(peer: str, header: s
 @pytest.mark.parametrize("piece", [",", "1.1.1.1,", "10.0.0.1, ", "for=", ':",', "a"])
 def test_headers_take_time_in_proportion_to_their_length(piece: str) -> None:
     resolver = Trust().resolver()
-    assert grows_linearly(lambda text: resolver.way(PEER, text), lambda n: piece * n, 5_000)
+    assert grows_linearly(lambda text: resolver.resolve(PEER, text), lambda n: piece * n, 5_000)
     assert grows_linearly(lambda text: is_shifted("x", text), lambda n: f"a {piece}" * n, 5_000)
 
 

@@ -376,9 +376,9 @@ def _drain(
     job: RunningJob, tails: Mapping[str, StreamTail], view: StreamView, silence: _Silence
 ) -> None:
     """Ends the job as if the stream had ended with the log: all windows close and come out."""
-    asked = False
+    draining = False
     while job.running:
-        asked = asked or job.drain()
+        draining = draining or job.drain()
         _read(tails, tails, view)
         silence.check(view.rows, job, "the last windows have not all come out")
         job.wait(_POLL_SECONDS)

@@ -67,8 +67,8 @@ def emulator(module: str = "tools.run.kinesis.emulator") -> Iterator[str]:
             if not url:
                 process.wait()
                 errors.seek(0)
-                said = errors.read().strip().splitlines() or ["it said nothing"]
-                raise CommandError(f"the emulator did not start: {said[-1]}")
+                lines = errors.read().strip().splitlines() or ["it said nothing"]
+                raise CommandError(f"the emulator did not start: {lines[-1]}")
             yield url
         finally:
             try:

@@ -38,21 +38,21 @@ class StreamTail:
     def read(self) -> list[RecordTypeDef]:
         """Returns what has come since the last call; in order within each shard."""
         self._find_shards()
-        found: list[RecordTypeDef] = []
+        records: list[RecordTypeDef] = []
         for shard, iterator in self._iterators.items():
             at: str | None = iterator
             while at is not None:
                 answer = self._client.get_records(ShardIterator=at, Limit=_RECORDS_A_CALL)
                 at = answer.get("NextShardIterator")
                 self._iterators[shard] = at
-                found += answer["Records"]
+                records += answer["Records"]
                 if not answer["MillisBehindLatest"]:
                     break
-        return found
+        return records
 
     def _find_shards(self) -> None:
-        shards = self._client.list_shards(StreamName=self._stream)["Shards"]
-        for shard in (one["ShardId"] for one in shards):
+        answer = self._client.list_shards(StreamName=self._stream)
+        for shard in (description["ShardId"] for description in answer["Shards"]):
             if shard not in self._iterators:
                 self._iterators[shard] = self._client.get_shard_iterator(
                     StreamName=self._stream, ShardId=shard, **self._start
