@@ -24,9 +24,16 @@ def endpoint_option(value: str | None) -> str | None:
     Raises:
         ConfigurationError: It is no URL of an endpoint.
     """
-    if value is None:
-        return None
+    return None if value is None else url_option("--endpoint", value)
+
+
+def url_option(option: str, value: str) -> str:
+    """Returns the URL of an option that names an endpoint.
+
+    Raises:
+        ConfigurationError: It is no URL of an endpoint.
+    """
     parser = endpoint()
     if not value:  # Says of a setting that it is left out.
-        raise ConfigurationError("--endpoint", None, value, parser.expectation)
-    return read_option("--endpoint", value, parser)
+        raise ConfigurationError(option, None, value, parser.expectation)
+    return read_option(option, value, parser)

@@ -107,10 +107,7 @@ class Enricher:
         self._reads_basic = settings.pipeline.stage == "advanced"
         self._writes_basic = settings.pipeline.stage == "basic"
         self._tolerance_ms = settings.time.future_tolerance.total_seconds() * 1000
-        self._max_line_bytes = settings.parser.max_line_bytes
-        if self._reads_basic:
-            grown = _BASIC_RECORD_GROWTH * self._max_line_bytes
-            self._max_line_bytes = grown + _BASIC_RECORD_FRAME
+        self._max_line_bytes = _longest_line(settings)
         self._max_attempts = settings.dead_letters.max_attempts
         self._max_letter_bytes = settings.dead_letters.max_bytes
         self._unwraps = settings.source.envelope == "auto"
@@ -121,10 +118,9 @@ class Enricher:
             takes_prefixes=settings.parser.prefix == "auto",
             undoes_escapes=self._unwraps,
         )
-        self._parse, self._read_time = reader.parse, reader.read_time
+        self._parse = reader.parse
+        self._read_time = read_any_timestamp if self._reads_basic else reader.read_time
         self._resolves = not reader.is_plain
-        if self._reads_basic:
-            self._read_time = read_any_timestamp
         self._max_unpacked_bytes = max_unpacked_bytes
         # Basic records are objects themselves.
         marks = FIRST_BYTES - {b"{"} if self._reads_basic else FIRST_BYTES
@@ -402,6 +398,8 @@ class Enricher:
         if user != ident and is_shifted(ident, user):
             # In most lines both are "-".
             raise _shifted()
+
+        # --- parts
         length = len(raw)
         makers = self._parts.kept if length <= _MAX_KEPT_LINE else self._parts.fresh
         client = makers.client(host)
@@ -409,10 +407,14 @@ class Enricher:
         referrer = makers.referrer(referer)
         agent = makers.agent(user_agent)
         status = self._parts.status(code)
+
+        # --- filters
         if self._filters:
             rule = min(request.rule, status.rule, agent.rule)
             if rule is not FilterRule.KEEP:
                 return _filtered(rule.reason, when, identifier)
+
+        # --- checks
         size = counted = None if size_text == "-" else int(size_text)
         issues = client.issues + request.issues + referrer.issues + agent.issues + carried
         if when.ms < self._earliest_ms or (
@@ -423,6 +425,8 @@ class Enricher:
             counted = self._parts.checks.counted(size)
         if issues:
             issues = self._accepted(issues)
+
+        # --- privacy
         if vhost or proxy or extra or request_time_ms is not None:
             more = self._parts.line_members(line)
         else:
@@ -431,36 +435,18 @@ class Enricher:
             request, referrer, agent, more = self._without_identities(
                 line, request, referrer, agent, more
             )
+
+        # --- encode
         if self._writes_basic:
             json = encode_basic(
-                client,
-                timestamp,
-                when.iso,
-                request,
-                status,
-                size_text,
-                referrer,
-                agent.json_agent,
-                more,
-                issues,
-                self._privacy.masker is not None,
-                identifier,
-            )
+                client, timestamp, when.iso, request, status, size_text, referrer,
+                agent.json_agent, more, issues, self._privacy.masker is not None, identifier,
+            )  # fmt: skip
         else:
             json = encode(
-                client,
-                timestamp,
-                when.iso,
-                request,
-                status,
-                size_text,
-                size,
-                referrer,
-                agent,
-                more,
-                issues,
-                identifier,
-            )
+                client, timestamp, when.iso, request, status, size_text, size, referrer,
+                agent, more, issues, identifier,
+            )  # fmt: skip
         if length > _MAX_KEPT_LINE and len(json.encode()) > MAX_RECORD_BYTES:
             raise ValidationError("sink", "record_too_large", "no sink takes such a record")
         origin = Origin(host, raw, attempt) if self._gives_address else None
@@ -573,6 +559,13 @@ def _opened[T](
         kind = contents.with_article.rpartition(" ")[2]
         expected = f"a readable MaxMind DB file of {kind} type ({error.problem})"
         raise GeoIpSettings.error(key, str(location), expected) from error
+
+
+def _longest_line(settings: CoreSettings) -> int:
+    longest = settings.parser.max_line_bytes
+    if settings.pipeline.stage != "advanced":
+        return longest
+    return _BASIC_RECORD_GROWTH * longest + _BASIC_RECORD_FRAME
 
 
 def lines_of(data: bytes) -> list[bytes]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 MAX_SHOWN_VALUE = 120
 """Characters of a rejected value that a message shows."""
 
@@ -70,18 +72,27 @@ class TransientError(RecordError):
     """A dependency failed: the same record may succeed later."""
 
 
-class DatabaseError(WebLogError):
-    """A MaxMind DB file cannot be read or is corrupt. The job must stop, not go on with nulls.
+class DataFileError(WebLogError):
+    """A file of data cannot be used.
 
     Attributes:
         path: The file.
         problem: What is wrong with it, as a phrase.
     """
 
+    title: ClassVar[str]
+    """What the file is."""
+
     def __init__(self, path: str, problem: str) -> None:
         self.path = path
         self.problem = problem
-        super().__init__(f"GeoIP database {path!r}: {problem}")
+        super().__init__(f"{self.title} {path!r}: {problem}")
 
-    def __reduce__(self) -> tuple[type[DatabaseError], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[DataFileError], tuple[str, str]]:
         return type(self), (self.path, self.problem)
+
+
+class DatabaseError(DataFileError):
+    """A MaxMind DB file cannot be read or is corrupt. The job must stop, not go on with nulls."""
+
+    title = "GeoIP database"

@@ -77,10 +77,7 @@ def run(options: argparse.Namespace) -> int:
         WebLogError: An option is wrong.
         OSError: The result cannot be written.
     """
-    names = [name for name in options.figures.split(",") if name]
-    names += ["core.*", "job.mission", "peer"] if options.peers else []
-    names += [FULL, "job.without"] if options.costs else []
-    figures = chosen(names)
+    figures = _figures(options)
     if options.list:
         print("\n".join(f"{figure.name:{_NAME_WIDTH}}{figure.title}" for figure in figures))
         return 0
@@ -99,13 +96,7 @@ def run(options: argparse.Namespace) -> int:
     with TemporaryDirectory(
         dir=out.parent.resolve(), prefix=".work-", ignore_cleanup_errors=True
     ) as work:
-        seconds = _QUICK_LATENCY_S if options.quick else _LATENCY_S
-        jar = options.jar and options.jar.resolve()
-        database = (options.database or Path(work, "made-city.mmdb")).resolve()
-        setup = Setup(Path(work), records, database, seconds, jar)
-        if options.database is None:
-            make_city_database(database, _QUICK_DEPTH if options.quick else FULL_DEPTH)
-        make_logs(setup, options.seed)
+        setup = _prepared(options, Path(work), records)
         for figure in figures * rounds:
             measure(figure, setup, report)
             # What took hours is not lost with the figures that come after it.
@@ -115,6 +106,25 @@ def run(options: argparse.Namespace) -> int:
         return EXIT_FAILED
     missed = not all(met for _, _, met in report.verdicts())
     return EXIT_MISSED if options.check and missed else 0
+
+
+def _figures(options: argparse.Namespace) -> list[Figure]:
+    names = [name for name in options.figures.split(",") if name]
+    names += ["core.*", "job.mission", "peer"] if options.peers else []
+    names += [FULL, "job.without"] if options.costs else []
+    return chosen(names)
+
+
+def _prepared(options: argparse.Namespace, work: Path, records: int) -> Setup:
+    """Makes the input that the figures are measured with."""
+    seconds = _QUICK_LATENCY_S if options.quick else _LATENCY_S
+    jar = options.jar and options.jar.resolve()
+    database = (options.database or work / "made-city.mmdb").resolve()
+    setup = Setup(work, records, database, seconds, jar)
+    if options.database is None:
+        make_city_database(database, _QUICK_DEPTH if options.quick else FULL_DEPTH)
+    make_logs(setup, options.seed)
+    return setup
 
 
 def measure(figure: Figure, setup: Setup, report: Report) -> None:

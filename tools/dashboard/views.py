@@ -128,35 +128,18 @@ class Countries:
         }
 
 
-class Clients:
-    """Traffic by device, browser and operating system, from `traffic_per_client`."""
+class TrafficBy:
+    """Traffic by each of some columns, such as those of `bots`.
 
-    def __init__(self) -> None:
-        self._totals = {
-            name: Totals(2, _NAMES_KEPT, lambda sums: (sums[0],))
-            for name in ("device_type", "browser", "os")
-        }
+    Args:
+        columns: Their names.
+    """
 
-    def add(self, row: Row) -> None:
-        """Takes a client's window."""
-        for name, totals in self._totals.items():
-            totals.add(row[name], row["requests"], row["bytes_sent"])
-
-    def document(self) -> dict[str, Any]:
-        """Returns the largest of each, and the sum of the others."""
-        return {name: _named(totals) for name, totals in self._totals.items()}
-
-
-class Bots:
-    """Traffic of bots by kind and by name, from `bots`."""
-
-    def __init__(self) -> None:
-        self._totals = {
-            name: Totals(2, _NAMES_KEPT, lambda sums: (sums[0],)) for name in ("bot_kind", "bot")
-        }
+    def __init__(self, *columns: str) -> None:
+        self._totals = {name: Totals(2, _NAMES_KEPT, lambda sums: (sums[0],)) for name in columns}
 
     def add(self, row: Row) -> None:
-        """Takes a bot's window."""
+        """Takes a window."""
         for name, totals in self._totals.items():
             totals.add(row[name], row["requests"], row["bytes_sent"])
 
@@ -372,8 +355,8 @@ def output_views(alerts: Sequence[str]) -> Mapping[str, View]:
         "traffic_overview": Overview(),
         "errors_per_page": ErrorPages(),
         "traffic_per_country": Countries(),
-        "traffic_per_client": Clients(),
-        "bots": Bots(),
+        "traffic_per_client": TrafficBy("device_type", "browser", "os"),
+        "bots": TrafficBy("bot_kind", "bot"),
         "response_times": ResponseTimes(),
         "page_flow": PageFlow(),
         "dead_letters": DeadLetters(),

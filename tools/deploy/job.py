@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -17,6 +17,9 @@ from udfs.errors import ConfigurationError
 
 type StackOutputs = Callable[[str], Mapping[str, str]]
 """Returns the outputs of another stack."""
+
+type Written = Sequence[tuple[str, Resource]]
+"""Outputs and resources that they are written to."""
 
 _OWN = re.compile(r"\$\{Stream\.((?:[a-zA-Z0-9_.-]|\{output\})+)\}")
 _OTHER = re.compile(r"\$\{Output\.([a-zA-Z0-9-]+)\.([a-zA-Z0-9]+)\}")
@@ -112,54 +115,25 @@ def needs(settings: JobSettings, groups: PropertyGroups, location: StackLocation
     if not isinstance(source, KinesisSource):
         kind = groups.get(SOURCE_GROUP, {}).get(TYPE_KEY)
         raise ConfigurationError(SOURCE_GROUP, TYPE_KEY, kind, "kinesis, on the service")
-    written: dict[str, set[str]] = {}
-    outputs: dict[str, list[str]] = {}
-    made = {source.stream_arn} if _refers(groups, SOURCE_GROUP) else set()
-    for output, group, resource in settings.written():
-        written.setdefault(resource.kind, set()).add(_target(resource, location))
-        outputs.setdefault(resource.name, []).append(output)
-        if _refers(groups, group):
-            made.add(resource.name)
-    # An alarm or a pipe is about one output, so about a stream that holds only that one.
-    counted = {names[0]: arn for arn, names in outputs.items() if len(names) == 1}
-    streams, files = written.get("stream", set()), written.get("bucket", set())
-
-    def name(output: str, kind: str) -> str:
-        arn = counted.get(output, "")
-        return name_of(arn) if arn.startswith(location.arn(kind, "")) else ""
-
+    written = [(output, resource) for output, _, resource in settings.written()]
+    made = {resource.name for _, group, resource in settings.written() if _refers(groups, group)}
+    if _refers(groups, SOURCE_GROUP):
+        made.add(source.stream_arn)
+    unshared = _unshared(written)
+    stored = _stored(settings, unshared, location)
     own = len(location.streams)
-    # A basic record has another schema, and a filtered line may have no time.
-    fit = settings.core.pipeline.stage != "basic"
-    stored = {
-        output: arn
-        for output, arn in counted.items()
-        if fit and output != "filtered" and name(output, "kinesis")
-    }
-    consumers = [source.consumer_name] if source.consumer_name else []
     return Needs(
         frozenset(made),
         frozenset({source.stream_arn} if source.role_arn else ()),
         {
             "Made": sorted(arn[own:] for arn in made),
-            "Stream": sorted(arn[own:] for arn in made & streams),
-            "Consumer": consumers,
+            "Stream": [arn[own:] for arn in _arns(written, "stream", location) if arn in made],
+            "Consumer": [source.consumer_name] if source.consumer_name else [],
             "Stored": sorted(stored),
         },
         {
-            "SourceStreamArn": source.stream_arn,
-            "SourceStreamName": name_of(source.stream_arn),
-            "SourceRoleArn": source.role_arn,
-            "ConsumerName": source.consumer_name,
-            "WrittenStreamArns": ",".join(sorted(streams)),
-            "DeliveryStreamArns": ",".join(sorted(written.get("delivery stream", ()))),
-            "FileArns": ",".join(f"{arn}/*" for arn in sorted(files)),
-            "BucketArns": ",".join(sorted({arn.partition("/")[0] for arn in files})),
-            "AlertsStreamName": name("alerts", "kinesis"),
-            "DeadLettersStreamName": name("dead_letters", "kinesis"),
-            "LateStreamName": name("late", "kinesis"),
-            "EnrichedStreamName": name("enriched", "kinesis"),
-            "EnrichedDeliveryName": name("enriched", "firehose"),
+            **_source_parameters(source),
+            **_output_parameters(written, unshared, location),
             "SaltArn": settings.core.privacy.salt_secret_arn,
             "ReferenceTableArn": _table(settings.lookups.dynamodb.table, location),
             **{f"{logical_name(output)}StreamArn": arn for output, arn in stored.items()},
@@ -167,11 +141,72 @@ def needs(settings: JobSettings, groups: PropertyGroups, location: StackLocation
     )
 
 
+def _source_parameters(source: KinesisSource) -> dict[str, str]:
+    return {
+        "SourceStreamArn": source.stream_arn,
+        "SourceStreamName": name_of(source.stream_arn),
+        "SourceRoleArn": source.role_arn,
+        "ConsumerName": source.consumer_name,
+    }
+
+
+def _output_parameters(
+    written: Written, unshared: Mapping[str, str], location: StackLocation
+) -> dict[str, str]:
+    def name(output: str, service: str) -> str:
+        arn = unshared.get(output, "")
+        return name_of(arn) if arn.startswith(location.arn(service, "")) else ""
+
+    files = _arns(written, "bucket", location)
+    return {
+        "WrittenStreamArns": ",".join(_arns(written, "stream", location)),
+        "DeliveryStreamArns": ",".join(_arns(written, "delivery stream", location)),
+        "FileArns": ",".join(f"{arn}/*" for arn in files),
+        "BucketArns": ",".join(sorted({arn.partition("/")[0] for arn in files})),
+        "AlertsStreamName": name("alerts", "kinesis"),
+        "DeadLettersStreamName": name("dead_letters", "kinesis"),
+        "LateStreamName": name("late", "kinesis"),
+        "EnrichedStreamName": name("enriched", "kinesis"),
+        "EnrichedDeliveryName": name("enriched", "firehose"),
+    }
+
+
+def _arns(written: Written, kind: str, location: StackLocation) -> list[str]:
+    """Returns the ARNs of the resources of a kind, each once and in order."""
+    return sorted({_arn(resource, location) for _, resource in written if resource.kind == kind})
+
+
+def _unshared(written: Written) -> dict[str, str]:
+    """Returns the resources that hold one output only, by that output.
+
+    An alarm or a pipe is about one output, so about such a resource.
+    """
+    outputs: dict[str, list[str]] = {}
+    for output, resource in written:
+        outputs.setdefault(resource.name, []).append(output)
+    return {names[0]: name for name, names in outputs.items() if len(names) == 1}
+
+
+def _stored(
+    settings: JobSettings, unshared: Mapping[str, str], location: StackLocation
+) -> dict[str, str]:
+    """Returns the streams whose records a table can hold, by output."""
+    # A basic record has another schema, and a filtered line may have no time.
+    if settings.core.pipeline.stage == "basic":
+        return {}
+    streams = location.arn("kinesis", "")
+    return {
+        output: arn
+        for output, arn in unshared.items()
+        if output != "filtered" and arn.startswith(streams)
+    }
+
+
 def _refers(groups: PropertyGroups, group: str) -> bool:
     return bool(_OWN.search(groups.get(group, {}).get(_STREAM_KEY, "")))
 
 
-def _target(resource: Resource, location: StackLocation) -> str:
+def _arn(resource: Resource, location: StackLocation) -> str:
     if not resource.name.startswith(OBJECT_STORES):
         return resource.name
     address = urlsplit(resource.name)

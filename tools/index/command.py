@@ -33,9 +33,9 @@ from flink_app.sql_files import OutputFile, output_files
 from tools.index.load import Loaded, load, prepare
 from tools.local.results import SUMMARY_FILE
 from tools.local.text import shown
-from tools.options import read_option
+from tools.options import read_option, url_option
 from tools.shell import EXIT_FAILED, CommandError, print_error
-from udfs.config.properties import Parser, endpoint
+from udfs.config.properties import Parser
 from udfs.errors import ConfigurationError
 
 USER = "WEBLOG_OPENSEARCH_USER"
@@ -176,15 +176,12 @@ def _answering(url: str) -> Iterator[None]:
         raise CommandError(f"OpenSearch at {url}: {shown(reason, 300)}") from error
 
 
-def _url(given: str) -> str:
-    parser = endpoint()
-    expected = f"a URL such as http://localhost:9200, without a password ({PASSWORD})"
-    if "@" in given:
+def _url(value: str) -> str:
+    if "@" in value:
         # The message must not show it.
+        expected = f"a URL such as http://localhost:9200, without a password ({PASSWORD})"
         raise ConfigurationError("--to", None, None, expected)
-    if not given:
-        raise ConfigurationError("--to", None, given, expected)
-    return read_option("--to", given, parser)
+    return url_option("--to", value)
 
 
 def _prefix() -> Parser[str]:

@@ -101,22 +101,16 @@ def _run_on_files(options: argparse.Namespace, screen: Console) -> int:
         staged = staging.stage(options.path or [str(SAMPLE_LOG)], work / "input")
         screen.input(staged)
         if options.format == AUTO and not _names_a_format(properties):
-            detection = staging.detected_format(staged)
-            if detection.format is not None:
-                screen.format(detection)
-                properties.setdefault(PARSER_GROUP, {})["format"] = detection.format
+            _detect_format(staged, properties, screen)
         # What is on by default depends on the format.
         names = list(JobSettings.load(properties).outputs)
         screen.starting()
         journal.input(staged, names)
-        properties[SOURCE_GROUP] = {"type": "filesystem", "path": str(staged.path.resolve())}
-        properties[SINK_GROUP_PREFIX + _LOCAL_SINK]["path"] = str((work / "results").resolve())
-        properties_file = work / "application_properties.json"
-        dump_properties(properties, properties_file)
+        properties_file = _write_properties(properties, staged, work)
         events = staging.count_events(staged)
         started = time.monotonic()
         job_cluster = _cluster(options, reservation, staged.lines)
-        _run_job(job_cluster, properties_file.resolve(), staged.lines, screen, journal)
+        _run_job(job_cluster, properties_file, staged.lines, screen, journal)
         seconds = time.monotonic() - started
         journal.finishing(seconds)
         summary = summarise(work / "results", names, events, seconds)
@@ -134,6 +128,24 @@ def _run_on_files(options: argparse.Namespace, screen: Console) -> int:
     screen.summary(summary, output)
     make_in_background()
     return 0
+
+
+def _detect_format(
+    staged: staging.StagedInput, properties: PropertyGroups, screen: Console
+) -> None:
+    detection = staging.detected_format(staged)
+    if detection.format is not None:
+        screen.format(detection)
+        properties.setdefault(PARSER_GROUP, {})["format"] = detection.format
+
+
+def _write_properties(properties: PropertyGroups, staged: staging.StagedInput, work: Path) -> Path:
+    """Writes the property file of a job from the staged input to the run's folder."""
+    properties[SOURCE_GROUP] = {"type": "filesystem", "path": str(staged.path.resolve())}
+    properties[SINK_GROUP_PREFIX + _LOCAL_SINK]["path"] = str((work / "results").resolve())
+    properties_file = work / "application_properties.json"
+    dump_properties(properties, properties_file)
+    return properties_file.resolve()
 
 
 def _run_on_streams(options: argparse.Namespace, screen: Console) -> int:

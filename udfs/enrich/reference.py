@@ -23,7 +23,7 @@ import orjson
 from udfs.config.properties import Group, choice, duration, path, setting, text
 from udfs.config.root import ROOT
 from udfs.enrich.file_version import file_version
-from udfs.errors import WebLogError
+from udfs.errors import DataFileError
 
 _LOG = logging.getLogger(__name__)
 
@@ -55,18 +55,10 @@ class ReferenceSettings(Group, name="weblog.reference"):
     )
 
 
-class ReferenceFileError(WebLogError):
-    """A reference file cannot be used.
+class ReferenceFileError(DataFileError):
+    """A reference file cannot be used."""
 
-    Attributes:
-        path: The file.
-        problem: What is wrong with it, as a phrase.
-    """
-
-    def __init__(self, path: str, problem: str) -> None:
-        self.path = path
-        self.problem = problem
-        super().__init__(f"reference data {path!r}: {problem}")
+    title = "reference data"
 
 
 class ReferenceFile:

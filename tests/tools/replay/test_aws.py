@@ -195,7 +195,7 @@ def test_letters_that_were_not_taken_stay_in_the_queue(
         def send(self, lines: list[bytes]) -> set[int]:
             return {index for index, line in enumerate(lines) if b"two" in line}
 
-    monkeypatch.setattr(command, "_target", lambda _: Picky())
+    monkeypatch.setattr(command, "_destination", lambda _: Picky())
     assert replay([queue, "--send", "x"]) == 1
     assert "1 of 2 sent" in capsys.readouterr().out
     monkeypatch.undo()
