@@ -30,9 +30,9 @@ del RECORDS, LINES
 of = processor(gzip_maximum=2**24)
 events = [record] * 3
 if sys.argv[1] == "firehose":
-    function, event = transformation(FakeTarget(), of=of), firehose_event(events)
+    function, event = transformation(FakeDestination(), of=of), firehose_event(events)
 else:
-    function, event = consumer(FakeTarget(), FakeTarget(), of=of), kinesis_event(events)
+    function, event = consumer(FakeDestination(), FakeDestination(), of=of), kinesis_event(events)
 try:
     function.run(event, Deadline(FakeContext()), Tally())
 except Exception as error:
