@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 from aws.put import Delivery, Message
 from lambda_app.deadline import Deadline
 from lambda_app.errors import EventError, OutageError
-from lambda_app.records import Line, Processed, Record, RecordProcessor, Room
+from lambda_app.records import ByteBudget, Line, ProcessedRecord, Record, RecordProcessor
 from lambda_app.settings import PartitionBy
 from lambda_app.tally import Tally
 from udfs.parse.timestamps import iso_utc
@@ -93,10 +93,11 @@ class FirehoseTransformation:
         answers = _Answers([record.id for record in records], self._partitions)
         letters: list[Message] = []
         bad: set[int] = set()
-        room = Room(answers.room)
+        budget = ByteBudget(answers.room)
         if self._dead_letters is not None:
-            room.letters = _MOST_LETTER_BYTES
-        for index, processed in enumerate(self._processor.process(records, deadline, tally, room)):
+            budget.letters = _MOST_LETTER_BYTES
+        outcomes = self._processor.process(records, deadline, tally, budget)
+        for index, processed in enumerate(outcomes):
             if processed is None:
                 continue
             if processed.letters:
@@ -107,8 +108,8 @@ class FirehoseTransformation:
             if self._partitions is not None:
                 tally.misfiled += self._partitions.misfiled(processed.enriched)
             letters += [Message(letter, index) for letter in processed.letters]
-            room.enriched = answers.room
-            room.letters -= processed.letter_bytes
+            budget.enriched = answers.room
+            budget.letters -= processed.letter_bytes
         if tally.outage:
             raise OutageError(tally.dead_lettered.total(), tally.main_problem())
         if self._dead_letters is not None and letters:
@@ -174,7 +175,7 @@ class _Answers:
         """Returns the bytes that the lines of one more record may have."""
         return (RESPONSE_LIMIT - self._size - self._overhead) // 4 * 3
 
-    def accept(self, index: int, processed: Processed) -> None:
+    def accept(self, index: int, processed: ProcessedRecord) -> None:
         """Takes the answer of a record for which there is room."""
         record_id = self._answers[index]["recordId"]
         if not processed.enriched:

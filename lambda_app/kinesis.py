@@ -17,7 +17,7 @@ from typing import Any, TypedDict
 from aws.put import Delivery, Message
 from lambda_app.deadline import Deadline
 from lambda_app.errors import EventError
-from lambda_app.records import Record, RecordProcessor, Room
+from lambda_app.records import ByteBudget, Record, RecordProcessor
 from lambda_app.tally import Tally
 from udfs.privacy.text import MASK
 
@@ -80,7 +80,7 @@ class KinesisConsumer:
         letters: list[Message] = []
         waiting = 0
         for index, processed in enumerate(
-            self._processor.process(records, deadline, tally, Room())
+            self._processor.process(records, deadline, tally, ByteBudget())
         ):
             assert processed is not None, "there is room for every record"  # noqa: S101
             enriched += [

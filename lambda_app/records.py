@@ -46,7 +46,7 @@ class Line(NamedTuple):
 
 
 @dataclass(slots=True)
-class Processed:
+class ProcessedRecord:
     """The lines of one record, after processing.
 
     Attributes:
@@ -63,7 +63,7 @@ class Processed:
 
 
 @dataclass(slots=True)
-class Room:
+class ByteBudget:
     """Bytes of JSON that there is still room for; whoever takes what came of records fills it.
 
     A record of a few kilobytes can become a hundred megabytes.
@@ -98,8 +98,8 @@ class RecordProcessor:
         self._key_of = key_of(settings.reference.field)
 
     def process(
-        self, records: Sequence[Record], deadline: Deadline, tally: Tally, room: Room
-    ) -> Iterator[Processed | None]:
+        self, records: Sequence[Record], deadline: Deadline, tally: Tally, budget: ByteBudget
+    ) -> Iterator[ProcessedRecord | None]:
         """Processes records in their order while there is time; the rest of them is deferred.
 
         Gives None for a record that there is no room for, as soon as that is known. It is
@@ -116,21 +116,21 @@ class RecordProcessor:
                 tally.deferred += len(records) - index
                 break
             start = perf_counter()
-            processed = self._process(record.data, tally, room)
+            processed = self._process(record.data, tally, budget)
             tally.enrichment_seconds += perf_counter() - start
             tally.outage = tally.is_outage(self._outage_minimum)
             tally.deferred += processed is None
             yield processed
 
-    def _process(self, text: str, tally: Tally, room: Room) -> Processed | None:
-        processed = Processed()
+    def _process(self, text: str, tally: Tally, budget: ByteBudget) -> ProcessedRecord | None:
+        processed = ProcessedRecord()
         for outcome in self._outcomes(text):
             if isinstance(outcome, Enriched):
                 tally.enriched += 1
                 line = Line(outcome.json.encode(), outcome.host, outcome.event_time_ms)
                 processed.enriched.append(line)
                 processed.enriched_bytes += len(line.json) + 1
-                if processed.enriched_bytes > room.enriched:
+                if processed.enriched_bytes > budget.enriched:
                     return None
             elif isinstance(outcome, DeadLettered):
                 letter = outcome.letter
@@ -138,7 +138,7 @@ class RecordProcessor:
                 body = outcome.json.encode()
                 processed.letters.append(body)
                 processed.letter_bytes += len(body)
-                if processed.letter_bytes > room.letters:
+                if processed.letter_bytes > budget.letters:
                     return None
             else:
                 tally.filtered[outcome.reason] += 1

@@ -89,7 +89,7 @@ class LookupUse(NamedTuple):
     breaker_opened: int
 
 
-class Pending:
+class PendingAnswers:
     """Answers that are on their way."""
 
     def __init__(self, known: Answers, coming: Future[Answers] | None) -> None:
@@ -134,7 +134,7 @@ class LookupService:
         self._in_flight: dict[str, asyncio.Task[Answers]] = {}
         self._failures = 0
 
-    def start(self, keys: Iterable[str]) -> Pending:
+    def start(self, keys: Iterable[str]) -> PendingAnswers:
         """Begins to look up keys; those known are answered from memory."""
         known: Answers = {}
         missing: list[str] = []
@@ -149,7 +149,7 @@ class LookupService:
             if missing
             else None
         )
-        return Pending(known, coming)
+        return PendingAnswers(known, coming)
 
     def use(self) -> LookupUse:
         """Returns how it did since the start."""

@@ -30,7 +30,7 @@ from opensearchpy.exceptions import ConnectionError as NoConnection
 from opensearchpy.exceptions import OpenSearchException
 
 from flink_app.sql_files import OutputFile, output_files
-from tools.index.load import Loaded, load, prepare
+from tools.index.load import LoadCounts, load, prepare
 from tools.local.results import SUMMARY_FILE
 from tools.local.text import shown
 from tools.options import read_option, url_option
@@ -93,7 +93,7 @@ def _load(
     complete = True
     for output in outputs:
         alias = f"{prefix}-{output.name}"
-        loaded = Loaded()
+        loaded = LoadCounts()
         for loaded in load(client, alias, output, out / output.name):
             _show_progress(loaded, alias)
         _end_progress()
@@ -109,7 +109,7 @@ def _load(
     return 0 if complete else EXIT_FAILED
 
 
-def _report_refused(alias: str, loaded: Loaded) -> None:
+def _report_refused(alias: str, loaded: LoadCounts) -> None:
     if not loaded.refused:
         return
     total = loaded.refused.total()
@@ -118,7 +118,7 @@ def _report_refused(alias: str, loaded: Loaded) -> None:
         print_error(f"{count:,} times {shown(reason, 300)}")
 
 
-def _show_progress(loaded: Loaded, alias: str) -> None:
+def _show_progress(loaded: LoadCounts, alias: str) -> None:
     if sys.stderr.isatty() and loaded.rows % _PROGRESS_ROWS == 0:
         print(f"\r\x1b[K{loaded.rows:>12,}  {alias}", end="", file=sys.stderr, flush=True)
 

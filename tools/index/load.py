@@ -30,7 +30,7 @@ _NAMES = frozenset({"keyword", "date"})
 
 
 @dataclass(slots=True)
-class Loaded:
+class LoadCounts:
     """What became of an output's rows.
 
     Attributes:
@@ -92,13 +92,13 @@ def prepare(client: OpenSearch, alias: str, output: OutputFile) -> None:
         client.indices.create(index=f"{alias}-000001", body=body)
 
 
-def load(client: OpenSearch, alias: str, output: OutputFile, folder: Path) -> Iterator[Loaded]:
+def load(client: OpenSearch, alias: str, output: OutputFile, folder: Path) -> Iterator[LoadCounts]:
     """Loads the rows in the files of an output.
 
     Yields:
         The account so far, after each row; the same object each time.
     """
-    loaded = Loaded()
+    loaded = LoadCounts()
     yield loaded
     for ok, answer in streaming_bulk(
         client,

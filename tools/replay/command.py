@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 @dataclass(slots=True)
-class _Sorted:
+class _SortedLetters:
     """Letters by what is to become of them."""
 
     by_reason: dict[tuple[str, str], list[Letter]] = field(default_factory=dict)
@@ -91,8 +91,8 @@ class _Sorted:
     unreadable: int = 0
 
 
-def _sort(letters: Iterable[Letter | None], options: argparse.Namespace) -> _Sorted:
-    result = _Sorted()
+def _sort(letters: Iterable[Letter | None], options: argparse.Namespace) -> _SortedLetters:
+    result = _SortedLetters()
     replacements = _replacements(options)
     for letter in letters:
         if letter is None:
@@ -159,7 +159,7 @@ def _repaired(letter: Letter, replacements: Sequence[tuple[bytes, bytes]]) -> Le
 # --- showing and sending ---------------------------------------------------------------
 
 
-def _show(letters: _Sorted, samples: int) -> None:
+def _show(letters: _SortedLetters, samples: int) -> None:
     groups = sorted(letters.by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
     total = sum(len(group) for _, group in groups)
     print(f"{total:,} dead letters")

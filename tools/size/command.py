@@ -19,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tools.shell import printable
-from tools.size.measured import Measured, read_bench
+from tools.size.measured import MeasuredCost, read_bench
 from tools.size.model import Case
 from tools.size.prices import US_EAST_1, Prices, read_prices
 from tools.size.report import (
@@ -60,13 +60,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _measured(options: argparse.Namespace) -> Measured:
+def _measured(options: argparse.Namespace) -> MeasuredCost:
     if options.bench is not None:
         return read_bench(options.bench, options.figure)
-    return Measured(options.micros, None, "as given", busy=False)
+    return MeasuredCost(options.micros, None, "as given", busy=False)
 
 
-def _case(options: argparse.Namespace, measured: Measured, prices: Prices) -> Case:
+def _case(options: argparse.Namespace, measured: MeasuredCost, prices: Prices) -> Case:
     rate = options.rate or (options.per_day or 0) / _DAY_SECONDS
     return Case(
         rate=rate,
@@ -91,7 +91,7 @@ def _case(options: argparse.Namespace, measured: Measured, prices: Prices) -> Ca
     )
 
 
-def _assumptions(options: argparse.Namespace, case: Case, measured: Measured) -> list[str]:
+def _assumptions(options: argparse.Namespace, case: Case, measured: MeasuredCost) -> list[str]:
     prices = case.prices
     rate = "" if options.examples else f"{number(case.rate)} records/s, "
     sizes = f"{case.record_bytes} bytes in, {case.output_bytes} bytes out"
@@ -110,7 +110,7 @@ def _assumptions(options: argparse.Namespace, case: Case, measured: Measured) ->
     ]
 
 
-def _function_source(options: argparse.Namespace, measured: Measured) -> str:
+def _function_source(options: argparse.Namespace, measured: MeasuredCost) -> str:
     if options.lambda_micros is not None:
         return "as given"
     return "the job's" if measured.core_micros is None else "the core's, from the same file"

@@ -18,7 +18,7 @@ _CORE_FIGURES = ("core.whole.made", "core.whole.sample")
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredCost:
     """What a record costs, in microseconds of CPU time."""
 
     job_micros: float  # in the job, JVM and Python together
@@ -29,7 +29,7 @@ class Measured:
     output_micros: Mapping[str, float] = field(default_factory=dict)
 
 
-def read_bench(path: Path, figure: str | None = None) -> Measured:
+def read_bench(path: Path, figure: str | None = None) -> MeasuredCost:
     """Reads a result of the benchmark.
 
     Args:
@@ -47,7 +47,7 @@ def read_bench(path: Path, figure: str | None = None) -> Measured:
         jvm = _median(document, name, "jvm_cpu_us")
         python = _median(document, name, "python_cpu_us")
         if jvm and python:
-            return Measured(
+            return MeasuredCost(
                 jvm + python,
                 _core(document),
                 f"{path.name}, {name}: CPU time of JVM and Python",

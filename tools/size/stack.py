@@ -25,7 +25,7 @@ _LOCATION = StackLocation("weblog", "us-east-1", "123456789012")
 _LAMBDA_LOG_BYTES = 400
 
 
-class _Elsewhere(dict[str, str]):
+class _OtherStack(dict[str, str]):
     """Outputs of another stack: whichever the property file names, it is a stream."""
 
     def __contains__(self, key: object) -> bool:
@@ -46,7 +46,7 @@ def counts(config: Path = DEFAULT_CONFIG) -> Mapping[str, int]:
         WebLogError: The property file cannot be used.
     """
     groups = load_properties(config)
-    settings = JobSettings.load(resolved(groups, _LOCATION, lambda _: _Elsewhere()))
+    settings = JobSettings.load(resolved(groups, _LOCATION, lambda _: _OtherStack()))
     needed = needs(settings, groups, _LOCATION)
     job = _resources("job", needed.repeated, needed.parameters)
     function = _resources("function", {"Version": ["1"]}, {})

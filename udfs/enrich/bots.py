@@ -27,7 +27,7 @@ class Bot(NamedTuple):
     version: str | None
 
 
-class _Known(NamedTuple):
+class _KnownBot(NamedTuple):
     """A line of the table of names."""
 
     name: str
@@ -150,7 +150,7 @@ def _is_own_form(text: str) -> bool:
     return bool(_OWN_FORM.match(text)) and _BROWSER.search(text) is None
 
 
-def _known(text: str) -> _Known | None:
+def _known(text: str) -> _KnownBot | None:
     """Returns the first known name in an agent; one of a tool only if there is no other."""
     table = _table()
     words = _WORD.findall(text)
@@ -178,7 +178,7 @@ def _leads(words: list[str], index: int, kind: BotKind) -> bool:
 
 
 class _Table(NamedTuple):
-    names: dict[str, _Known]
+    names: dict[str, _KnownBot]
     longest_of: dict[str, int]
 
     def longest(self, word: str) -> int:
@@ -189,7 +189,7 @@ class _Table(NamedTuple):
 @cache
 def _table() -> _Table:
     """Returns the table of names, read on first use."""
-    names: dict[str, _Known] = {}
+    names: dict[str, _KnownBot] = {}
     longest: dict[str, int] = {}
     kind: BotKind = "other"
     for line in _TABLE.read_text(encoding="utf-8").splitlines():
@@ -198,7 +198,7 @@ def _table() -> _Table:
         elif line and not line.startswith("#"):
             name = line.removeprefix("^")
             words = _WORD.findall(name.lower())
-            names[" ".join(words)] = _Known(name, kind, leads=name != line)
+            names[" ".join(words)] = _KnownBot(name, kind, leads=name != line)
             longest[words[0]] = max(len(words), longest.get(words[0], 0))
     return _Table(names, longest)
 
@@ -206,7 +206,7 @@ def _table() -> _Table:
 # --- names -------------------------------------------------------------------------------------
 
 
-def _named(agent: str, known: _Known) -> Bot:
+def _named(agent: str, known: _KnownBot) -> Bot:
     start = agent.lower().find(known.name.lower())
     version = None if start < 0 else _version(agent, start + len(known.name))
     return Bot(known.kind, known.name, version)

@@ -53,7 +53,7 @@ def preset(
     Args:
         name: Its name.
         fields: For `cloudfront_realtime`: the fields of its configuration, in their order.
-        members: For `json`: names of members by the fields of `Names`; none: known producers'.
+        members: For `json`: names of members by the fields of `FieldNames`; none: known producers'.
         extra: Names of further fields that lines keep.
     """
     match name:

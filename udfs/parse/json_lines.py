@@ -18,7 +18,7 @@ type Fields = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class FieldNames:
     """Where a producer's objects hold the fields of a line; empty where they do not.
 
     Attributes:
@@ -49,7 +49,7 @@ class Names:
     is_logged: bool = False
 
 
-AGENT = Names(
+AGENT = FieldNames(
     client="host",
     time="datetime",
     status="response",
@@ -63,7 +63,7 @@ AGENT = Names(
 """Kinesis Agent, LOGTOJSON: COMMONAPACHELOG and COMBINEDAPACHELOG (awslabs/amazon-kinesis-agent,
 ApacheLogParser.java). What is `-` in the log is null."""
 
-_NGINX = Names(
+_NGINX = FieldNames(
     client="remote_addr",
     time="time_iso8601",
     status="status",
@@ -79,7 +79,7 @@ _NGINX = Names(
     vhost="host",
     duration="request_time",
 )
-_CADDY = Names(
+_CADDY = FieldNames(
     client="request.remote_ip",
     time="ts",
     status="status",
@@ -94,7 +94,7 @@ _CADDY = Names(
     vhost="request.host",
     duration="duration",
 )
-_TRAEFIK = Names(
+_TRAEFIK = FieldNames(
     client="ClientHost",
     time="StartUTC",
     status="DownstreamStatus",
@@ -110,7 +110,7 @@ _TRAEFIK = Names(
     duration="Duration",
     duration_ms=1e-6,
 )
-_ENVOY = Names(
+_ENVOY = FieldNames(
     client="downstream_remote_address",
     time="start_time",
     status="response_code",
@@ -125,7 +125,7 @@ _ENVOY = Names(
     duration="duration",
     duration_ms=1.0,
 )
-_VECTOR = Names(
+_VECTOR = FieldNames(
     client="client",
     time="timestamp",
     status="status",
@@ -153,15 +153,15 @@ KNOWN = (
 object has is taken."""
 
 SETTABLE = tuple(
-    name for name in Names.__dataclass_fields__ if name not in {"duration_ms", "is_logged"}
+    name for name in FieldNames.__dataclass_fields__ if name not in {"duration_ms", "is_logged"}
 )
-"""Fields of `Names` that the setting `json.fields` may name."""
+"""Fields of `FieldNames` that the setting `json.fields` may name."""
 
 
-def named(members: Mapping[str, str]) -> Names:
-    """Returns names that a setting gives, by the fields of `Names`."""
+def named(members: Mapping[str, str]) -> FieldNames:
+    """Returns names that a setting gives, by the fields of `FieldNames`."""
     names: dict[str, Any] = dict(members)
-    return Names(**names)
+    return FieldNames(**names)
 
 
 _STATUS = re.compile(STATUS)
@@ -177,7 +177,7 @@ class ObjectReader:
         extra: Further members that a line keeps, by their names.
     """
 
-    def __init__(self, names: Sequence[Names] = (), extra: tuple[str, ...] = ()) -> None:
+    def __init__(self, names: Sequence[FieldNames] = (), extra: tuple[str, ...] = ()) -> None:
         self._names = tuple(names) or KNOWN
         self._extra = extra
 
@@ -197,7 +197,7 @@ class ObjectReader:
         return None
 
 
-def _line(fields: Fields, names: Names) -> LogLine | None:
+def _line(fields: Fields, names: FieldNames) -> LogLine | None:
     client, time = _text(_member(fields, names.client)), _text(_member(fields, names.time))
     status = _text(_member(fields, names.status))
     if client is None or time is None or status is None:
