@@ -46,10 +46,10 @@ class ConfigurationError(WebLogError):
 
 
 class RecordError(WebLogError):
-    """Something went wrong with one record in one stage.
+    """Something went wrong with one record in one step of its way.
 
     Attributes:
-        stage: `decode`, `parse`, `validate`, `enrich` or `sink`.
+        stage: That step in a dead letter: `decode`, `parse`, `validate`, `enrich` or `sink`.
         reason: Short stable code, for counting.
         message: One sentence for a person; holds no data of the record.
     """
@@ -81,7 +81,6 @@ class DataFileError(WebLogError):
     """
 
     title: ClassVar[str]
-    """What the file is."""
 
     def __init__(self, path: str, problem: str) -> None:
         self.path = path

@@ -120,7 +120,13 @@ def needs(settings: JobSettings, groups: PropertyGroups, location: StackLocation
     if _refers(groups, SOURCE_GROUP):
         made.add(source.stream_arn)
     unshared = _unshared(written)
-    stored = _stored(settings, unshared, location)
+    # A basic record has another schema, and a filtered line may have no time.
+    fit = settings.core.pipeline.stage != "basic"
+    stored = {
+        output: arn
+        for output, arn in unshared.items()
+        if fit and output != "filtered" and arn.startswith(location.arn("kinesis", ""))
+    }
     own = len(location.streams)
     return Needs(
         frozenset(made),
@@ -132,22 +138,16 @@ def needs(settings: JobSettings, groups: PropertyGroups, location: StackLocation
             "Stored": sorted(stored),
         },
         {
-            **_source_parameters(source),
+            "SourceStreamArn": source.stream_arn,
+            "SourceStreamName": name_of(source.stream_arn),
+            "SourceRoleArn": source.role_arn,
+            "ConsumerName": source.consumer_name,
             **_output_parameters(written, unshared, location),
             "SaltArn": settings.core.privacy.salt_secret_arn,
             "ReferenceTableArn": _table(settings.lookups.dynamodb.table, location),
             **{f"{logical_name(output)}StreamArn": arn for output, arn in stored.items()},
         },
     )
-
-
-def _source_parameters(source: KinesisSource) -> dict[str, str]:
-    return {
-        "SourceStreamArn": source.stream_arn,
-        "SourceStreamName": name_of(source.stream_arn),
-        "SourceRoleArn": source.role_arn,
-        "ConsumerName": source.consumer_name,
-    }
 
 
 def _output_parameters(
@@ -177,29 +177,11 @@ def _arns(written: Written, kind: str, location: StackLocation) -> list[str]:
 
 
 def _unshared(written: Written) -> dict[str, str]:
-    """Returns the resources that hold one output only, by that output.
-
-    An alarm or a pipe is about one output, so about such a resource.
-    """
+    # An alarm or a pipe is about one output, so about a resource that holds only that one.
     outputs: dict[str, list[str]] = {}
     for output, resource in written:
         outputs.setdefault(resource.name, []).append(output)
     return {names[0]: name for name, names in outputs.items() if len(names) == 1}
-
-
-def _stored(
-    settings: JobSettings, unshared: Mapping[str, str], location: StackLocation
-) -> dict[str, str]:
-    """Returns the streams whose records a table can hold, by output."""
-    # A basic record has another schema, and a filtered line may have no time.
-    if settings.core.pipeline.stage == "basic":
-        return {}
-    streams = location.arn("kinesis", "")
-    return {
-        output: arn
-        for output, arn in unshared.items()
-        if output != "filtered" and arn.startswith(streams)
-    }
 
 
 def _refers(groups: PropertyGroups, group: str) -> bool:

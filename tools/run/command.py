@@ -101,7 +101,10 @@ def _run_on_files(options: argparse.Namespace, screen: Console) -> int:
         staged = staging.stage(options.path or [str(SAMPLE_LOG)], work / "input")
         screen.input(staged)
         if options.format == AUTO and not _names_a_format(properties):
-            _detect_format(staged, properties, screen)
+            detection = staging.detected_format(staged)
+            if detection.format is not None:
+                screen.format(detection)
+                properties.setdefault(PARSER_GROUP, {})["format"] = detection.format
         # What is on by default depends on the format.
         names = list(JobSettings.load(properties).outputs)
         screen.starting()
@@ -128,15 +131,6 @@ def _run_on_files(options: argparse.Namespace, screen: Console) -> int:
     screen.summary(summary, output)
     make_in_background()
     return 0
-
-
-def _detect_format(
-    staged: staging.StagedInput, properties: PropertyGroups, screen: Console
-) -> None:
-    detection = staging.detected_format(staged)
-    if detection.format is not None:
-        screen.format(detection)
-        properties.setdefault(PARSER_GROUP, {})["format"] = detection.format
 
 
 def _write_properties(properties: PropertyGroups, staged: staging.StagedInput, work: Path) -> Path:

@@ -52,7 +52,7 @@ _ACTIVE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class KinesisEndpoint:
+class Endpoint:
     """The endpoint of Kinesis that has the streams.
 
     Attributes:
@@ -168,17 +168,17 @@ def find_jar(named: Path | None) -> Path:
 
 
 @contextmanager
-def open_endpoint(url: str | None) -> Iterator[KinesisEndpoint]:
+def open_endpoint(url: str | None) -> Iterator[Endpoint]:
     """Yields a user's endpoint, or that of an emulator that runs meanwhile."""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or REGION
     if url is None:
         with emulator() as own_url:
-            yield KinesisEndpoint(own_url, region, CREDENTIALS, private=True)
+            yield Endpoint(own_url, region, CREDENTIALS, private=True)
     else:
-        yield KinesisEndpoint(url, region, {}, private=False)
+        yield Endpoint(url, region, {}, private=False)
 
 
-def provide_streams(endpoint: KinesisEndpoint, outputs: Sequence[str], shards: int) -> str:
+def provide_streams(endpoint: Endpoint, outputs: Sequence[str], shards: int) -> str:
     """Finds or makes the streams; returns the input stream's ARN."""
     client = endpoint.client()
     names = [INPUT_STREAM, *map(_output_stream, outputs)]
@@ -199,9 +199,7 @@ def provide_streams(endpoint: KinesisEndpoint, outputs: Sequence[str], shards: i
     return arns[0]
 
 
-def _provide_stream(
-    endpoint: KinesisEndpoint, client: KinesisClient, name: str, shards: int
-) -> str:
+def _provide_stream(endpoint: Endpoint, client: KinesisClient, name: str, shards: int) -> str:
     deadline = time.monotonic() + _ACTIVE_SECONDS
     while True:
         try:
@@ -224,11 +222,7 @@ def _provide_stream(
 
 
 def with_streams(
-    properties: PropertyGroups,
-    endpoint: KinesisEndpoint,
-    input_arn: str,
-    since: datetime,
-    sink: str,
+    properties: PropertyGroups, endpoint: Endpoint, input_arn: str, since: datetime, sink: str
 ) -> PropertyGroups:
     """Returns the settings with the input stream as source and the output streams as one sink."""
     prefix, _, _ = input_arn.rpartition("/")
