@@ -46,7 +46,8 @@ def read_bench(path: Path, figure: str | None = None) -> MeasuredCost:
     for name in names:
         jvm = _median(document, name, "jvm_cpu_us")
         python = _median(document, name, "python_cpu_us")
-        if jvm and python:
+        # In thread mode there are no workers: Python is part of the JVM.
+        if jvm and python is not None:
             return MeasuredCost(
                 jvm + python,
                 _core(document),
@@ -76,7 +77,7 @@ def _output_micros(document: object) -> dict[str, float]:
 
 def _median(document: object, figure: str, key: str) -> float | None:
     value = _at(document, "figures", figure, "median", key)
-    return value if isinstance(value, float) and math.isfinite(value) and value > 0 else None
+    return value if isinstance(value, float) and math.isfinite(value) and value >= 0 else None
 
 
 def _at(document: object, *path: str) -> object:

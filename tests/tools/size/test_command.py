@@ -65,6 +65,7 @@ def test_measured_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         tmp_path / "b.json",
         job__full__process=FULL,
         job__enrich__process={**FULL, "jvm_cpu_us": 20.0},
+        job__full__thread={**FULL, "jvm_cpu_us": 80.0, "python_cpu_us": 0.0},
         core__whole__made={"records_per_s": 50_000.0},
     )
     document = run(capsys, "--rate", "500", "--bench", file)
@@ -73,6 +74,9 @@ def test_measured_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     document = run(capsys, "--rate", "500", "--bench", file, "--figure", "job.enrich.process")
     assert "x 59.5 us" in rows(document, "Managed")["KPUs"]["arithmetic"]
     assert not any("busy" in line for line in document["assumptions"])
+    # In thread mode Python is part of the JVM.
+    document = run(capsys, "--rate", "500", "--bench", file, "--figure", "job.full.thread")
+    assert "x 80 us" in rows(document, "Managed")["KPUs"]["arithmetic"]
 
     alone = bench(tmp_path / "busy.json", busy=True, job__full__process=FULL)
     assumptions = run(capsys, "--rate", "5", "--bench", alone)["assumptions"]
