@@ -15,6 +15,8 @@ from udfs.config.root import ROOT
 
 HOUSES = ("tools", "lambda_app", "flink_app", "aws", "udfs")
 FILES = [path for house in HOUSES for path in sorted((ROOT / house).rglob("*.py"))]
+# Examples of bills count in microseconds.
+TESTS = [path for path in sorted((ROOT / "tests").rglob("*.py")) if path.name != "test_model.py"]
 SQL = sorted((ROOT / "sql").rglob("*.sql"))
 
 UNWANTED = {
@@ -59,7 +61,7 @@ def problems(text: str) -> list[str]:
     return [f"{wanted}: {flat}" for pattern, wanted in UNWANTED.items() if re.search(pattern, flat)]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", [*FILES, *TESTS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_comments_and_docstrings_are_plain(path: Path) -> None:
     texts = [*comments(path), *(text for _, text in documented(path))]
     assert [problem for text in texts for problem in problems(text)] == []

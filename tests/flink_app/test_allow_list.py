@@ -1,4 +1,4 @@
-"""On Managed Flink the code may set allow-listed keys alone.
+"""On Managed Flink the code may set only allow-listed keys.
 
 The service checks with Flink's own means (`execution.program-config.enabled` and the
 wildcards beside it), and so do these tests.

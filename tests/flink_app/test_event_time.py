@@ -26,7 +26,7 @@ LINES: list[bytes] = [
     log_line(f"{DAY}:06:30:25 -0530", request="GET /offset.html HTTP/1.1").encode(),
     # Ahead of the wall clock: cannot be.
     log_line("01/Jan/2099:00:00:00 +0000").encode(),
-    # A day ahead of the stream, alone: taken, but it must not move the clock.
+    # A single line a day ahead of the stream: taken, but it must not move the clock.
     log_line("18/May/2015:12:00:00 +0000", request="GET /ahead.html HTTP/1.1").encode(),
     b"not a log line\n",
     NOT_UTF8,

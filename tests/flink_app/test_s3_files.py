@@ -64,7 +64,7 @@ def endpoint() -> Iterator[str]:
 def configuration(folder: Path, endpoint: str) -> Path:
     """Flink's own folder of settings, with those of an emulated S3.
 
-    File systems are set up from that file alone, before the command line is looked at.
+    File systems are set up only from that file, before the command line is looked at.
     """
     shutil.copytree(Path(pyflink.__file__).parent / "conf", folder)
     settings = {

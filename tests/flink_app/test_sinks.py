@@ -44,7 +44,7 @@ def test_each_row_lies_in_the_folder_of_its_hour(cluster: SharedCluster, tmp_pat
     assert {
         (record["datetime"], place) for place, records in enriched.items() for record in records
     } == set(TIMES.items())
-    # The partition is in the path alone.
+    # The partition is only in the path.
     assert all("event_hour" not in record for records in enriched.values() for record in records)
     windows = rows(results / "traffic_overview")
     assert {place: len(found) for place, found in windows.items()} == {

@@ -184,7 +184,7 @@ class SharedCluster:
     def _ask(self, properties: Properties, *, settings: Mapping[str, str], **request: Any) -> Row:
         of_job = {k: v for k, v in settings.items() if not k.startswith(OF_THE_CLUSTER)}
         if not any(group.get("type") in {"kinesis", "firehose"} for group in properties.values()):
-            # Flink would load the connectors' jar anew for each job.
+            # Flink would load the connectors' jar again for each job.
             of_job["pipeline.jars"] = ""
         request |= {"properties": properties, "configuration": of_job}
         print(json.dumps(request), file=self._control, flush=True)

@@ -30,7 +30,7 @@ type Groups = dict[str, dict[str, str]]
 
 
 def run_deploy(arguments: list[str], patience: Patience, client: object = None) -> int:
-    """Runs the command, which waits as it is told here.
+    """Runs the command, which waits with this patience.
 
     Args:
         arguments: Those of the command line.
@@ -108,7 +108,7 @@ def snapshot(name: str, status: str = "READY", minute: int = 0) -> dict[str, Any
 
 @dataclass
 class Script:
-    """A service that expects calls in one order and answers as told.
+    """A service that expects calls in one order and gives the answers it was made with.
 
     Answers and parameters are checked against AWS's own model of the service.
     """

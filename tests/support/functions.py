@@ -58,7 +58,7 @@ def firehose_event(records: Iterable[bytes], *, ids: Sequence[str] | None = None
 
 
 def sequence_number(index: int) -> str:
-    """The sequence number of a record in :func:`kinesis_event`."""
+    """The sequence number of a record in `kinesis_event`."""
     return f"49590338271490256608559692538361571095921575989136{index:06}"
 
 
@@ -96,7 +96,7 @@ def data_of(answer: Any) -> bytes:
 
 
 class FakeContext:
-    """Lambda's context, with a clock that only moves when told to.
+    """Lambda's context, with a clock that only the test moves.
 
     Args:
         seconds: Time left.

@@ -63,7 +63,7 @@ def distributions_of_flink() -> set[str]:
 
 
 def make_interpreter(directory: Path) -> Path:
-    """A virtual environment that holds Flink and its dependencies alone; its Python."""
+    """A virtual environment that holds only Flink and its dependencies; its Python."""
     venv.create(directory, with_pip=False, symlinks=True)
     site_packages = directory / "lib" / "python3.12" / "site-packages"
     link_distributions(distributions_of_flink(), site_packages)

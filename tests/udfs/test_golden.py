@@ -1,7 +1,7 @@
 """Outcomes of chosen lines, byte for byte.
 
-``tests/data/golden/lines.txt`` holds lines of the sample and made ones, ``outcomes.jsonl`` what
-must come of each. After a change that is meant, write the outcomes anew and read the difference::
+`tests/data/golden/lines.txt` holds lines of the sample and made ones, `outcomes.jsonl` what
+must come of each. After a change that is meant, write the outcomes again and read the difference::
 
     python -m tests.udfs.test_golden
 """

@@ -131,7 +131,7 @@ def outcome(
             put_lines(minute_of_lines(minute))
             job.wait_until(arrived, "what came after a merge")
 
-        # One host goes on alone: the other shards are idle.
+        # One host goes on, the only one: the other shards are idle.
         for minute in range(20, 20 + LAST_MINUTES):
             put_lines(minute_of_lines(minute)[:1])
         job.wait_until(arrived, "the last records")
@@ -203,5 +203,5 @@ def test_refused_rows_are_put_again_and_counted(outcome: Outcome) -> None:
     pages = Counter((row["window_start"], row["webpage"]) for row in outcome.pages)
     assert set(pages.values()) == {1}
     assert {start for start, _ in pages} == {row["window_start"] for row in outcome.windows}
-    # All outputs that share a stream can be told apart.
+    # All outputs that share a stream can be kept apart.
     assert {row["output_name"] for row in outcome.pages} == {"errors_per_page"}

@@ -19,7 +19,7 @@ from tests.support.live import LiveJob, live_job
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
-# Each known to one of the two databases alone.
+# Each known to only one of the two databases.
 IN_TEST, IN_DEMO = "81.2.69.142", "83.149.9.216"
 NEXT_HOUR = 3600
 KILLED_AMONG = 60_000
@@ -143,7 +143,7 @@ def test_a_corrupt_database_is_told_and_not_taken(job: LiveJob, database: Path) 
     (complaint,) = complaints()
     assert complaint["error"] == "not a MaxMind DB file, or a corrupt one"
     assert cities(job, IN_DEMO)[-1] == "Moscow"
-    # A worker that starts anew must find a good one.
+    # A worker that starts again must find a good one.
     replace(database, DEMO_DATABASE.read_bytes())
 
 

@@ -1,4 +1,4 @@
-"""What the mini-cluster is told, held against what Flink makes of it."""
+"""The mini-cluster's settings, held against what Flink makes of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_worker_starts_in_a_folder_with_a_space(
     environment.symlink_to(sys.prefix, target_is_directory=True)
     monkeypatch.setattr(sys, "executable", str(environment / "bin" / "python"))
     options = cluster.ClusterOptions(work_directory=tmp_path)
-    # PyFlink's script, started as Flink does, but not told what to work for.
+    # PyFlink's script, started as Flink does, but without the job that it works for.
     worker = subprocess.run(
         [str(cluster.flink_home() / "bin" / "pyflink-udf-runner.sh")],
         env=cluster.environment(options, tmp_path / "application_properties.json")

@@ -27,5 +27,5 @@ def names(archive: Path) -> frozenset[str]:
 
 @pytest.fixture(scope="session")
 def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python with Flink and its dependencies alone, as the service has it."""
+    """A Python with only Flink and its dependencies, as the service has it."""
     return make_interpreter(tmp_path_factory.mktemp("python") / "venv")

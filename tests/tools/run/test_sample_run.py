@@ -61,7 +61,7 @@ def page_of(path: str) -> str:
     last = unquote(segments[-1])
     if path.endswith("/"):
         return last
-    # Letters and digits after the last dot, up to eight and not digits alone.
+    # Letters and digits after the last dot, up to eight and not only digits.
     return re.sub(r"(?<=.)[.](?![0-9]+$)[A-Za-z0-9]{1,8}$", "", last)
 
 

@@ -79,7 +79,7 @@ class TestNamedStreams:
 
 def test_a_job_tells_its_streams() -> None:
     all_in_one = JobSettings.load(kinesis_groups())
-    # Late records can't be told from the others, so there is no table of them.
+    # Late records can't be distinguished from the others, so there is no table of them.
     expected = dict.fromkeys(all_in_one.outputs, arn("weblog-output"))
     del expected["late"]
     assert streams_of_job(all_in_one) == expected | {INPUT: arn("weblog-input")}

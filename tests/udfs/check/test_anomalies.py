@@ -63,7 +63,7 @@ TRAVERSAL, SQL, SHELL, XSS = PROBES
         ("/a?q=<svg/onload=alert(1)>", XSS),
         ("/a?u=javascript:alert(1)", XSS),
         (r"/a?q=\x3cscript\x3e", XSS),
-        # Of ordinary characters alone.
+        # Of only ordinary characters.
         ("/a?f=c:/boot.ini", TRAVERSAL),
         ("/a?id=1+into+outfile+x", SQL),
         ("/a?q=xp_cmdshell", SQL),

@@ -1,4 +1,4 @@
-"""The schemas in ``conf/schema`` and what the core makes agree."""
+"""The schemas in `conf/schema` and what the core makes agree."""
 
 import gzip
 import json

@@ -18,7 +18,7 @@ from udfs.enrichment import Enricher
 from udfs.errors import DatabaseError
 
 DEMO_DATABASE = ROOT / "examples" / "demo-city.mmdb"
-# Each known to one of the two databases alone.
+# Each known to only one of the two databases.
 IN_TEST, IN_DEMO = "81.2.69.142", "83.149.9.216"
 
 

@@ -1,4 +1,4 @@
-"""What the replay command reads: letters, or something that it leaves alone."""
+"""What the replay command reads: letters, or something that it leaves as it is."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def test_hops_in_place_of_networks() -> None:
     )
     two = Trust(hops=2).resolver()
     assert two.resolve("198.51.100.1", f"8.8.8.8, {CLIENT}, 198.51.100.2").client == CLIENT
-    # A shorter chain than told has its first hop as the client.
+    # A chain shorter than the setting says has its first hop as the client.
     assert two.resolve("198.51.100.1", CLIENT).client == CLIENT
 
 

@@ -34,7 +34,7 @@ EZOOMS = "Mozilla/5.0 (compatible; Ezooms/1.0; help@moz.com)"
 
 
 def private(**settings: str) -> Enricher:
-    """An enricher with settings of weblog.privacy, ``_`` for ``.`` in their keys."""
+    """An enricher with settings of weblog.privacy, `_` for `.` in their keys."""
     properties = {key.replace("_", "."): value for key, value in settings.items()}
     return enricher({"weblog.privacy": properties})
 

@@ -46,7 +46,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def processes_in(folder: Path) -> list[str]:
-    """Command lines of processes that were told to use a folder for temporary files."""
+    """Command lines of processes that use a folder for temporary files."""
     wanted = f"TMPDIR={folder}".encode()
     found = []
     for process in Path("/proc").glob("[0-9]*"):
