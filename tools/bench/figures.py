@@ -102,7 +102,7 @@ EVERY = (*FIGURES, *COSTS, *PEERS)
 
 
 def chosen(patterns: list[str]) -> list[Figure]:
-    """Returns the figures whose names match one of the patterns, or begin with one.
+    """Returns the figures whose names match one of the patterns, or else begin with one.
 
     Without a pattern: all but peers and costs.
 
@@ -117,7 +117,8 @@ def chosen(patterns: list[str]) -> list[Figure]:
 
 def _matching(pattern: str) -> list[str]:
     names = [figure.name for figure in EVERY]
-    matching = [name for name in names if fnmatch(name, pattern) or name.startswith(f"{pattern}.")]
+    matching = [name for name in names if fnmatch(name, pattern)]
+    matching = matching or [name for name in names if name.startswith(f"{pattern}.")]
     if not matching:
         raise ConfigurationError("--figures", None, pattern, "names that --list shows")
     return matching

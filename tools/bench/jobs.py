@@ -213,11 +213,13 @@ def look(leader: int, records: int) -> Reading:
 def metrics(readings: Sequence[Reading], records: int, started: float) -> Metrics:
     """Returns the values of a job that has just read all records."""
     ended = monotonic()
-    # A reading that repeats the one before says when Flink last looked, nothing new.
+    # A reading that repeats the one before says when Flink last looked, nothing new; one with less
+    # CPU time was made when the workers had ended.
     steady = [
         reading
         for former, reading in pairwise(readings)
         if former.records < reading.records and records * WARM_UP <= reading.records < records
+        if former.python_cpu_s <= reading.python_cpu_s
     ]
     return {
         # Not of the whole time instead: that is mostly start-up where a job is so short.
