@@ -39,18 +39,23 @@ LINES = [log_line("28/Oct/2025:10:15:30 +0000", host=host, agent=BOT) for host i
 ROWS = [rows_of("A", 1, "bots"), rows_of("B", 2, "top_pages"), rows_of("C", 3, "bots")]
 
 
+@pytest.fixture(scope="session")
+def filled(streams: Streams) -> None:
+    """An input stream, and one of aggregates and records."""
+    enricher = Enricher.create(CoreSettings())
+    records = [outcome.json for line in LINES for outcome in enricher.process(line.encode())]
+    streams.create({"sql-input": 1, "sql-all": 1})
+    streams.put("sql-input", [("0", line) for line in LINES])
+    streams.put("sql-all", [("0", one) for one in [*map(json.dumps, ROWS), *records]])
+
+
 @pytest.fixture
-def options(connector_jar: Path, streams: Streams, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What leads the command to an input stream, and one of aggregates and records."""
+def options(
+    connector_jar: Path, streams: Streams, filled: None, monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """The options that lead the command to these streams."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    pages = streams.client.get_paginator("list_streams").paginate()
-    if not any("sql-all" in page["StreamNames"] for page in pages):
-        enricher = Enricher.create(CoreSettings())
-        records = [outcome.json for line in LINES for outcome in enricher.process(line.encode())]
-        streams.create({"sql-input": 1, "sql-all": 1})
-        streams.put("sql-input", [("0", line) for line in LINES])
-        streams.put("sql-all", [("0", one) for one in [*map(json.dumps, ROWS), *records]])
     named = [arn("sql-input"), f"bots={arn('sql-all')}", f"enriched={arn('sql-all')}"]
     place = ["--from", "2020-01-01", "--endpoint", streams.url, "--jar", str(connector_jar)]
     return ["--kinesis", *named, *place]
