@@ -4,19 +4,17 @@
 CREATE TEMPORARY VIEW enriched_events AS
 SELECT * FROM timed_outcomes WHERE kind = 'E';
 
--- Late: the smallest window of the event had closed before the event came. It is
--- decided here, once, so that every window query sees the same events and what
--- they leave out is in `late_events`: the windows themselves drop nothing unseen.
--- (Downstream of a shuffle the watermark is the slowest subtask's, so not ahead of the one
--- that this view compares with. The exception is a subtask that comes back from silence, see
--- docs/limits.md. To deal rows out to all subtasks first is no help: when all were silent, one
--- that gets rows may itself count as silent yet.)
+-- An event is late if its smallest window had closed before the event came. Only this view decides
+-- that, so every window query sees the same events, and `late_events` holds all that they leave out.
+-- The windows themselves drop nothing more: behind a shuffle the watermark is the slowest subtask's,
+-- so not ahead of the one that this view compares with. (The exception is a subtask that comes back
+-- from silence, see docs/limits.md. Dealing rows out to all subtasks first would not help: when all
+-- were silent, a subtask that gets rows may still count as silent.)
 CREATE TEMPORARY VIEW late_events AS
 SELECT * FROM enriched_events
 WHERE window_last_instant <= CURRENT_WATERMARK(event_time);
 
--- Lines of every kind, for what is measured against all lines that came in. Issues mark
--- an attempt to break in.
+-- Lines of every kind, for shares of all lines that came in. Issues mark an attempt to break in.
 CREATE TEMPORARY VIEW timely_outcomes AS
 SELECT *, POSITION(${probe_prefix} IN issues) > 0 AS is_probe
 FROM timed_outcomes
@@ -26,9 +24,9 @@ WHERE CURRENT_WATERMARK(event_time) IS NULL
 CREATE TEMPORARY VIEW timely_events AS
 SELECT * FROM timely_outcomes WHERE kind = 'E';
 
--- Requests of each page, and of each host, per tumbling window: for all outputs that
--- need pages or hosts. Each view runs once for all of them (flink_app/environment.py),
--- and they read a row where they would read every request of it.
+-- Requests of each page, and of each host, per tumbling window. All outputs about pages or hosts read
+-- these views, so they read one row in place of many requests. Each view runs once for all outputs
+-- (flink_app/environment.py).
 CREATE TEMPORARY VIEW page_windows AS
 SELECT
   window_start, window_end, window_time,
@@ -53,12 +51,12 @@ SELECT
   MIN(CAST(event_time AS TIMESTAMP_LTZ(3)))             AS first_request,
   MAX(CAST(event_time AS TIMESTAMP_LTZ(3)))             AS last_request
 FROM TUMBLE(TABLE timely_events, DESCRIPTOR(event_time), ${window_size})
--- Clients that are masked, or not shown at all (NULL), would be one visitor.
+-- Clients that are masked, or not shown (NULL), would count as one visitor.
 WHERE host <> ${masked_host}
 GROUP BY window_start, window_end, window_time, host;
 
--- Lines of the whole site per tumbling window, of every kind: filtered lines and dead
--- letters carry no status and no issues, so what counts these is about requests.
+-- Lines of the whole site per tumbling window, of every kind. Filtered lines and dead letters have no
+-- status and no issues, so counts of these are about requests.
 CREATE TEMPORARY VIEW site_windows AS
 SELECT
   window_start, window_end, window_time,
@@ -74,7 +72,7 @@ SELECT
   COUNT(*) FILTER (WHERE is_bot)                        AS bot_requests,
   COUNT(*) FILTER (WHERE is_probe)                      AS probes
 FROM TUMBLE(TABLE timely_outcomes, DESCRIPTOR(event_time), ${window_size})
--- A line without a time takes the stream's. As long as there is none it has no window: an
--- alert would be about 1970.
+-- A line without a time takes the time of the stream. As long as the stream has none, the line is in
+-- no window: an alert would be about 1970.
 WHERE kind = 'E' OR progress_time IS NOT NULL
 GROUP BY window_start, window_end, window_time;

@@ -1,7 +1,7 @@
 -- One row per log line. The Python function runs once per source record and answers
 -- with an array (udfs/flink/wire.py): first the keys of all events in one string, events
 -- separated by U+001E, fields by U+001F, an empty field for NULL; then the JSON of each
--- event. That crosses the JVM-Python border much cheaper than a row of fields.
+-- event. The array crosses the JVM-Python border at much less cost than a row of fields.
 --
 -- The second UNNEST, over an array that holds one array, is there so that
 -- SPLIT runs once per event: written inline, the planner would repeat it for

@@ -1,4 +1,4 @@
--- What programs of their own ask for, and how much they are sent.
+-- What bots request, and how much they get.
 SELECT bot_kind, browser AS bot, COUNT(*) AS requests, SUM(bytes_sent) / 1000000 AS megabytes
 FROM access_log
 WHERE is_bot

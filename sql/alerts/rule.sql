@@ -1,11 +1,10 @@
--- The windows of one rule's subject with the value that the rule looks at
--- (flink_app/alerts.py fills it in; the rules are then united).
+-- The windows of one rule's subject with the value that the rule looks at. flink_app/alerts.py fills
+-- this in for each rule and unites them.
 --
--- Every count is passed on whatever the rule needs of them. They are part of the alert,
--- and so all rules about a subject read the very same aggregation: the planner finds it
--- equal in each and runs it once. (Rules as rows of a table that the windows are joined
--- with look neater, but the join gives its correlation another number in each place that reads
--- it, nothing is found equal any more, and whole branches run twice.)
+-- Every count is passed on, whether the rule needs it or not. The counts are part of the alert, and
+-- with the same counts all rules about a subject read the same aggregation, which the planner runs
+-- once. (Rules as rows of a table, joined with the windows, would look neater. But the planner numbers
+-- the join's correlation differently in each place, finds nothing equal, and runs whole branches twice.)
 SELECT
   CAST(${name} AS STRING)           AS alert,
   CAST(${metric} AS STRING)         AS metric,

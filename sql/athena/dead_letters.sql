@@ -1,6 +1,6 @@
--- Which lines failed, and how many of them ./build.sh replay can send again: those whose letter holds
--- the whole line (masked ones count, they go with --masked) and was not given up. A letter of a line
--- without a time that could be read is of the day on which it failed.
+-- Which lines failed, and how many of them ./build.sh replay can send again: lines that are whole in
+-- their letter (masked ones count, they go with --masked) and were not given up. The day of a letter
+-- is that of its line or, where the line has no readable time, that of the failure.
 -- Parameters: the first and the last day, such as '2025-10-01' and '2025-10-31'.
 SELECT
   stage,

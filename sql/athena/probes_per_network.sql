@@ -1,5 +1,5 @@
--- Who tries to break in: requests that look like an attempt, by the network (autonomous system) that
--- they come from and by kind. Networks are known with a second database (docs/who.md).
+-- Who tries to break in: requests that look like an attempt, by kind and by the network (autonomous
+-- system) that they come from. Networks need a second database (docs/who.md).
 -- Parameters: the first and the last day, such as '2025-10-01' and '2025-10-31'.
 SELECT
   asn,

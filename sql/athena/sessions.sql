@@ -1,6 +1,6 @@
 -- How visits go, day by day: how many, their mean length, requests and pages, and the share that saw
--- one page at most. A visit is what the output `sessions` counts as one: requests of a host without a
--- pause of more than 30 minutes, taken between minutes, and midnight UTC ends it.
+-- one page at most. A visit is that of the output `sessions`: requests of a host without a pause of
+-- more than 30 minutes (between windows of a minute), until midnight UTC.
 -- Parameters: the first and the last day, such as '2025-10-01' and '2025-10-31'.
 WITH requests AS (
   SELECT

@@ -1,6 +1,5 @@
 -- Which pages are slow: mean, 95th percentile (about) and longest time of a request, where the log
--- has times. Pages with fewer than ten requests are left out: there are always some of which one
--- request took long.
+-- has times. Pages with fewer than ten requests are left out, because one slow request would decide.
 -- Parameters: the first and the last day, such as '2025-10-01' and '2025-10-31'.
 SELECT
   webpage,

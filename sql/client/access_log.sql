@@ -1,4 +1,4 @@
--- The enriched access log, straight from the raw lines, each field a column.
+-- The enriched access log, made from the raw lines while it is read, with a column for each field.
 CREATE TEMPORARY VIEW access_log AS
 SELECT
   event_time,

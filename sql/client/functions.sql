@@ -1,5 +1,5 @@
--- The job's Python functions. enrich(BYTES) is the one that the job itself runs; the
--- others answer one question each about one value.
+-- The job's Python functions. The job itself runs enrich(BYTES). Each of the others answers one
+-- question about one value.
 CREATE TEMPORARY SYSTEM FUNCTION enrich      AS 'flink_app.sql_functions.enrich'      LANGUAGE PYTHON;
 CREATE TEMPORARY SYSTEM FUNCTION page_name   AS 'flink_app.sql_functions.page_name'   LANGUAGE PYTHON;
 CREATE TEMPORARY SYSTEM FUNCTION country     AS 'flink_app.sql_functions.country'     LANGUAGE PYTHON;

@@ -1,5 +1,4 @@
--- Traffic of bots by their kind and name, per tumbling window. A bot whose name nothing tells
--- has none.
+-- Traffic of bots by their kind and name, per tumbling window. The name is NULL where it is unknown.
 -- Key: bot_kind, bot
 CREATE TEMPORARY TABLE bots (
   window_start TIMESTAMP_LTZ(3),

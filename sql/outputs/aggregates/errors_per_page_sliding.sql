@@ -1,5 +1,5 @@
--- Requests and errors of each page, over a sliding window. It is put together from
--- tumbling ones: both its lengths are multiples of theirs (flink_app/settings.py).
+-- Requests and errors of each page, over a sliding window. The query adds up tumbling windows: size
+-- and slide are multiples of their length (flink_app/settings.py).
 -- Key: webpage
 CREATE TEMPORARY TABLE errors_per_page_sliding (
   window_start  TIMESTAMP_LTZ(3),

@@ -1,6 +1,6 @@
--- Steps of visitors within the site, from page to page, per tumbling window. What came from
--- elsewhere is in `referrers`. Images, styles and scripts are no steps: each page would have a
--- row for everything that it shows.
+-- Steps of visitors within the site, from page to page, per tumbling window. `referrers` has the
+-- requests that came from elsewhere. Images, styles and scripts are no steps: each page would have
+-- a row for everything that it shows.
 -- Key: refering_page, webpage
 CREATE TEMPORARY TABLE page_flow (
   window_start  TIMESTAMP_LTZ(3),

@@ -1,9 +1,9 @@
--- How long the requests of each page took, per tumbling window: those whose line says it.
+-- How long the requests of each page took, per tumbling window. Only lines with a request time count.
 --
--- The percentile is exact below 100 ms, and otherwise at most a twentieth too high, never too low:
--- it is of times rounded up, to steps of 5 ms from 100 ms on, of 50 ms from 1 s on and so forth.
--- PERCENTILE counts each distinct value in its state. Rounded, these are 900 at most up to 100 s
--- and 180 more for each further digit, whatever the requests.
+-- The percentile is exact below 100 ms. Above 100 ms it is at most a twentieth too high and never too low,
+-- because times are rounded up: to steps of 5 ms from 100 ms on, of 50 ms from 1 s on and so forth.
+-- PERCENTILE keeps each distinct value in its state. Rounding bounds these, whatever the requests:
+-- at most 900 values up to 100 s, and 180 more for each further digit.
 -- Needs: request_time_ms
 -- Key: webpage
 CREATE TEMPORARY TABLE response_times (

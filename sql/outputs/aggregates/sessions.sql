@@ -1,12 +1,12 @@
 -- Visits: the requests of one host with no pause longer than the session gap.
 --
--- Pauses are taken between tumbling windows with requests of the host: one that is
--- longer or shorter than the gap by less than a window may count as the other. Put
--- together from requests, sessions would cost more than all other outputs together: each
--- request would change a session and its timer in the state.
+-- A pause is measured between tumbling windows with requests of the host. If it differs from the gap
+-- by less than a window, it may count as longer or shorter than it is. Sessions of single requests
+-- would cost more than all other outputs together: each request would change a session and its timer
+-- in the state.
 --
--- A visit ends at midnight UTC at the latest: a host that never pauses, such as a monitor
--- or a crawler, would otherwise have one session for ever, and it would never be written.
+-- A visit ends at midnight UTC at the latest. Otherwise a host that never pauses, such as a monitor or
+-- a crawler, would have one session for ever, which would never be written.
 -- Key: host
 CREATE TEMPORARY TABLE sessions (
   window_start   TIMESTAMP_LTZ(3),
@@ -26,7 +26,7 @@ SELECT
   CAST(window_start AS DATE) AS visit_day
 FROM host_windows;
 
--- window_start is the first request, window_end the last one and the gap after it.
+-- window_start is the time of the first request, window_end that of the last one plus the gap.
 INSERT INTO sessions
 SELECT
   MIN(first_request),

@@ -1,12 +1,11 @@
--- Alerts: one row when an alert starts, one when it ends. All rules share this file:
--- they differ in what they measure and compare with, and not in when an alert starts and
--- ends, which is the longer part.
+-- Alerts: one row when an alert starts, one when it ends. All rules share this file. They differ in
+-- what they measure and compare with, but not in when an alert starts and ends, the longer part.
 --
 --     measures -> rules -> breaches -> lasting breaches -> started
 --     (windows)                                         \-> ended
 --
--- A breach is a window in which a rule's metric exceeds its threshold. A window without
--- traffic has no row and so is no breach; nothing here waits for one.
+-- A breach is a window in which a rule's metric exceeds its threshold. A window without traffic has no
+-- row, so it is no breach, and nothing here waits for it.
 --
 -- State is bounded: windows are dropped when the watermark has passed them, and each OVER
 -- reaches back a fixed time, after which Flink forgets the key. LAG, or MATCH_RECOGNIZE,
@@ -34,7 +33,7 @@ CREATE TEMPORARY TABLE alerts (
   ${sink}
 );
 
--- What is measured, per window: of the whole site, of each page, of each host.
+-- The measures of a window: of the whole site, of each page, of each host.
 CREATE TEMPORARY VIEW site_measures AS
 SELECT
   window_start, window_end, window_time,
@@ -69,9 +68,8 @@ SELECT
   requests, errors, server_errors, probes
 FROM host_windows;
 
--- Rules that compare with a number, and rules that compare with the past: a multiple of
--- the mean over the subject's windows before this one, as far back as the baseline
--- reaches. OVER counts the window itself in, so it is taken out again.
+-- Rules that compare with a number, and rules that compare with a baseline: a multiple of the mean over
+-- the subject's windows before this one. OVER counts this window in, so it is subtracted again.
 CREATE TEMPORARY VIEW breaches AS
 SELECT
   alert, metric, subject_type, subject, measured_from, measured_to, measured_at,
@@ -103,13 +101,13 @@ WHERE is_enough
   AND past_windows >= ${baseline_minimum_windows}
   AND metric_value > threshold * past_sum / past_windows;
 
--- Breaches that have lasted as long as their rule asks. A breach whose window before is
--- none starts a run; the run of a breach is the latest that started. Where no start is in
--- reach the run is longer than any rule asks.
+-- Breaches that have lasted as long as their rule asks. A breach starts a run if the window before it
+-- is no breach. The run of a breach is the latest that started. Where no start is within reach, the
+-- run is longer than any rule asks.
 --
--- Rules that ask for nothing of the kind go past all that, and where there are no others the
--- planner leaves it out: in RocksDB each state has memory of its own, however little it holds,
--- and these two OVERs have eleven states.
+-- Rules without a duration bypass this, and where all rules have none the planner leaves it out. That
+-- saves memory: these two OVERs have eleven states, and in RocksDB each state has memory of its own,
+-- however little it holds.
 CREATE TEMPORARY VIEW lasting_breaches AS
 SELECT *, measured_from AS run_start
 FROM breaches
@@ -140,8 +138,8 @@ FROM (
 WHERE run_start IS NULL
    OR TIMESTAMPDIFF(SECOND, run_start, measured_to) >= lasting_seconds;
 
--- An alert is a session of lasting breaches: it starts with the first after a quiet time,
--- and is reported at once, and it ends when a quiet time has passed since the last.
+-- An alert is a session of lasting breaches. It starts, and is reported, with the first breach after a
+-- quiet time. It ends when a quiet time has passed since the last breach.
 INSERT INTO alerts
 SELECT
   alert, state, metric, subject_type, subject, metric_value, threshold,
@@ -149,8 +147,8 @@ SELECT
   CAST(window_end AS TIMESTAMP_LTZ(3)),
   CAST(changed_at AS TIMESTAMP_LTZ(3)),
   lines, dead_letters, requests, errors, server_errors, probes,
-  -- For texts that people are sent: a page is named by whoever asks for it, so by anybody. What
-  -- could end a text in JSON, call a channel or make a link there becomes a question mark.
+  -- For texts that people get. Anybody can name a page by a request for it, so characters that could
+  -- end a text in JSON, call a channel or make a link become question marks.
   REGEXP_REPLACE(SUBSTRING(subject, 1, 200), '[^\p{L}\p{N} ._:%+=,-]', '?')${sink_values}
 FROM (
   SELECT

@@ -1,5 +1,5 @@
--- Enriched records that came after their window had closed. They are in
--- `enriched` too; the aggregates lack them.
+-- Enriched records that came after their window had closed. They are in `enriched` too, but in no
+-- aggregate.
 -- Key: host
 CREATE TEMPORARY TABLE late (
   ${body_columns}${sink_columns}
