@@ -227,15 +227,15 @@ class AlertSettings(Group, name="weblog.alerts"):
     """Settings that all alert rules share. Windows are the tumbling windows."""
 
     quiet_windows: int = setting(
-        integer(1, 1440), "5", "An alert ends when its rule has not held for so many windows."
+        integer(1, 1440), "5", "Windows in a row without a breach that end an alert."
     )
     baseline_windows: int = setting(
         integer(1, 10_080),
         "60",
-        "The baseline is the mean of the windows with traffic among so many before.",
+        "Windows that a baseline looks back on; it is the mean of those with traffic.",
     )
     baseline_minimum_windows: int = setting(
-        integer(1, 10_080), "10", "With fewer windows to compare with, there is no baseline yet."
+        integer(1, 10_080), "10", "With fewer windows of traffic there is no baseline yet."
     )
 
     def check(self, window_size: timedelta) -> None:

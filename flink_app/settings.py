@@ -43,7 +43,7 @@ class RunSettings(Group, name="weblog.job"):
 
     name: str = setting(text(minimum_length=1), "weblog-stream-processor", "Job name.")
     execution_mode: Literal["process", "thread"] = choice(
-        "process", "Python functions in own worker processes, or in threads of the JVM."
+        "process", "Python functions run in worker processes, or in threads of the JVM."
     )
 
 
@@ -58,7 +58,7 @@ class WindowSettings(Group, name="weblog.windows"):
         "Length of the sliding windows; a multiple of size and of sliding.slide.",
     )
     sliding_slide: timedelta = setting(
-        duration("1 s", "1 d"), "1 min", "Distance of the sliding windows; a multiple of size."
+        duration("1 s", "1 d"), "1 min", "Time between two sliding windows; a multiple of size."
     )
     session_gap: timedelta = setting(
         duration("1 s", "1 d"), "30 min", "Pause of a host that ends its session; at least size."

@@ -82,7 +82,7 @@ class FunctionSettings(Group, name="weblog.lambda"):
     outage_minimum_lines: int = setting(
         integer(0, 1_000_000),
         "10",
-        "A batch of at least so many lines that are all bad is an outage; 0: never.",
+        "A batch of only bad lines is an outage from this number of lines on; 0: never.",
     )
     gzip_maximum_bytes: int = setting(
         integer(65_536, 134_217_728),

@@ -49,9 +49,9 @@ class FirehoseSink(Sink):
     pack_kib: int = setting(
         integer(0, 1000),
         "0",
-        "Joins the lines of enriched, late, filtered and dead letters to records of up to so many "
-        "KiB; Firehose bills each record in steps of 5. Towards S3 only: OpenSearch, for one, "
-        "takes a record for one document. 0: a line a record.",
+        "Join lines of enriched, late, filtered and dead letters to records of at most this size, "
+        "as Firehose bills each record in steps of 5 KB. Only for delivery into S3: OpenSearch "
+        "takes a record for one document. 0: a record for each line.",
     )
     fail_on_error: bool = setting(
         boolean(),

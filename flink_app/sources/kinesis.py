@@ -61,7 +61,7 @@ class KinesisSource(Source):
     role_arn: str = setting(
         pattern(r"(arn:aws[a-z-]*:iam::[0-9]{12}:role/.+)?", "the ARN of a role"),
         "",
-        "Role to read it by, for a stream of another account.",
+        "Role to read the stream by, for a stream of another account.",
     )
     role_external_id: str = setting(text(), "", "The external id that the role asks for, if any.")
     reader_type: Literal["POLLING", "EFO"] = choice(
@@ -73,7 +73,7 @@ class KinesisSource(Source):
         "The consumer for EFO.",
     )
     consumer_lifecycle: Literal["JOB_MANAGED", "SELF_MANAGED"] = choice(
-        "JOB_MANAGED", "EFO: the job registers and removes the consumer, or it is there already."
+        "JOB_MANAGED", "EFO: the job registers and removes the consumer, or you have made it."
     )
     shard_discovery_interval: timedelta = setting(
         # The connector fails when the second look begins before the first has ended.

@@ -104,8 +104,8 @@ class PipelineSettings(Group, name="weblog.pipeline"):
 
     stage: PipelineStage = choice(
         "all",
-        "Everything; or parse, filter and validate into basic records; or enrich those. Or one "
-        "branch of everything as a job of its own: the records, the aggregates or the alerts.",
+        "What the job does: all; basic: parse, filter and validate into basic records; advanced: "
+        "enrich those; records, aggregates, alerts: one branch of all as a job of its own.",
     )
     log_interval: timedelta = setting(
         duration("1 s", "1 h"), "1 min", "Time between two log lines of a worker of the job."
@@ -228,7 +228,7 @@ class DeadLetterSettings(Group, name="weblog.deadletters"):
     max_bytes: int = setting(
         integer(4096, 1_000_000),
         "250000",
-        "Most bytes of a letter; of a longer line only the start is kept, and it is not replayed.",
+        "Most bytes of a letter. A longer line is cut to its start and can't be replayed.",
     )
 
 

@@ -59,7 +59,7 @@ class EnvelopeSettings(Group, name="weblog.source"):
     envelope: Envelope = choice(
         "auto",
         "Unwrap what producers put around lines (KPL, gzip, CloudWatch Logs, JSON of log "
-        "shippers); none: a record is lines.",
+        "shippers); none: a record holds bare lines.",
     )
 
     @classmethod
@@ -83,7 +83,7 @@ class ParserSettings(Group, name="weblog.parser"):
     pattern: str = setting(
         text(),
         "",
-        "A format of your own as Apache's LogFormat or nginx's log_format has it; it takes the "
+        "A format of your own, written as Apache's LogFormat or nginx's log_format; it takes the "
         "place of format.",
     )
     prefix: Prefix = choice(
@@ -99,13 +99,13 @@ class ParserSettings(Group, name="weblog.parser"):
     json_fields: tuple[str, ...] = setting(
         _PAIRS,
         "",
-        "For json: names of members, dots lead inside; empty: those of nginx, Caddy, Traefik and "
-        "Envoy are known.",
+        "For json: the member for each field, with dots into inner objects; empty: the names of "
+        "nginx, Caddy, Traefik and Envoy.",
     )
     extra_fields: tuple[str, ...] = setting(
         text_list(),
         "",
-        "Headers, variables, fields or members by name that records get as extra.",
+        "Names of headers, variables, fields or members that a record holds under extra.",
     )
     max_line_bytes: int = setting(
         integer(256, 10_485_760),
@@ -182,14 +182,13 @@ class ClientSettings(Group, name="weblog.client"):
     trusted_proxies: tuple[Network, ...] = setting(
         networks(),
         "private, loopback",
-        "Addresses and networks of the proxies in front of the server; private and loopback are "
-        "words for those networks.",
+        "Addresses and networks of the proxies in front of the server; private and loopback "
+        "stand for those networks.",
     )
     trusted_hops: int = setting(
         integer(0, 16),
         "0",
-        "Number of trusted proxies counted from the server, in place of their addresses; 0: by "
-        "address.",
+        "Number of proxies to trust, counted from the server; 0: trust proxies by their address.",
     )
 
     def trust(self) -> Trust | None:

@@ -47,11 +47,11 @@ class ReferenceSettings(Group, name="weblog.reference"):
         "CSV with a header line, or JSON (a list of objects, or one object by key); empty: none.",
     )
     key: str = setting(text(minimum_length=1), "webpage", "Column or member that holds the key.")
-    field: KeyField = choice("webpage", "What of a record is looked up in it.")
+    field: KeyField = choice("webpage", "Field of the record that is looked up in the file.")
     check_interval: timedelta = setting(
         duration("1 s", "1 h"),
         "10 s",
-        "How often the file is looked at; a changed one is read again.",
+        "How often the job looks at the file; it reads a changed one again.",
     )
 
 

@@ -60,24 +60,24 @@ class LookupPolicy(Group):
     patience: timedelta = setting(
         duration("1 ms", "5 min"),
         "3 s",
-        "Longest wait of records for all their look-ups; those go on and serve later records.",
+        "Longest wait of a record for its look-ups. They go on and serve later records.",
     )
     concurrency: int = setting(integer(1, 1000), "256", "Most calls at a time, for each subtask.")
     attempts: int = setting(
-        integer(1, 10), "1", "Calls until a look-up has failed, with growing pauses between them."
+        integer(1, 10), "1", "Calls before a look-up counts as failed, with growing pauses."
     )
     cache_size: int = setting(integer(1, 10_000_000), "65536", "Answers kept in memory.")
     cache_ttl: timedelta = setting(duration("1 s", "30 d"), "1 h", "How long an answer is kept.")
     cache_negative_ttl: timedelta = setting(
         duration("1 s", "30 d"),
         "10 min",
-        "How long it is kept that there is no answer; a failure no longer than 30 s.",
+        "How long the answer that there is nothing is kept; a failure is kept 30 s at most.",
     )
     breaker_failures: int = setting(
         integer(1, 100_000), "50", "Failures in a row after which the service is left alone."
     )
     breaker_pause: timedelta = setting(
-        duration("1 ms", "1 h"), "30 s", "For how long; then one call tries it."
+        duration("1 ms", "1 h"), "30 s", "How long it is left alone; then one call tries it."
     )
     on_failure: Literal["continue", "dead_letter"] = choice(
         "continue",
@@ -111,7 +111,7 @@ class DynamoDbSettings(LookupPolicy, name="weblog.lookups.dynamodb"):
     region: str = setting(
         pattern("|[a-z]{2}[a-z0-9-]+", "a region such as eu-west-1"),
         "",
-        "Its region; empty: that of its ARN, else the one the job runs in.",
+        "Region of the table; empty: that of its ARN, else the job's.",
     )
     endpoint: str = setting(endpoint(), "", "Another endpoint than the region's.")
     key: str = setting(
@@ -119,7 +119,7 @@ class DynamoDbSettings(LookupPolicy, name="weblog.lookups.dynamodb"):
         "webpage",
         "The table's partition key, a string.",
     )
-    field: KeyField = choice("webpage", "What of a record is looked up in it.")
+    field: KeyField = choice("webpage", "Field of the record that is looked up in the table.")
     concurrency: int = setting(
         integer(1, 64),
         "16",
