@@ -1,4 +1,4 @@
-"""How comments and docstrings are written: one dialect, plain English, no measured times."""
+"""How comments, docstrings and pages are written: one dialect, plain English, no measured times."""
 
 from __future__ import annotations
 
@@ -18,10 +18,23 @@ FILES = [path for house in HOUSES for path in sorted((ROOT / house).rglob("*.py"
 # Examples of bills count in microseconds.
 TESTS = [path for path in sorted((ROOT / "tests").rglob("*.py")) if path.name != "test_model.py"]
 SQL = sorted((ROOT / "sql").rglob("*.sql"))
+# docs/performance.md is not held to it yet.
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name != "performance.md"),
+    *sorted((ROOT / "examples").rglob("*.md")),
+    *sorted((ROOT / ".github").rglob("*.md")),
+]
+FENCED = re.compile(r"```.*?```", re.DOTALL)
+# A paragraph, a heading, an item of a list or a row of a table.
+BLOCK_END = re.compile(r"\n(?= *(?:\n|[-#|]|\d+\. ))")
 
-UNWANTED = {
+# Not in pages, which show measured times and have fences.
+ONLY_IN_CODE = {
     r"``|:\w+:`": "single backticks, no roles",
     r"\d us\b": "a measured time belongs into docs/performance.md; here stands (hot path)",
+}
+UNWANTED = {
     r"\btold\b|\banew\b": "a plainer word",
     r"(?<!left )\balone\b": "only",
     r"(^|\. )((What|Why|Whether) [^.;]* (is|are) for|Of [^.;,]* holds)\b": "the subject first",
@@ -56,22 +69,30 @@ def comments(path: Path) -> Iterator[str]:
     yield text
 
 
-def problems(text: str) -> list[str]:
+def problems(text: str, unwanted: dict[str, str]) -> list[str]:
     flat = re.sub(r"\s+", " ", text).strip()
-    return [f"{wanted}: {flat}" for pattern, wanted in UNWANTED.items() if re.search(pattern, flat)]
+    return [f"{wanted}: {flat}" for pattern, wanted in unwanted.items() if re.search(pattern, flat)]
 
 
 @pytest.mark.parametrize("path", [*FILES, *TESTS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_comments_and_docstrings_are_plain(path: Path) -> None:
     texts = [*comments(path), *(text for _, text in documented(path))]
-    assert [problem for text in texts for problem in problems(text)] == []
+    unwanted = ONLY_IN_CODE | UNWANTED
+    assert [problem for text in texts for problem in problems(text, unwanted)] == []
 
 
 @pytest.mark.parametrize("path", SQL, ids=lambda path: path.name)
 def test_comments_of_sql_are_plain(path: Path) -> None:
     lines = path.read_text("utf-8").splitlines()
     text = " ".join(line.removeprefix("--") for line in lines if line.startswith("--"))
-    assert problems(text) == []
+    assert problems(text, ONLY_IN_CODE | UNWANTED) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages_are_plain(page: Path) -> None:
+    blocks = BLOCK_END.split(FENCED.sub("", page.read_text("utf-8")))
+    texts = [block.strip(" \n-#|") for block in blocks]
+    assert [problem for text in texts for problem in problems(text, UNWANTED)] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
