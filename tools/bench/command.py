@@ -3,8 +3,7 @@
 Usage: ./build.sh bench [OPTIONS]
 
 Each figure is measured in a process of its own, so that none has another's caches or compiled
-code, and the figures take turns over the rounds, so that a change of the machine's mood meets
-all of them.
+code. The figures take turns over the rounds, so that a change of the machine's speed meets all.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 Usage: ./build.sh deploy [COMMAND] --stack NAME [OPTIONS]
 
 Without COMMAND, or with `apply`: makes the stack, or brings it up to date. It checks zip, settings
-and streams, shows what would change, asks, follows what happens, and says where to look. A running
-job is given a snapshot first and goes on from its state; a new one is started. What no option names
-stays as it is.
+and streams, shows what would change, asks, follows the change, and says where to look. It takes a
+snapshot of a running job first, and the job goes on from its state; it starts a new job. Everything
+that no option names stays as it is.
 
   ./build.sh deploy --stack weblog --bucket BUCKET              the first time
   ./build.sh deploy --stack weblog --config FILE                other settings
@@ -14,7 +14,7 @@ stays as it is.
 
 Other commands: status, outputs, start, stop, snapshot, rollback, delete.
 
-Credentials and the endpoint come from where the AWS command line takes them.
+Credentials and the endpoint are those of the AWS command line.
 """
 
 from __future__ import annotations
@@ -322,7 +322,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument("--skip-restore", action="store_true", help="start without state")
     start.add_argument(
         "--allow-non-restored-state", action="store_true",
-        help="drop state that the code has no place for, instead of failing",
+        help="drop state that does not fit the code, instead of failing",
     )  # fmt: skip
     stop = _command(commands, "stop", "stop the job; the service takes a snapshot")
     stop.add_argument("--force", action="store_true", help="at once and without a snapshot")
@@ -380,7 +380,7 @@ def _add_apply_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--tag", action="append", default=[], metavar="KEY=VALUE",
-        help="a tag of everything in the stack; those given take the place of those there",
+        help="a tag of everything in the stack; tags given replace all it has",
     )  # fmt: skip
     parser.add_argument(
         "--template", type=Path, metavar="FILE", help="write the template there and stop"

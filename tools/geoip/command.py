@@ -2,8 +2,8 @@
 
 Usage: ./build.sh geoip [--dir DIR]
 
-The database (about 130 MB) is free under CC BY 4.0: who shows results made with it names and
-links DB-IP.
+The database (about 130 MB) is free under CC BY 4.0: name and link DB-IP wherever you show results
+made with it.
 """
 
 from __future__ import annotations

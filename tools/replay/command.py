@@ -3,18 +3,18 @@
 Usage: ./build.sh replay SOURCE... [--only REASON]... [--replace OLD NEW]... [--send TARGET]
 
 SOURCE is a file of dead letters (JSON lines, plain or gzip), a folder of such files, or the
-URL of an SQS queue. What the function failed on is read the same way: files of records that
-Firehose keeps below processing-failed/, and of batches of a Kinesis stream that Lambda gave up
-and keeps below aws/lambda/. Without --send the letters are
-counted by stage and reason and a few are shown; nothing is changed. TARGET is a new file, a
-folder that a job reads, or the ARN of a Kinesis stream, or of a Firehose stream that takes
-records directly (not from a Kinesis stream) and has its function transform them. Lines go back
-in an envelope that counts their attempts; a line that has failed too often (weblog.deadletters:
-max.attempts) is not sent again.
+URL of an SQS queue. It may also be files of records that the function failed on: Firehose keeps
+them below processing-failed/, Lambda keeps batches of a Kinesis stream below aws/lambda/. Without
+--send the command counts the letters by stage and reason, shows a few, and changes nothing.
+
+TARGET is a new file, a folder that a job reads, or the ARN of a Kinesis stream, or of a Firehose
+stream that takes records directly (not from a Kinesis stream) and has its function transform them.
+Lines go back in an envelope that counts their attempts. A line that has failed too often
+(weblog.deadletters: max.attempts) is not sent again.
 
 To correct lines by hand, send them to a file, edit the raw values in it, and send that file.
-From a queue a letter is deleted once its line was taken. No more than --limit letters are taken of
-it, those that --only leaves out included; when it ended there, it says so.
+A letter is deleted from a queue once its line was taken. The command takes at most --limit letters
+of a queue, including those that --only leaves out, and says when it stopped there.
 """
 
 from __future__ import annotations
@@ -287,13 +287,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="repair lines; only those that change are sent",
     )
     parser.add_argument(
-        "--masked", action="store_true", help="send lines of which personal data was masked"
+        "--masked", action="store_true", help="also send lines with masked personal data"
     )
     parser.add_argument(
         "--samples", metavar="N", type=_at_least_0, default=3, help="lines shown per reason"
     )
     parser.add_argument(
-        "--limit", metavar="N", type=_at_least_0, default=10_000, help="most to take of a queue"
+        "--limit", metavar="N", type=_at_least_0, default=10_000, help="most letters of a queue"
     )
     parser.add_argument(
         "--endpoint", metavar="URL", help="another endpoint than AWS's, for an emulator"

@@ -2,9 +2,9 @@
 
 Usage: ./build.sh run [OPTIONS] [PATH...]
 
-Runs the job on the files and folders named, plain or gzip; `-` is standard input;
-without PATH on the access log that comes with the project. Results replace those of
-the run before in the output folder.
+Runs the job on the files and folders named, plain or compressed; `-` is standard input.
+Without PATH it takes the access log that comes with the project. The results replace those
+of the run before in the output folder.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
 Usage: ./build.sh size (--rate N | --per-day N | --examples) (--bench FILE | --micros US) [OPTIONS]
 
-From records a second and what a record costs (measured: a result of ./build.sh bench, or given
-in microseconds of CPU time) it works out KPUs, shards, Lambda's invocations and GB-seconds, USD
-a month for the stacks that deploy makes of both, with and without a record, and the rate at
-which both cost the same. Every number is shown with its arithmetic. Prices are a dated table of
-us-east-1; --prices FILE replaces them.
+The command takes records a second and the CPU time of a record, from a result of ./build.sh bench
+or in microseconds. It works out KPUs, shards, Lambda's invocations and GB-seconds, the USD a month
+of both stacks as deploy makes them, with and without a record, and the rate at which both cost the
+same. It shows the arithmetic of every number. Prices are a dated table of us-east-1; --prices FILE
+replaces them.
 """
 
 from __future__ import annotations

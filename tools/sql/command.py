@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group = parser.add_argument_group("over deployed streams, which are only read")
     streams = group.add_mutually_exclusive_group()
-    streams.add_argument("--stack", metavar="NAME", help="those of a stack that deploy made")
+    streams.add_argument("--stack", metavar="NAME", help="streams of a stack that deploy made")
     streams.add_argument(
         "--kinesis", nargs="+", default=[], metavar="[OUTPUT=]ARN", help="these streams"
     )
