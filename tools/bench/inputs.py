@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import product
+from itertools import chain, islice, product
 from pathlib import Path
 from string import ascii_uppercase
 
 import numpy as np
 from mmdb_writer import METADATA_MAGIC, Encoder
 
-from tools.bench.made_log import MadeLog, mix
+from tools.bench.made_log import made_log, mix
 from tools.run.command import SAMPLE_LOG
 from udfs.config.file import PropertyGroups
 from udfs.errors import WebLogError
@@ -62,7 +62,7 @@ def make_logs(setup: Setup, seed: int) -> None:
             stack.enter_context(gzip.open(path, "wb", compresslevel=1))
             for path in (setup.log(), setup.halves / "even.gz", setup.halves / "odd.gz")
         ]
-        for number, line in enumerate(MadeLog(setup.records, seed)):
+        for number, line in enumerate(made_log(setup.records, seed)):
             whole.write(line)
             halves[number % 2].write(line)
     with gzip.open(setup.log("sample"), "wb", compresslevel=1) as sample:
@@ -73,23 +73,25 @@ _DATE = re.compile(rb"(?<=\[)\d\d/[A-Z][a-z]{2}/\d{4}(?=:)")
 
 
 def repeated(path: Path, records: int) -> Iterator[bytes]:
-    """Yields the lines of a gzipped log again and again, each time days later, with new times.
+    """Returns the lines of a gzipped log again and again, each time days later, with new times.
 
     Raises:
         WebLogError: So many would reach the future, from which lines are refused.
     """
-    lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
-    texts = {date[0] for date in map(_DATE.search, lines) if date}
-    days = {text: datetime.strptime(f"{text.decode()}Z", "%d/%b/%Y%z") for text in texts}
+    log = gzip.decompress(path.read_bytes())
+    days = {
+        text: datetime.strptime(f"{text.decode()}Z", "%d/%b/%Y%z") for text in {*_DATE.findall(log)}
+    }
     step = max(days.values()) - min(days.values()) + timedelta(days=1)
-    repeats = -(-records // len(lines))
+    repeats = -(-records // log.count(b"\n"))
     if max(days.values()) + repeats * step > datetime.now(UTC):
         raise WebLogError(f"{records} lines of {path} would reach beyond the present")
-    for number in range(repeats):
-        moved = {text: f"{day + number * step:%d/%b/%Y}".encode() for text, day in days.items()}
-        for line in lines[: records - number * len(lines)]:
-            date = _DATE.search(line)
-            yield line.replace(date[0], moved[date[0]], 1) if date else line
+
+    def moved(number: int) -> list[bytes]:
+        dates = {text: f"{day + number * step:%d/%b/%Y}".encode() for text, day in days.items()}
+        return _DATE.sub(lambda date: dates[date[0]], log).splitlines(keepends=True)
+
+    return islice(chain.from_iterable(map(moved, range(repeats))), records)
 
 
 FULL_DEPTH = 23

@@ -1,11 +1,9 @@
 """A made access log of any size, with the variety of a busy site's own.
 
 What a log costs to process depends on how much repeats in it, so this one is made of visits.
-Clients, user agents and addresses of pages are drawn by rank from large populations in which few
-are frequent and most are rare (Zipf-Mandelbrot), and some values never come twice. A client keeps
-its user agent, and a page's address comes again as the referrer of its assets. Each part of a log
-is as varied as the bundled one or more. The same seed gives the same lines, and a shorter log is
-the start of a longer one.
+Clients, user agents and pages are drawn by rank from large populations in which few are frequent
+and most are rare (Zipf-Mandelbrot), and some values never come twice. A client keeps its user
+agent, and a page comes again as the referrer of its assets.
 """
 
 from __future__ import annotations
@@ -25,24 +23,9 @@ from numpy.typing import NDArray
 SITE = "https://www.example.com"
 
 _START = datetime(2025, 3, 1, tzinfo=UTC)
-
+_LINES_A_VISIT, _MEAN_READING_S, _LOADING_S = 3.3, 40.0, 2.0
 # Population, slope and shift of a Zipf-Mandelbrot law.
 _CLIENTS, _AGENTS = (1_000_000, 1.25, 300), (6_000, 1.1, 10)
-# A client with several devices, or several clients behind one address.
-_OTHER_AGENT, _UNSEEN_AGENTS = 0.06, 0.006
-
-# Servers write a line when the answer is out, so lines come behind their time stamps: most
-# by a moment, a few by up to the watermark's 60 s, and hardly any by more.
-_MEAN_DELAY_S, _LONGEST_DELAY_S, _LATE, _MALFORMED = 1.0, 55.0, 0.0005, 0.0002
-
-# As in the bundled log: half of all visits are a single line, and the mean is three.
-_LINES_A_VISIT, _SINGLE_LINE, _MEAN_PAGES, _MEAN_CRAWLED = 3.3, 0.6, 1.4, 1.6
-_ASSETS_OF_ALL_PAGES, _API_CALL = 4, 0.25
-_PROBING, _MEAN_PROBES, _GARBAGE_SHARE = 0.004, 8, 0.001
-_MEAN_READING_S, _LOADING_S = 40.0, 2.0
-
-_PRODUCTS, _ARTICLES, _ASSETS, _PAGES, _WORDS = 500_000, 20_000, 600, 60, 3_000
-_SITES, _USERS = 20_000, 5_000_000
 _ASSET_KINDS = ("css", "js", "png", "jpg", "svg", "woff2", "webp")
 _PROBES = ("/wp-login.php", "/.env", "/xmlrpc.php", "/.git/config", "/phpmyadmin/index.php")
 _GARBAGE = ("-", r"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
@@ -51,18 +34,14 @@ _SEARCH_ENGINES = (
     "https://duckduckgo.com/",
 )  # fmt: skip
 _SOCIAL_NETWORKS = ("https://t.co/", "https://www.facebook.com/", "https://www.reddit.com/r/shop/")
-# Each status with the share of all requests that it or one before it answers.
-_STATUSES = {
-    0.840: 200, 0.925: 304, 0.945: 301, 0.960: 302, 0.990: 404, 0.993: 403, 0.995: 206, 0.998: 500,
-    1.0: 503,
-}  # fmt: skip
+_STATUSES = (200, 304, 301, 302, 404, 403, 206, 500, 503)
+# The share of all requests that each status or one before it answers.
+_CUMULATIVE = (0.840, 0.925, 0.945, 0.960, 0.990, 0.993, 0.995, 0.998, 1.0)
 _SYLLABLES = "bacedifoguhajekilomunaperisotuvawexiyozu"
 
-# User agents in the forms of the browsers and crawlers themselves, whose versions, builds and
-# devices vary; with their weights in hundredths.
+# User agents in the forms of browsers and crawlers, with weights; versions and devices vary.
 _WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64"
 _ANDROID = "Mozilla/5.0 (Linux; Android {android};"
-_MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)"
 _WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 _FIREFOX = "rv:{firefox}) Gecko/20100101 Firefox/{firefox}"
 _IOS = "OS {ios} like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
@@ -72,7 +51,7 @@ _AGENT_FORMS = (
     (26, f"{_WINDOWS}) {_WEBKIT} Chrome/{{chrome}} Safari/537.36"),
     (22, f"{_ANDROID} {{device}}) {_WEBKIT} {_MOBILE}"),
     (14, f"Mozilla/5.0 (iPhone; CPU iPhone {_IOS} {_SAFARI}"),
-    (9, f"{_MAC} {_WEBKIT} Chrome/{{chrome}}"),
+    (9, f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {_WEBKIT} Chrome/{{chrome}}"),
     (6, f"{_WINDOWS}; {_FIREFOX}"),
     (5, f"{_WINDOWS}) {_WEBKIT} Chrome/{{chrome}} Safari/537.36 Edg/{{chrome}}"),
     (3, f"Mozilla/5.0 (X11; Linux x86_64; {_FIREFOX}"),
@@ -90,108 +69,109 @@ _DEVICES = (
     "moto g(60)", "Redmi Note 11", "VOG-L29", "ONEPLUS A6013", "K",
 )  # fmt: skip
 
+type _Hit = tuple[float, str, int, str]
+"""Seconds after the visit's start, request line, status, and referrer (`-` for none)."""
 
-class MadeLog:
-    """The lines of a made log.
+
+def made_log(records: int, seed: int = 7, rate: float = 500.0) -> Iterator[bytes]:
+    """Yields lines with their line breaks; a shorter log is the start of a longer one.
 
     Args:
         records: Number of lines.
         seed: Another seed is another log.
         rate: Lines a second of event time.
     """
-
-    def __init__(self, records: int, seed: int = 7, rate: float = 500.0) -> None:
-        self._records, self._seed, self._rate = records, seed, rate
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Yields all lines in the order of a log, each with its line break."""
-        draw = Random(self._seed)  # noqa: S311 - no secret hangs on it
-        hits = islice(self._hits(draw), self._records)
-        for number, (client, user_agent, (_, request, status, referrer)) in enumerate(hits):
-            time = _time(int(number / self._rate - _delay(draw)))
-            # From 200 bytes to 1 MB, evenly in powers.
-            size = "-" if status == 304 else int(200 * 5_000 ** draw.random())
-            line = (
-                f"{_address(client)} - {'-' if client % 97 else f'user{client}'} [{time}] "
-                f'"{request}" {status} {size} "{referrer}" "{user_agent}"'
-            )
-            if draw.random() < _MALFORMED:
-                line = line[: len(line) // 2]
-            yield line.encode() + b"\n"
-
-    def _hits(self, draw: Random) -> Iterator[tuple[int, str, _Hit]]:
-        """Yields requests of all visits in their order, with client and user agent."""
-        waiting: list[tuple[float, int, int, str, _Hit]] = []
-        numbers = count()
-        for start in count(step=_LINES_A_VISIT / self._rate):
-            while waiting and waiting[0][0] < start:
-                yield heappop(waiting)[2:]
-            client = _rank(draw.random(), _CLIENTS)
-            user_agent = _agent(draw, client)
-            person = user_agent.startswith("Mozilla") and "compatible" not in user_agent
-            for hit in _visit(draw, client, person=person):
-                heappush(waiting, (start + hit[0], next(numbers), client, user_agent, hit))
+    draw = Random(seed)  # noqa: S311 - no secret hangs on it
+    for number, (client, agent, hit) in enumerate(islice(_hits(draw, rate), records)):
+        _, request, status, referrer = hit
+        time = _time(int(number / rate - _delay(draw)))
+        # From 200 bytes to 1 MB, evenly in powers.
+        size = "-" if status == 304 else int(200 * 5_000 ** draw.random())
+        user = "-" if client % 97 else f"user{client}"
+        line = (
+            f'{_address(client)} - {user} [{time}] "{request}" {status} {size} '
+            f'"{referrer}" "{agent}"'
+        )
+        malformed = draw.random() < 0.0002
+        yield (line[: len(line) // 2] if malformed else line).encode() + b"\n"
 
 
-type _Hit = tuple[float, str, int, str]
-"""Seconds after the visit's start, request line, status, and referrer (`-` for none)."""
+def _hits(draw: Random, rate: float) -> Iterator[tuple[int, str, _Hit]]:
+    """Yields requests of all visits in their order, with client and user agent."""
+    waiting: list[tuple[float, int, int, str, _Hit]] = []
+    numbers = count()
+    for start in count(step=_LINES_A_VISIT / rate):
+        while waiting and waiting[0][0] < start:
+            yield heappop(waiting)[2:]
+        client = _rank(draw.random(), _CLIENTS)
+        agent = _agent(draw, client)
+        person = agent.startswith("Mozilla") and "compatible" not in agent
+        for hit in _visit(draw, client, person=person):
+            heappush(waiting, (start + hit[0], next(numbers), client, agent, hit))
 
 
 def _visit(draw: Random, client: int, *, person: bool) -> Iterator[_Hit]:
-    """Yields the requests of one visit: of a browser, a crawler, or a burglar."""
-    kind = draw.random()
-    if kind < _GARBAGE_SHARE:
-        yield 0.0, _one_of(_GARBAGE, client), 400, "-"
-    elif kind < _GARBAGE_SHARE + _PROBING:
-        for number in _at_least_one(draw, _MEAN_PROBES):
+    """Yields the requests of one visit: garbage, a burglar's, a browser's or a crawler's."""
+    kind, at = draw.random(), 0.0
+    if kind < 0.001:
+        yield at, _one_of(_GARBAGE, client), 400, "-"
+    elif kind < 0.005:
+        for number in _at_least_one(draw, mean=8):
             yield number * 0.5, f"GET {draw.choice(_PROBES)} HTTP/1.1", 404, "-"
     elif person:
         yield from _pages_with_assets(draw, client)
     else:
-        at = 0.0
-        for _ in _at_least_one(draw, _MEAN_CRAWLED):
-            yield at, f"GET {_page(draw)} HTTP/1.1", _status(draw), "-"
+        for _ in _at_least_one(draw, mean=1.6):
+            yield _hit(draw, at, _page(draw), "-")
             at += draw.expovariate(1 / _MEAN_READING_S)
 
 
 def _pages_with_assets(draw: Random, client: int) -> Iterator[_Hit]:
     at, found_at = 0.0, _elsewhere(draw)
-    if draw.random() < _SINGLE_LINE:
-        yield at, f"GET {_page(draw)} HTTP/1.1", _status(draw), found_at
+    # As in the bundled log half of all visits are a single line.
+    if draw.random() < 0.6:
+        yield _hit(draw, at, _page(draw), found_at)
         return
-    site_assets = _ASSETS_OF_ALL_PAGES
-    for _ in _at_least_one(draw, _MEAN_PAGES):
+    site_assets = range(4)
+    for _ in _at_least_one(draw, mean=1.4):
         page = _page(draw)
-        yield at, f"GET {page} HTTP/1.1", _status(draw), found_at
+        yield _hit(draw, at, page, found_at)
         found_at = SITE + page
-        # A browser keeps what all pages have in common.
-        for asset in (*range(site_assets), _low_rank(draw, _ASSETS)):
+        for asset in (*site_assets, _low_rank(draw, 600)):
             loading = at + draw.random() * _LOADING_S
-            path = f"/assets/{_word(asset)}-{mix(asset, 12):08x}.{_one_of(_ASSET_KINDS, asset)}"
-            yield loading, f"GET {path} HTTP/1.1", _status(draw), found_at
-        site_assets = 0
-        if draw.random() < _API_CALL:
+            kind = _one_of(_ASSET_KINDS, asset)
+            path = f"/assets/{_word(asset)}-{mix(asset, 12):08x}.{kind}"
+            yield _hit(draw, loading, path, found_at)
+        # A browser keeps what all pages have in common.
+        site_assets = range(0)
+        if draw.random() < 0.25:
             method = "POST" if draw.random() < 0.2 else "GET"
-            orders = f"/api/v2/users/{mix(client, 13) % _USERS}/orders?page={draw.randint(1, 9)}"
-            yield at + _LOADING_S, f"{method} {orders} HTTP/1.1", _status(draw), found_at
+            user = mix(client, 13) % 5_000_000
+            orders = f"/api/v2/users/{user}/orders?page={draw.randint(1, 9)}"
+            yield _hit(draw, at + _LOADING_S, orders, found_at, method)
         at += _LOADING_S + draw.expovariate(1 / _MEAN_READING_S)
+
+
+def _hit(draw: Random, at: float, path: str, found_at: str, method: str = "GET") -> _Hit:
+    (status,) = draw.choices(_STATUSES, cum_weights=_CUMULATIVE)
+    return at, f"{method} {path} HTTP/1.1", status, found_at
 
 
 def _page(draw: Random) -> str:
     kind = draw.random()
     if kind < 0.45:
-        return f"/shop/product.php?id={_low_rank(draw, _PRODUCTS) + 1}"
+        return f"/shop/product.php?id={_low_rank(draw, 500_000) + 1}"
     if kind < 0.70:
-        article = _low_rank(draw, _ARTICLES)
+        article = _low_rank(draw, 20_000)
         month = f"{2019 + article % 6}/{1 + article % 12:02}"
         return f"/blog/{month}/{_word(article)}-{_word(article + 1)}-{article}/"
     if kind < 0.80:
-        words = f"{_word(_low_rank(draw, _WORDS))}+{_word(_low_rank(draw, _WORDS))}"
-        return f"/search?q={words}&lang=en"
+        words = [_word(_low_rank(draw, 3_000)) for _ in range(2)]
+        return f"/search?q={'+'.join(words)}&lang=en"
     if kind < 0.81:
         mail = f"{_word(draw.getrandbits(32))}%40example.org"
         return f"/account/reset?email={mail}&token={draw.getrandbits(64):016x}"
-    page = _low_rank(draw, _PAGES)
+    page = _low_rank(draw, 60)
     return f"/{_word(page)}.html" if page else "/"
 
 
@@ -200,17 +180,10 @@ def _elsewhere(draw: Random) -> str:
     kind = draw.random()
     if kind < 0.7:
         return "-"
-    if kind < 0.84:
-        return draw.choice(_SEARCH_ENGINES)
     if kind < 0.9:
-        return draw.choice(_SOCIAL_NETWORKS)
-    site = _low_rank(draw, _SITES)
+        return draw.choice(_SEARCH_ENGINES if kind < 0.84 else _SOCIAL_NETWORKS)
+    site = _low_rank(draw, 20_000)
     return f"https://{_word(site)}.example.org/{_word(site + 7)}?ref={draw.randrange(1000)}"
-
-
-def _status(draw: Random) -> int:
-    chance = draw.random()
-    return next(status for limit, status in _STATUSES.items() if chance < limit)
 
 
 def _word(number: int) -> str:
@@ -219,10 +192,11 @@ def _word(number: int) -> str:
 
 
 def _agent(draw: Random, client: int) -> str:
-    if draw.random() < _UNSEEN_AGENTS:
+    if draw.random() < 0.006:
         number = draw.getrandbits(48)
         return f"{_filled(mix(number, 22))} build/{number:x}"
-    other = draw.random() < _OTHER_AGENT
+    # A client with several devices, or several clients behind one address.
+    other = draw.random() < 0.06
     chance = draw.random() if other else mix(client, 4) / 2**64
     return _filled(mix(_rank(chance, _AGENTS), 21))
 
@@ -264,12 +238,13 @@ def _time(second: int) -> str:
 
 
 def _delay(draw: Random) -> float:
-    delay = min(draw.expovariate(1 / _MEAN_DELAY_S), _LONGEST_DELAY_S)
-    return delay + draw.uniform(180, 3600) if draw.random() < _LATE else delay
+    # Lines are written when the answer is out: most a moment later, hardly any after the
+    # watermark's 60 s.
+    delay = min(draw.expovariate(), 55.0)
+    return delay + draw.uniform(180, 3600) if draw.random() < 0.0005 else delay
 
 
 def _at_least_one(draw: Random, mean: float) -> range:
-    """Returns so many, from 1 with chances that fall off geometrically."""
     return range(1 + int(draw.expovariate(-log(1 - 1 / mean))))
 
 

@@ -16,7 +16,7 @@ from flink_app.sql_files import output_files
 from tests.support.cluster import SharedCluster
 from tests.support.lines import line
 from tests.support.live import LiveJob, live_job
-from tools.bench.made_log import MadeLog
+from tools.bench.made_log import made_log
 from udfs.enrichment import event_id
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
@@ -32,7 +32,7 @@ def hours() -> Iterator[list[bytes]]:
     for hour in range(24):
         share = (1 - cos(2 * pi * hour / 24)) / 2
         count = int(MIDNIGHT + share * (NOON - MIDNIGHT)) * (RUSH if hour == RUSH_HOUR else 1)
-        made = MadeLog(count, seed=hour, rate=count / 3600)
+        made = made_log(count, seed=hour, rate=count / 3600)
         lines = [moved(one.rstrip(b"\n"), hour) for one in made]
         lines[BAD_EVERY::BAD_EVERY] = [
             b"cut off %d %d" % (hour, n) for n in range(len(lines[BAD_EVERY::BAD_EVERY]))

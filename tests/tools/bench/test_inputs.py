@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tools.bench.inputs import Setup, make_city_database, repeated
-from tools.bench.made_log import SITE, MadeLog
+from tools.bench.made_log import SITE, made_log
 from tools.run.command import SAMPLE_LOG
 from udfs.enrich.geo import GeoDatabase, is_reserved
 from udfs.enrich.geo_schema import CITY
@@ -25,7 +25,7 @@ MINUTES = len("01/Mar/2025:00:00")
 
 @pytest.fixture(scope="module")
 def made() -> list[bytes]:
-    return list(MadeLog(RECORDS))
+    return list(made_log(RECORDS))
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def _parsed(log: Iterable[bytes]) -> list[LogLine]:
 def test_a_seed_gives_the_same_lines_and_a_shorter_log_is_the_start_of_a_longer_one(
     made: list[bytes],
 ) -> None:
-    assert list(MadeLog(10_001)) == made[:10_001]
-    assert list(MadeLog(100, seed=8)) != made[:100]
+    assert list(made_log(10_001)) == made[:10_001]
+    assert list(made_log(100, seed=8)) != made[:100]
 
 
 def test_only_a_few_lines_are_malformed(made: list[bytes], parsed: list[LogLine]) -> None:
@@ -133,7 +133,7 @@ def test_logs_hold_the_same_lines_whole_and_in_halves(setup: Setup) -> None:
         gzip.decompress(path.read_bytes()).splitlines(keepends=True)
         for path in (setup.log(), *sorted(setup.halves.iterdir()), setup.log("sample"))
     )
-    assert whole == list(MadeLog(400))
+    assert whole == list(made_log(400))
     assert (whole[0::2], whole[1::2]) == (even, odd)
     assert sample == list(repeated(SAMPLE_LOG, 400))
 
