@@ -1,13 +1,13 @@
 """Local clusters with the settings that Managed Flink makes for every application.
 
-They are those of its documentation ("Apache Flink settings", as far as they bear on speed):
-state in RocksDB with incremental checkpoints, one a minute, and 3 GB of heap for a KPU.
+They are those of its documentation ("Apache Flink settings") that bear on speed.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from subprocess import DEVNULL, STDOUT, Popen, TimeoutExpired
@@ -18,8 +18,8 @@ from tools.local.job import JobError, RunningJob
 
 HEAP_MB = 3072
 MANAGED_MEMORY_MB = 256
-"""Of each slot, for RocksDB and the windows' buffers. The service does not tell its own figure:
-this is what the 1 GB that a KPU has beside the heap leaves."""
+"""Of each slot. The service does not say its own figure: this is what the 1 GB that a KPU has
+beside the heap leaves."""
 MANAGED_FLINK = {
     "execution.checkpointing.interval": "60 s",
     "execution.checkpointing.min-pause": "5 s",
@@ -27,9 +27,11 @@ MANAGED_FLINK = {
 }
 """The service's settings of each job, beside its memory."""
 
-_JOB_MANAGER = "org.apache.flink.container.entrypoint.StandaloneApplicationClusterEntryPoint"
-_PYTHON_JOB = ("--job-classname", "org.apache.flink.client.python.PythonDriver")
-_TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+_JOB_MANAGER = (
+    "org.apache.flink.container.entrypoint.StandaloneApplicationClusterEntryPoint",
+    "--job-classname", "org.apache.flink.client.python.PythonDriver",
+)  # fmt: skip
+_TASK_MANAGER = ("org.apache.flink.runtime.taskexecutor.TaskManagerRunner",)
 _STANDALONE = {
     "taskmanager.numberOfTaskSlots": "1",
     "jobmanager.rpc.address": "localhost",
@@ -37,19 +39,13 @@ _STANDALONE = {
     "jobmanager.bind-host": "127.0.0.1",
     "taskmanager.host": "127.0.0.1",
     "taskmanager.bind-host": "127.0.0.1",
-    # A TaskManager that no shell script starts wants every size by name. These add up to the 4 GB
-    # of one KPU of Managed Flink.
+    # A TaskManager that no shell script starts wants these by name.
     "taskmanager.cpu.cores": "1",
-    "taskmanager.memory.framework.heap.size": "128m",
     "taskmanager.memory.task.heap.size": f"{HEAP_MB - 128}m",
-    "taskmanager.memory.framework.off-heap.size": "128m",
     "taskmanager.memory.task.off-heap.size": "0",
     "taskmanager.memory.network.min": "128m",
     "taskmanager.memory.network.max": "128m",
     "taskmanager.memory.managed.size": f"{MANAGED_MEMORY_MB}m",
-    "taskmanager.memory.jvm-metaspace.size": "256m",
-    "taskmanager.memory.jvm-overhead.min": "256m",
-    "taskmanager.memory.jvm-overhead.max": "256m",
 }
 _START_S, _STOP_S, _POLL_S = 60.0, 10.0, 0.1
 
@@ -57,10 +53,8 @@ _START_S, _STOP_S, _POLL_S = 60.0, 10.0, 0.1
 class TaskManagers(RunningJob):
     """The job on a standalone cluster: a JobManager, and for each subtask a TaskManager.
 
-    In a mini-cluster all slots share one JVM, and with it, in thread mode, one Python interpreter
-    and its lock: a second slot gains nothing there. TaskManagers with one slot each have an
-    interpreter each, as they do on a cluster of that layout. The job's script runs in the
-    JobManager, as on Managed Flink, and the JobManager ends with the job.
+    In a mini-cluster all slots share one JVM, and in thread mode one Python interpreter and its
+    lock. The job's script runs in the JobManager, which ends with the job.
     """
 
     _managers: tuple[Popen[bytes], ...] = ()
@@ -77,17 +71,17 @@ class TaskManagers(RunningJob):
 
     def _start(self) -> Popen[bytes]:
         cluster.make_folders(self._options)
-        script = ["--python", str(self._main)]
-        first = self._java(self._options.log_file, [_JOB_MANAGER, *_PYTHON_JOB], script)
+        log = self._options.log_file
+        first = self._java(log, _JOB_MANAGER, "--python", str(self._main))
         try:
-            to_first = ["-D", f"jobmanager.rpc.port={self._rpc_port(first)}"]
+            to_first = ("-D", f"jobmanager.rpc.port={self._rpc_port(first)}")
+            # One group, led by the first: it is measured and ended as a whole.
             self._managers = tuple(
                 self._java(
-                    self._options.log_file.with_name(f"task-manager-{number}.log"),
-                    [_TASK_MANAGER],
-                    to_first,
-                    # One group, led by the first: it is measured and ended as a whole.
-                    first.pid,
+                    log.with_name(f"task-manager-{number}.log"),
+                    _TASK_MANAGER,
+                    *to_first,
+                    group=first.pid,
                 )
                 for number in range(self._options.parallelism)
             )
@@ -107,14 +101,14 @@ class TaskManagers(RunningJob):
                 job_manager.wait(_POLL_S)
         raise JobError(f"the JobManager did not come up (log: {log})")
 
-    def _java(self, log: Path, main: list[str], more: list[str], group: int = 0) -> Popen[bytes]:
+    def _java(self, log: Path, main: Sequence[str], *more: str, group: int = 0) -> Popen[bytes]:
         settings = cluster.cluster_configuration(self._options) | _STANDALONE
         command = [*cluster.jvm(self._options, cluster.flink_jars()), f"-Dlog.file={log}", *main]
         command += ["--configDir", str(cluster.flink_home() / "conf")]
         command += [part for key, value in settings.items() for part in ("-D", f"{key}={value}")]
         with log.with_suffix(".out").open("wb") as printed:
             return Popen(
-                command + more,
+                [*command, *more],
                 stdin=DEVNULL,
                 stdout=printed,
                 stderr=STDOUT,

@@ -2,8 +2,8 @@
 
 Usage: ./build.sh bench [OPTIONS]
 
-Each figure is measured in a process of its own, so that none has another's caches or compiled
-code. The figures take turns over the rounds, so that a change of the machine's speed meets all.
+Each figure is measured in a process of its own. The figures take turns over the rounds, so that
+a change of the machine's speed meets all.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from tools.bench.figures import EVERY, FULL, Figure, chosen
 from tools.bench.inputs import FULL_DEPTH, Setup, make_city_database, make_logs
@@ -26,38 +27,29 @@ from udfs.errors import ConfigurationError, WebLogError
 EXIT_MISSED = 3
 
 _RESULTS = Path("build") / "bench"
-_RECORDS, _ROUNDS, _LATENCY_S = 3_000_000, 2, 20.0
-_QUICK_RECORDS, _QUICK_ROUNDS, _QUICK_LATENCY_S, _QUICK_DEPTH = 60_000, 1, 5.0, 16
+_RECORDS, _ROUNDS = 3_000_000, 2
+# Records, rounds, seconds of latency, depth of the made database.
+_SIZES, _QUICK_SIZES = (_RECORDS, _ROUNDS, 20.0, FULL_DEPTH), (60_000, 1, 5.0, 16)
 _NAME_WIDTH = max(len(figure.name) for figure in EVERY) + 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     add = parser.add_argument
+    number: dict[str, Any] = {"metavar": "N", "type": _positive}
+    file: dict[str, Any] = {"metavar": "FILE", "type": Path}
     add("--quick", action="store_true", help="a try: small sizes, one round, no rates of jobs")
     add("--list", action="store_true", help="name the figures and end")
     add("--figures", default="", metavar="A,B", help="only these; core, job.*.process, ...")
     add("--peers", action="store_true", help="the core and other programs that are installed")
     add("--costs", action="store_true", help="what each output costs: the job without each")
-    add("--records", metavar="N", type=_positive, help=f"lines of each log (default: {_RECORDS})")
-    add(
-        "--rounds", metavar="N", type=_positive, help=f"times each is measured (default: {_ROUNDS})"
-    )
+    add("--records", **number, help=f"lines of each log (default: {_RECORDS})")
+    add("--rounds", **number, help=f"times each is measured (default: {_ROUNDS})")
     add("--seed", metavar="N", type=int, default=7, help="of the made log")
-    add(
-        "--database",
-        metavar="FILE",
-        type=Path,
-        help="a City database (default: a made one, as large as DB-IP's)",
-    )
-    add(
-        "--jar",
-        metavar="FILE",
-        type=Path,
-        help="AWS connectors, for Kinesis (default: the package's)",
-    )
+    add("--database", **file, help="a City database (default: a made one, as large as DB-IP's)")
+    add("--jar", **file, help="AWS connectors, for Kinesis (default: the package's)")
     add("--check", action="store_true", help="exit with 3 when a target is missed")
-    add("--out", metavar="FILE", type=Path, help="JSON file (default: build/bench/TIME.json)")
+    add("--out", **file, help="JSON file (default: build/bench/TIME.json)")
 
 
 def _positive(text: str) -> int:
@@ -84,8 +76,8 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigurationError("--database", None, str(options.database), "a file")
     if options.jar is not None:
         check_jar(options.jar)
-    records = options.records or (_QUICK_RECORDS if options.quick else _RECORDS)
-    rounds = options.rounds or (_QUICK_ROUNDS if options.quick else _ROUNDS)
+    records, rounds, seconds, depth = _QUICK_SIZES if options.quick else _SIZES
+    records, rounds = options.records or records, options.rounds or rounds
     report = Report(describe_machine(), records, options.seed, rounds)
     out = options.out or _RESULTS / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -94,8 +86,13 @@ def run(options: argparse.Namespace) -> int:
     print(f"making the input: {records:,} records", flush=True)
     with TemporaryDirectory(
         dir=out.parent.resolve(), prefix=".work-", ignore_cleanup_errors=True
-    ) as work:
-        setup = _prepared(options, Path(work), records)
+    ) as name:
+        work, jar = Path(name), options.jar and options.jar.resolve()
+        database = (options.database or work / "made-city.mmdb").resolve()
+        setup = Setup(work, records, database, seconds, jar)
+        if options.database is None:
+            make_city_database(database, depth)
+        make_logs(setup, options.seed)
         for figure in figures * rounds:
             measure(figure, setup, report)
             # What took hours is not lost with the figures that come after it.
@@ -114,23 +111,10 @@ def _figures(options: argparse.Namespace) -> list[Figure]:
     return chosen(names)
 
 
-def _prepared(options: argparse.Namespace, work: Path, records: int) -> Setup:
-    """Makes the input that the figures are measured with."""
-    seconds = _QUICK_LATENCY_S if options.quick else _LATENCY_S
-    jar = options.jar and options.jar.resolve()
-    database = (options.database or work / "made-city.mmdb").resolve()
-    setup = Setup(work, records, database, seconds, jar)
-    if options.database is None:
-        make_city_database(database, _QUICK_DEPTH if options.quick else FULL_DEPTH)
-    make_logs(setup, options.seed)
-    return setup
-
-
 def measure(figure: Figure, setup: Setup, report: Report) -> None:
-    """Measures a figure in a process of its own, and notes what comes out.
+    """Measures a figure in a process of its own, unless it failed before; notes what comes out.
 
-    An interrupt reaches that process too: it is waited for until it has stopped its job, which
-    is in a process group of its own. What failed once is not measured again.
+    An interrupt reaches that process too: it is waited for until it has stopped its job.
     """
     name = figure.name
     if name in report.failures or name in report.skipped:

@@ -9,13 +9,12 @@ from fnmatch import fnmatch
 from functools import partial
 from typing import Any
 
-from tools.bench.core import Metrics, core, straight, two_at_once
+from tools.bench.core import Metrics, core, shapes, straight, two_at_once
 from tools.bench.inputs import Setup
 from tools.bench.jobs import ALL, MISSION, RECORDS, Job, between_streams, measure
 from tools.bench.lambda_functions import functions
 from tools.bench.latency import latency
 from tools.bench.peers import goaccess, vrl
-from tools.bench.shapes import shapes
 from udfs.errors import ConfigurationError
 
 
@@ -35,9 +34,9 @@ LAYOUTS = {
     "thread.managers": Job("thread", slots=2, managers=True),
 }
 """How a job makes use of the machine, by the name that its figures have for it."""
-ON_TWO_CORES = ("process.2slots", "thread.managers")
-"""With two subtasks there is work for both cores: a single one waits for its worker in process
-mode, and has but one thread in thread mode."""
+_TWO = "process.2slots"
+_ON_TWO_CORES = (_TWO, "thread.managers")
+_ALL: dict[str, Any] = {"outputs": ALL, "files": True}
 
 
 def _jobs(
@@ -59,22 +58,20 @@ FIGURES: tuple[Figure, ...] = (
            partial(straight, log="sample")),
     Figure("core.shapes", "core, bundled log as producers wrap it", shapes),
     Figure("loop.core2", "two loops at once over the core", two_at_once),
-    *_jobs("yardstick.identity.*", "job, identity function", *ON_TWO_CORES,
+    *_jobs("yardstick.identity.*", "job, identity function", *_ON_TWO_CORES,
            kind="identity", poll_s=0.2),
-    *_jobs("yardstick.naive.*", "job, a function for each field", *ON_TWO_CORES, kind="naive"),
+    *_jobs("yardstick.naive.*", "job, a function for each field", *_ON_TWO_CORES, kind="naive"),
     *_jobs("job.enrich.*", "enrichment only", *LAYOUTS),
     *_jobs("job.enrich.*.files", "enrichment only to files",
-           "process", "process.2slots", "thread", files=True),
-    *_jobs("job.mission.*", "records and two aggregates to files", *ON_TWO_CORES,
+           "process", _TWO, "thread", files=True),
+    *_jobs("job.mission.*", "records and two aggregates to files", *_ON_TWO_CORES,
            outputs=MISSION, files=True),
-    *_jobs("job.full.*", "all outputs to files", "process", "process.2slots", "thread",
-           outputs=ALL, files=True),
-    *_jobs("job.full.*.heap", "all outputs to files, state on the heap", "process.2slots",
-           outputs=ALL, files=True, state="hashmap"),
-    *_jobs("latency.*", "latency, all outputs", "process", "thread", by=latency,
-           outputs=ALL, files=True, kind="latency"),
-    *_jobs("kinesis", "enrichment only, Kinesis to Kinesis (emulated)", "process.2slots",
-           by=between_streams),
+    *_jobs("job.full.*", "all outputs to files", "process", _TWO, "thread", **_ALL),
+    *_jobs("job.full.*.heap", "all outputs to files, state on the heap", _TWO, **_ALL,
+           state="hashmap"),
+    *_jobs("latency.*", "latency, all outputs", "process", "thread", by=latency, **_ALL,
+           kind="latency"),
+    *_jobs("kinesis", "enrichment only, Kinesis to Kinesis (emulated)", _TWO, by=between_streams),
     Figure("lambda", "Lambda functions, bundled log", functions),
 )  # fmt: skip
 
@@ -85,17 +82,19 @@ PEERS = tuple(
 )
 """Other programs, of which a machine may have none: measured by `--peers`."""
 
-WITHOUT = "job.without."
-FULL = "job.full.process.2slots"
+FULL, WITHOUT = f"job.full.{_TWO}", "job.without."
 COSTS = tuple(
     figure
     for name in ALL
     if name not in RECORDS
     for figure in _jobs(
-        f"{WITHOUT}{name}", f"all outputs but {name}", "process.2slots",
-        outputs=tuple(output for output in ALL if output != name), files=True,
+        WITHOUT + name,
+        f"all outputs but {name}",
+        _TWO,
+        files=True,
+        outputs=tuple(output for output in ALL if output != name),
     )
-)  # fmt: skip
+)
 """What an output costs is `FULL` less the job without it: measured by `--costs`."""
 
 EVERY = (*FIGURES, *COSTS, *PEERS)
@@ -111,17 +110,15 @@ def chosen(patterns: list[str]) -> list[Figure]:
     """
     if not patterns:
         return list(FIGURES)
-    names = {name for pattern in patterns for name in _matching(pattern)}
-    return [figure for figure in EVERY if figure.name in names]
-
-
-def _matching(pattern: str) -> list[str]:
     names = [figure.name for figure in EVERY]
-    matching = [name for name in names if fnmatch(name, pattern)]
-    matching = matching or [name for name in names if name.startswith(f"{pattern}.")]
-    if not matching:
-        raise ConfigurationError("--figures", None, pattern, "names that --list shows")
-    return matching
+    matching: set[str] = set()
+    for pattern in patterns:
+        some = {name for name in names if fnmatch(name, pattern)}
+        some = some or {name for name in names if name.startswith(f"{pattern}.")}
+        if not some:
+            raise ConfigurationError("--figures", None, pattern, "names that --list shows")
+        matching |= some
+    return [figure for figure in EVERY if figure.name in matching]
 
 
 RATE = "records_per_s"
@@ -132,8 +129,7 @@ RATE = "records_per_s"
 class Target:
     """A number that a figure must reach, or must not exceed.
 
-    Held against another figure it is their ratio, and against several the share of what these
-    allow one after the other.
+    With a part it is the ratio to that, with several the share of what they allow in turn.
     """
 
     limit: float
@@ -147,16 +143,15 @@ class Target:
         return self.figure + parts + ("" if self.of == RATE else f", {self.of}")
 
     def numbers(self, results: Mapping[str, Sequence[Metrics]]) -> list[float]:
-        """Returns the number of each round, of the figures' values by their names.
+        """Returns the number of each round; a ratio is one within a round.
 
-        A ratio is made within a round, of figures measured minutes apart: a machine that gets
-        slower or busier meanwhile moves both sides of it.
+        A machine that gets slower or busier moves both sides of it.
         """
         rounds = zip(*(results.get(name, ()) for name in (self.figure, *self.parts)), strict=False)
         return [
-            _number(*(figure[self.of] for figure in figures))
-            for figures in rounds
-            if all(self.of in figure for figure in figures)
+            figure[self.of] * (sum(1 / part[self.of] for part in parts) if parts else 1)
+            for figure, *parts in rounds
+            if all(self.of in values for values in (figure, *parts))
         ]
 
     def met(self, numbers: Sequence[float]) -> bool:
@@ -165,12 +160,7 @@ class Target:
         return median <= self.limit if self.at_most else median >= self.limit
 
 
-def _number(figure: float, *parts: float) -> float:
-    return figure * sum(1 / part for part in parts) if parts else figure
-
-
-_LOGS, _MODES = ("made", "sample"), ("process", "thread")
-_TWO = "process.2slots"
+_LOGS = ("made", "sample")
 TARGETS = (
     *(Target(2.5, f"core.whole.{log}", (f"core.straightforward.{log}",)) for log in _LOGS),
     *(Target(100_000, f"core.whole.{log}") for log in _LOGS),
@@ -181,9 +171,12 @@ TARGETS = (
             (3.0, "yardstick.naive.{}"),
             (0.75, "yardstick.identity.{}", "loop.core2"),
         )
-        for layout in ON_TWO_CORES
+        for layout in _ON_TWO_CORES
     ),
-    *(Target(0.6, f"job.full.{end}", (f"job.enrich.{end}.files",)) for end in (*_MODES, _TWO)),
+    *(
+        Target(0.6, f"job.full.{end}", (f"job.enrich.{end}.files",))
+        for end in ("process", "thread", _TWO)
+    ),
     Target(0.6, f"job.full.{_TWO}.heap", (f"job.enrich.{_TWO}.files",)),
     Target(1500, "latency.process", of="p99_ms", at_most=True),
     Target(300, "latency.thread", of="p99_ms", at_most=True),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice, product
+from itertools import chain, cycle, islice, product
 from pathlib import Path
 from string import ascii_uppercase
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from mmdb_writer import METADATA_MAGIC, Encoder
@@ -23,16 +24,20 @@ from udfs.errors import WebLogError
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a figure gets: the run's folder with its files, and the sizes that it keeps to.
-
-    Without a jar the AWS connectors are where `./build.sh package` puts them.
-    """
+    """What a figure gets: the run's folder with its files, and the sizes that it keeps to."""
 
     work: Path
     records: int
     database: Path
     latency_seconds: float
     jar: Path | None = None
+    """The AWS connectors; else they are where `./build.sh package` puts them."""
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """Yields a folder for one figure, on the run's own disk; removed afterwards."""
+        with TemporaryDirectory(dir=self.work, ignore_cleanup_errors=True) as name:
+            yield Path(name)
 
     def log(self, name: str = "made") -> Path:
         """Returns a whole log, `made` or `sample`, as a gzip file, which Flink does not split."""
@@ -56,17 +61,18 @@ class Setup:
 def make_logs(setup: Setup, seed: int) -> None:
     """Writes the made log, whole and in halves, and the bundled one repeated."""
     setup.halves.mkdir()
-    with ExitStack() as stack:
-        # Level 1: written once, read a few times.
-        whole, *halves = [
-            stack.enter_context(gzip.open(path, "wb", compresslevel=1))
-            for path in (setup.log(), setup.halves / "even.gz", setup.halves / "odd.gz")
-        ]
-        for number, line in enumerate(made_log(setup.records, seed)):
+    paths = setup.log(), setup.log("halves/even"), setup.log("halves/odd")
+    with _packed(paths[0]) as whole, _packed(paths[1]) as even, _packed(paths[2]) as odd:
+        for line, half in zip(made_log(setup.records, seed), cycle((even, odd)), strict=False):
             whole.write(line)
-            halves[number % 2].write(line)
-    with gzip.open(setup.log("sample"), "wb", compresslevel=1) as sample:
+            half.write(line)
+    with _packed(setup.log("sample")) as sample:
         sample.writelines(repeated(SAMPLE_LOG, setup.records))
+
+
+def _packed(path: Path) -> gzip.GzipFile:
+    # Level 1: written once, read a few times.
+    return gzip.open(path, "wb", compresslevel=1)
 
 
 _DATE = re.compile(rb"(?<=\[)\d\d/[A-Z][a-z]{2}/\d{4}(?=:)")
@@ -96,9 +102,7 @@ def repeated(path: Path, records: int) -> Iterator[bytes]:
 
 FULL_DEPTH = 23
 """Bits of a network: 8 million networks, about the size of DB-IP City Lite."""
-
-_PREFIX = 96
-_SEPARATOR = bytes(16)
+_PREFIX, _SEPARATOR = 96, bytes(16)
 _CITIES = ("Aldersund", "Bromo", "Caer Wen", "Dörrfeld", "Estrelada", "Fonteval", "Göksu", "Hira")
 _COUNTRIES = ["".join(letters) for letters in product(ascii_uppercase, repeat=2)][:250]
 
@@ -106,17 +110,16 @@ _COUNTRIES = ["".join(letters) for letters in product(ascii_uppercase, repeat=2)
 def make_city_database(path: Path, depth: int = FULL_DEPTH) -> None:
     """Writes a made City database; the same depth (8 to 24) gives the same file.
 
-    How long a look-up takes depends on the depth of the tree and on how far apart in memory its
-    nodes and records lie, not on what the records say. So this one is a full binary tree over
-    the IPv4 addresses with many thousand distinct places, in the order of a shuffled pack.
+    How long a look-up takes depends on the depth of the tree and on how far apart its nodes and
+    records lie. So this one is a full binary tree over the IPv4 addresses, with many places in
+    shuffled order.
     """
     networks = 1 << depth
     nodes = _PREFIX + networks - 1
     encoder = Encoder()
     # A place has 32 networks.
-    offsets = [
-        encoder.encode(_location(number), return_offset=True) for number in range(networks >> 5)
-    ]
+    places = map(_location, range(networks >> 5))
+    offsets = [encoder.encode(place, return_offset=True) for place in places]
     draw = np.random.Generator(np.random.PCG64(5))
     # A record beyond the nodes points into the data; the number of nodes says "not found".
     leaves = nodes + len(_SEPARATOR) + draw.choice(offsets, networks)

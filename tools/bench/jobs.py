@@ -1,13 +1,10 @@
 """Figures of jobs on a local cluster: records/s in steady state, CPU time, start-up, memory.
 
 The rate is the slope of "records read by the source" over time, by least squares over many looks
-at Flink's REST interface, after the first half of the input: without the start of the JVM and
-the workers, compilation, empty caches and the end of the job. The source is held back by what
-follows, so over many seconds it reads as fast as the job is.
-
-The CPU time of the JVM and of the workers over the same stretch is given beside it: it says
-which side a record costs, and it hardly changes when others use the machine. A worker's memory
-is its proportional share: pages of the database that several processes map count once.
+at Flink's REST interface, after the first half of the input: without start-up, compilation, empty
+caches and the end of the job. The CPU time of the JVM and of the workers over the same stretch
+hardly changes when others use the machine. A worker's memory is its proportional share: pages of
+the database that several processes map count once.
 """
 
 from __future__ import annotations
@@ -16,13 +13,12 @@ import gzip
 import os
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice, pairwise
 from math import inf
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Literal
 
@@ -62,15 +58,15 @@ class Job:
     """A job to measure.
 
     Attributes:
-        mode: `process` or `thread`.
+        mode: The execution mode.
         slots: Subtasks; more than one read a file each.
         managers: Each subtask in a TaskManager of its own, instead of all in one JVM.
         outputs: Names of the outputs that are switched on.
         files: Whether outputs are written to files; else they are thrown away.
         state: Where state is kept.
-        kind: Of `yardstick_job.py`; None for the job itself.
-        poll_s: Seconds between two looks. Each makes Flink gather the metrics of every operator:
-            five a second took a fifth of the CPU time of the job with all outputs.
+        kind: Of `yardstick_job.py`; empty for the job itself.
+        poll_s: Seconds between two looks. With five a second a fifth of the CPU time of the job
+            with all outputs was Flink's gathering of metrics.
     """
 
     mode: Literal["process", "thread"]
@@ -79,17 +75,17 @@ class Job:
     outputs: tuple[str, ...] = ("enriched",)
     files: bool = False
     state: Literal["rocksdb", "hashmap"] = "rocksdb"
-    kind: str | None = None
+    kind: str = ""
     poll_s: float = 1.0
 
     def properties(self, setup: Setup, folder: Path) -> PropertyGroups:
         """Returns its settings, with files in a folder."""
         read = setup.log() if self.slots == 1 else setup.halves
-        sink = {"type": "filesystem", "path": str(folder / "results")}
+        files = {"type": "filesystem", "path": str(folder / "results")}
         return setup.core_properties | {
             "weblog.job": {"execution.mode": self.mode},
             SOURCE_GROUP: {"type": "filesystem", "path": str(read)},
-            SINK_GROUP_PREFIX + _SINK: sink if self.files else {"type": "discard"},
+            SINK_GROUP_PREFIX + _SINK: files if self.files else {"type": "discard"},
             OUTPUTS_GROUP: {"default": OFF, **dict.fromkeys(self.outputs, _SINK)},
         }
 
@@ -108,7 +104,7 @@ class Job:
             parallelism=self.slots,
             jar=jar,
             java_options=(f"-Xmx{HEAP_MB}m",),
-            environment={**(environment or {}), KIND_VARIABLE: self.kind or ""},
+            environment={**(environment or {}), KIND_VARIABLE: self.kind},
             extra={
                 **MANAGED_FLINK,
                 "state.backend.type": self.state,
@@ -132,7 +128,7 @@ class Job:
 
 def measure(setup: Setup, job: Job) -> Metrics:
     """Returns the figure of a job from a file to its end."""
-    with fresh_folder(setup) as folder:
+    with setup.folder() as folder:
         started = monotonic()
         with job.runner(folder, job.properties(setup, folder)) as running:
             readings = list(job.watch(running))
@@ -143,8 +139,7 @@ def measure(setup: Setup, job: Job) -> Metrics:
 def between_streams(setup: Setup, job: Job) -> Metrics:
     """Returns the figure of a job between two streams of an emulator, the first filled before.
 
-    Its CPU time says what source and sink cost a record. The rate is not Kinesis's: the emulator
-    shares the machine and takes one call at a time.
+    Its CPU time says what source and sink cost a record; the rate is the emulator's.
 
     Raises:
         SkippedError: There is no jar with the connectors.
@@ -154,7 +149,7 @@ def between_streams(setup: Setup, job: Job) -> Metrics:
     jar = streams.find_jar(setup.jar)
     # At the speed of the emulator these take a minute or two.
     records = min(setup.records, 60_000)
-    with streams.open_endpoint(None) as endpoint, fresh_folder(setup) as folder:
+    with streams.open_endpoint(None) as endpoint, setup.folder() as folder:
         since = datetime.now(UTC)
         arn = streams.provide_streams(endpoint, job.outputs, job.slots)
         with gzip.open(setup.log()) as lines:
@@ -171,14 +166,7 @@ def between_streams(setup: Setup, job: Job) -> Metrics:
     raise WebLogError("the job ended instead of waiting for more records")
 
 
-@contextmanager
-def fresh_folder(setup: Setup) -> Iterator[Path]:
-    """Yields a folder for one job, on the run's own disk; removed afterwards."""
-    with TemporaryDirectory(dir=setup.work, prefix="job-", ignore_cleanup_errors=True) as name:
-        yield Path(name)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reading:
     """Records read by the source until a moment, and what the processes had used by then."""
 
@@ -191,8 +179,7 @@ class Reading:
 
 def look(leader: int, records: int) -> Reading:
     """Reads from Linux's /proc what a process group has used; processes may end meanwhile."""
-    jvm = python = 0.0
-    pss = 0
+    reading = Reading(monotonic(), records)
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if os.getpgid(int(process.name)) != leader:
@@ -202,17 +189,19 @@ def look(leader: int, records: int) -> Reading:
             fields = (process / "stat").read_text().rpartition(")")[2].split()
             seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
             if _WORKER in command:
-                python += seconds
+                reading.python_cpu_s += seconds
                 share = (process / "smaps_rollup").read_text().partition("\nPss:")[2].split()
-                pss = max(pss, int(share[0]) * 1024)
+                reading.worker_pss = max(reading.worker_pss, int(share[0]) * 1024)
             elif command.partition(b"\0")[0].endswith(b"java"):
-                jvm += seconds
-    return Reading(monotonic(), records, jvm, python, pss)
+                reading.jvm_cpu_s += seconds
+    return reading
 
 
 def metrics(readings: Sequence[Reading], records: int, started: float) -> Metrics:
     """Returns the values of a job that has just read all records."""
     ended = monotonic()
+    first = readings[0].at if readings else ended
+    values = {"startup_s": first - started, "total_s": ended - started}
     # A reading that repeats the one before says when Flink last looked, nothing new; one with less
     # CPU time was made when the workers had ended.
     steady = [
@@ -221,12 +210,8 @@ def metrics(readings: Sequence[Reading], records: int, started: float) -> Metric
         if former.records < reading.records and records * WARM_UP <= reading.records < records
         if former.python_cpu_s <= reading.python_cpu_s
     ]
-    return {
-        # Not of the whole time instead: that is mostly start-up where a job is so short.
-        **(_steady(steady) if len(steady) > 2 else {}),
-        "startup_s": (readings[0].at if readings else ended) - started,
-        "total_s": ended - started,
-    }
+    # The rate of a job so short would be mostly start-up.
+    return _steady(steady) | values if len(steady) > 2 else values
 
 
 def _steady(readings: Sequence[Reading]) -> Metrics:

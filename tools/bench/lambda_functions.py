@@ -6,16 +6,16 @@ boto3, which the runtime has, for the consumer of Kinesis).
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
+
+import boto3
 
 from tools.bench.core import Metrics
 from tools.bench.inputs import Setup
-from tools.bench.jobs import fresh_folder
 from tools.package.function import FunctionPackageOptions, build
 from tools.run.command import SAMPLE_LOG
 from udfs.errors import WebLogError
@@ -64,13 +64,11 @@ def functions(setup: Setup) -> Metrics:
     Raises:
         WebLogError: The package cannot be made, or a process failed.
     """
-    boto3 = importlib.util.find_spec("boto3")
-    packages = Path(boto3.origin).parents[1] if boto3 and boto3.origin else ""
-    with fresh_folder(setup) as work:
+    packages = Path(boto3.__file__).parents[1]
+    with setup.folder() as work:
         task, database = work / "task", SAMPLE_LOG.with_name("demo-city.mmdb")
         archive = build(FunctionPackageOptions(out=work / "dist", geoip=database))
-        with zipfile.ZipFile(archive) as opened:
-            opened.extractall(task)
+        shutil.unpack_archive(archive, task)
         values = _process("firehose", {"PYTHONPATH": str(task)})
         values |= _process("kinesis", _CONSUMER | {"PYTHONPATH": f"{task}:{packages}"})
         return values | {"package_mb": archive.stat().st_size / 1e6}

@@ -15,13 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import cycle, islice
+from math import inf
 from pathlib import Path
 
 from tools.bench.core import Metrics
 from tools.bench.inputs import Setup
-from tools.bench.jobs import Job, fresh_folder
+from tools.bench.jobs import Job
 from tools.bench.yardstick_job import ARRIVALS_VARIABLE, PORT_VARIABLE
 from tools.local.summary import data_files
 
@@ -29,15 +30,14 @@ _RATE, _WARM_UP_S, _LINES, _CONNECT_S = 1000.0, 5.0, 20_000, 120
 # The job's clock cuts off fractions of a millisecond: with this no latency is shown too short.
 _CLOCK_MS = 1.0
 _DUE = re.compile(r'^(\S+ \S+) .*?"path":"[^"]*[?&]due=(\d+)')
-_REQUEST = re.compile(rb'("[A-Z]+ [^ "]*)( HTTP)')
 
 
 def latency(setup: Setup, job: Job) -> Metrics:
     """Returns the milliseconds from due to sink at a steady rate, for a job of kind `latency`."""
     with gzip.open(setup.log()) as stream:
-        lines = [line.rstrip(b"\n") for line in islice(stream, _LINES) if _REQUEST.search(line)]
+        lines = [line for line in islice(stream, _LINES) if b" HTTP/" in line]
     count = int((setup.latency_seconds + _WARM_UP_S) * _RATE)
-    with fresh_folder(setup) as folder, socket.create_server(("127.0.0.1", 0)) as server:
+    with setup.folder() as folder, socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(_CONNECT_S)
         port, arrivals = server.getsockname()[1], folder / "arrivals"
         environment = {PORT_VARIABLE: str(port), ARRIVALS_VARIABLE: str(arrivals)}
@@ -45,8 +45,7 @@ def latency(setup: Setup, job: Job) -> Metrics:
             # An interrupted measurement does not wait for a job that never connects.
             writer = threading.Thread(target=_write, args=(server, lines, count), daemon=True)
             writer.start()
-            while running.running:
-                running.wait(job.poll_s)
+            running.wait(inf)
             writer.join()
         running.check()
         latencies = _latencies(arrivals)
@@ -68,16 +67,10 @@ def send_paced(send: Callable[[bytes], object], lines: Iterable[bytes], rate: fl
     start = time.time()
     for number, line in enumerate(lines):
         due = start + number / rate
+        path, protocol, rest = line.partition(b" HTTP/")
+        mark = b"&" if b"?" in path else b"?"
         time.sleep(max(0.0, due - time.time()))
-        send(_stamped(line, int(due * 1e6)))
-
-
-def _stamped(line: bytes, due_us: int) -> bytes:
-    def add(request: re.Match[bytes]) -> bytes:
-        mark = b"&" if b"?" in request[1] else b"?"
-        return b"%b%bdue=%d%b" % (request[1], mark, due_us, request[2])
-
-    return _REQUEST.sub(add, line, count=1) + b"\n"
+        send(b"%b%bdue=%d%b%b" % (path, mark, due * 1e6, protocol, rest))
 
 
 def _latencies(arrivals: Path) -> list[tuple[float, float]]:
@@ -85,7 +78,7 @@ def _latencies(arrivals: Path) -> list[tuple[float, float]]:
     rows = (row for path in data_files(arrivals) for row in path.read_text("utf-8").splitlines())
     latencies = []
     for match in filter(None, map(_DUE.match, rows)):
-        arrived = datetime.fromisoformat(match[1].rstrip("Z")).replace(tzinfo=UTC)
+        arrived = datetime.fromisoformat(f"{match[1].rstrip('Z')}Z").timestamp()
         due = int(match[2]) / 1e6
-        latencies.append((due, (arrived.timestamp() - due) * 1000 + _CLOCK_MS))
+        latencies.append((due, (arrived - due) * 1000 + _CLOCK_MS))
     return sorted(latencies)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from resource import RUSAGE_CHILDREN, getrusage
 
 from tools.bench.core import Metrics
 from tools.bench.inputs import Setup
@@ -33,16 +32,15 @@ def goaccess(setup: Setup, log: str) -> Metrics:
         SkippedError: It isn't installed.
     """
     program = _installed("goaccess", "a package of Debian's and of most others'")
-    with TemporaryDirectory(dir=setup.work) as name:
-        lines, report = Path(name, "access.log"), Path(name, "report.json")
+    with setup.folder() as folder:
+        lines, report = folder / "access.log", folder / "report.json"
         with gzip.open(setup.log(log)) as packed, lines.open("wb") as plain:
             shutil.copyfileobj(packed, plain)
         database = f"--geoip-database={setup.database}"
         options = ["--log-format=COMBINED", "--no-progress", "--no-global-config", database]
-        values = _measured([program, str(lines), *options, "-o", str(report)], None, setup.records)
+        used_s = _cpu_s([program, str(lines), *options, "-o", str(report)], folder / "printed")
         read = json.loads(report.read_bytes())["general"]["total_requests"]
-        _check("goaccess", read, setup.records)
-    return values
+    return _metrics(program, used_s, read, setup.records)
 
 
 def vrl(setup: Setup, log: str) -> Metrics:
@@ -52,17 +50,16 @@ def vrl(setup: Setup, log: str) -> Metrics:
         SkippedError: It isn't installed.
     """
     program = _installed("vrl", "cargo install vrl --features cli")
-    with TemporaryDirectory(dir=setup.work) as name:
-        events, made = Path(name, "events.json"), Path(name, "made.json")
+    with setup.folder() as folder:
+        events, made = folder / "events.json", folder / "made.json"
         with gzip.open(setup.log(log)) as lines, events.open("w") as file:
             # Its input is JSON, a document an event, which is not in its time.
             for line in lines:
                 file.write(json.dumps({"message": line.decode("latin-1").rstrip("\n")}) + "\n")
-        command = [program, "--input", str(events), _VRL_PROGRAM]
-        values = _measured(command, made, setup.records)
+        used_s = _cpu_s([program, "--input", str(events), _VRL_PROGRAM], made)
         with made.open("rb") as file:
-            _check("vrl", sum(1 for _ in file), setup.records)
-    return values
+            read = sum(1 for _ in file)
+    return _metrics(program, used_s, read, setup.records)
 
 
 def _installed(name: str, how: str) -> str:
@@ -72,21 +69,20 @@ def _installed(name: str, how: str) -> str:
     return program
 
 
-def _measured(command: list[str], output: Path | None, records: int) -> Metrics:
-    with (output or Path(os.devnull)).open("wb") as printed:
-        before = os.times()
+def _cpu_s(command: list[str], output: Path) -> float:
+    """Returns the CPU time of a program; the system counts it by the microsecond."""
+    before = getrusage(RUSAGE_CHILDREN)
+    with output.open("wb") as printed:
         ran = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.PIPE, check=False
         )
-        after = os.times()
+    after = getrusage(RUSAGE_CHILDREN)
     if ran.returncode:
         raise WebLogError(f"{command[0]}: status {ran.returncode}: {ran.stderr[-500:]!r}")
-    used_s = (
-        after.children_user - before.children_user + after.children_system - before.children_system
-    )
-    return {"records_per_s": records / used_s, "each_us": used_s / records * 1e6}
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
-def _check(program: str, read: int, records: int) -> None:
+def _metrics(program: str, used_s: float, read: int, records: int) -> Metrics:
     if read != records:
         raise WebLogError(f"{program} has read {read} of {records} lines")
+    return {"records_per_s": records / used_s, "each_us": used_s / records * 1e6}

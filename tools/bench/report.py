@@ -19,7 +19,6 @@ from tools.bench.figures import EVERY, FULL, RATE, TARGETS, WITHOUT, Target
 
 SCHEMA = "weblog.bench/1"
 
-# Less than half a core in use by others.
 _BUSY_LOAD = 0.5
 _TITLES = {figure.name: f"{figure.name:42}{figure.title:47}" for figure in EVERY}
 
@@ -32,7 +31,6 @@ def describe_machine() -> Machine:
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     home = os.environ.get("JAVA_HOME")
     java = [f"{home}/bin/java" if home else "java", "-version"]
-    # What it says may begin with options that it picked up from the environment.
     output = subprocess.run(java, capture_output=True, text=True, check=False).stderr
     java_version = re.search(r'version "(.*)"', output)
     load = round(os.getloadavg()[0], 2)
@@ -81,15 +79,16 @@ class Report:
         The workers do the same work with and without it, so their time says how fast the machine
         was meanwhile.
         """
-        full = self.results.get(FULL, [])
         return {
             name.removeprefix(WITHOUT): statistics.median(
-                one["jvm_cpu_us"]
-                - other["jvm_cpu_us"] * one["python_cpu_us"] / other["python_cpu_us"]
-                for one, other in zip(full, rounds, strict=False)
+                full["jvm_cpu_us"]
+                - without["jvm_cpu_us"] * full["python_cpu_us"] / without["python_cpu_us"]
+                for full, without in pairs
             )
             for name, rounds in self.results.items()
-            if name.startswith(WITHOUT) and all(RATE in values for values in (*full, *rounds))
+            if name.startswith(WITHOUT)
+            and (pairs := [*zip(self.results.get(FULL, ()), rounds, strict=False)])
+            and all(RATE in values for pair in pairs for values in pair)
         }
 
     def to_json(self) -> str:
@@ -100,10 +99,7 @@ class Report:
             "machine": self.machine,
             "records": self.records,
             "seed": self.seed,
-            "figures": {
-                name: {"median": _medians(rounds), "rounds": rounds}
-                for name, rounds in self.results.items()
-            },
+            "figures": {name: _figure(rounds) for name, rounds in self.results.items()},
             "output_cpu_us": self.costs(),
             "failures": self.failures,
             "skipped": self.skipped,
@@ -123,28 +119,28 @@ class Report:
         if costs := self.costs():
             lines += ["", "What an output costs, CPU a record"]
             lines += [f"{name:28}{micros:6.1f} us" for name, micros in costs.items()]
-        reasons = self.skipped | self.failures
-        return "\n".join([*lines, *map(": ".join, reasons.items())]) + "\n"
+        lines += map(": ".join, (self.skipped | self.failures).items())
+        return "\n".join(lines) + "\n"
 
 
-def _medians(rounds: Sequence[Metrics]) -> Metrics:
+def _figure(rounds: Sequence[Metrics]) -> dict[str, object]:
+    medians = {name: statistics.median(values) for name, values in _by_name(rounds).items()}
+    return {"median": medians, "rounds": rounds}
+
+
+def _by_name(rounds: Sequence[Metrics]) -> dict[str, list[float]]:
     # A round may be too short for some of the values.
     names = dict.fromkeys(name for values in rounds for name in values)
-    return {name: statistics.median(_present(rounds, name)) for name in names}
-
-
-def _present(rounds: Sequence[Metrics], name: str) -> list[float]:
-    return [values[name] for values in rounds if name in values]
+    return {name: [values[name] for values in rounds if name in values] for name in names}
 
 
 def _values(rounds: Sequence[Metrics]) -> str:
     """Returns the rate with its spread, or that there is none, and the medians of the rest."""
-    medians = _medians(rounds)
-    shown = [f"{_number(value)} {name}" for name, value in medians.items() if name != RATE]
-    if RATE in medians:
-        shown.insert(0, f"{_spread(_present(rounds, RATE))} {RATE}")
-    elif "total_s" in medians:
-        shown.insert(0, "too short for a rate")
+    values = _by_name(rounds)
+    shown = [f"{_spread(values.pop(RATE))} {RATE}"] if RATE in values else []
+    if not shown and "total_s" in values:
+        shown = ["too short for a rate"]
+    shown += [f"{_number(statistics.median(some))} {name}" for name, some in values.items()]
     return ", ".join(shown)
 
 

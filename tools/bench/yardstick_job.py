@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
-from operator import itemgetter
 from pathlib import Path
 
 from pyflink.datastream.data_stream import DataStream
@@ -27,7 +26,12 @@ from udfs.config.file import load_properties, properties_file
 KIND_VARIABLE, PORT_VARIABLE = "WEBLOG_BENCH_JOB", "WEBLOG_BENCH_PORT"
 ARRIVALS_VARIABLE = "WEBLOG_BENCH_ARRIVALS"
 
-type Field = Callable[[Record], object]
+_LOGGED = ("host", "datetime", "request", "response", "bytes", "referer", "agent")
+_PLACE = ("city", "country", "location", "country_code")
+_AGENT = ("os", "browser", "device_type", "os_version", "browser_version", "is_bot")
+_REQUEST = ("method", "path", "protocol")
+
+type _Part = Callable[[Record], Record]
 
 
 def identity(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
@@ -38,14 +42,13 @@ def identity(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementS
 
 def naive(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
     """Returns the straightforward version's record, each field by a function of its own."""
-    database = settings.core.geoip.database_path
-    assert isinstance(database, Path), "the benchmark sets a database"  # noqa: S101
-    functions = field_functions(database)
+    functions = field_functions(Path(str(settings.core.geoip.database_path)))
     for name, function in functions.items():
         t_env.create_temporary_function(f"get_{name}", udf(function, result_type="STRING"))
     columns = ", ".join(f"`{name}` STRING" for name in functions)
-    calls = ", ".join(f"get_{name}(line)" for name in functions)
-    return _discarding(t_env, settings, columns, calls)
+    return _discarding(
+        t_env, settings, columns, ", ".join(f"get_{name}(line)" for name in functions)
+    )
 
 
 def latency(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
@@ -90,14 +93,12 @@ def _discarding(
     t_env: StreamTableEnvironment, settings: JobSettings, columns: str, values: str
 ) -> StatementSet:
     source = {"source": options(settings.source.options())}
-    for statement in statements(SQL_DIRECTORY / "source.sql", source):
+    for statement in (
+        *statements(SQL_DIRECTORY / "source.sql", source),
+        f"CREATE TEMPORARY TABLE discarded ({columns}) WITH ('connector' = 'blackhole')",
+        "CREATE TEMPORARY VIEW texts AS SELECT data, DECODE(data, 'UTF-8') AS line FROM raw_log",
+    ):
         t_env.execute_sql(statement)
-    t_env.execute_sql(
-        f"CREATE TEMPORARY TABLE discarded ({columns}) WITH ('connector' = 'blackhole')"
-    )
-    t_env.execute_sql(
-        "CREATE TEMPORARY VIEW texts AS SELECT data, DECODE(data, 'UTF-8') AS line FROM raw_log"
-    )
     statement_set = t_env.create_statement_set()
     # All parts are this module's own.
     statement_set.add_insert_sql(f"INSERT INTO discarded SELECT {values} FROM texts")  # noqa: S608
@@ -106,37 +107,31 @@ def _discarding(
 
 def field_functions(database: Path) -> dict[str, Callable[[str], str | None]]:
     """Returns the function from a line to each field of the straightforward record, as text."""
-
-    def words(record: Record) -> list[str]:
-        parts: list[str] = record["request"].split()
-        return parts if len(parts) == 3 else [""] * 3
-
-    def located(name: str) -> Field:
-        return lambda record: locate(database, record["host"])[name]
-
-    def of_agent(name: str) -> Field:
-        return lambda record: describe_agent(record["agent"])[name]
-
-    logged = ("host", "datetime", "request", "response", "bytes", "referer", "agent")
-    agents = ("os", "browser", "device_type", "os_version", "browser_version", "is_bot")
-    fields: dict[str, Field] = {
-        **{name: itemgetter(name) for name in logged},
-        **{name: located(name) for name in ("city", "country", "location", "country_code")},
-        **{name: of_agent(name) for name in agents},
-        "method": lambda record: words(record)[0] or None,
-        "path": lambda record: words(record)[1] or None,
-        "protocol": lambda record: words(record)[2] or None,
-        "webpage": lambda record: page(path) if (path := words(record)[1]) else None,
-        "refering_page": lambda record: page(url) if (url := record["referer"]) != "-" else None,
-        "event_time": lambda record: instant(record["datetime"]),
-        "status_class": lambda record: record["response"][0] + "xx",
+    parts: dict[str, _Part] = {
+        **dict.fromkeys(_LOGGED, lambda record: record),
+        **dict.fromkeys(_PLACE, lambda record: locate(database, record["host"])),
+        **dict.fromkeys(_AGENT, lambda record: describe_agent(record["agent"])),
+        **dict.fromkeys(_REQUEST, _words),
+        "webpage": lambda record: {
+            "webpage": page(path) if (path := _words(record)["path"]) else None
+        },
+        "refering_page": lambda record: {
+            "refering_page": page(url) if (url := record["referer"]) != "-" else None
+        },
+        "event_time": lambda record: {"event_time": instant(record["datetime"])},
+        "status_class": lambda record: {"status_class": record["response"][0] + "xx"},
     }
-    return {name: partial(_of_a_line, field) for name, field in fields.items()}
+    return {name: partial(_field, name, part) for name, part in parts.items()}
 
 
-def _of_a_line(field: Field, line: str) -> str | None:
+def _words(record: Record) -> Record:
+    words = record["request"].split()
+    return dict(zip(_REQUEST, words if len(words) == 3 else [None] * 3, strict=True))
+
+
+def _field(name: str, part: _Part, line: str) -> str | None:
     record = parse(line)
-    value = field(record) if record else None
+    value = part(record)[name] if record else None
     return None if value is None else str(value)
 
 
