@@ -45,14 +45,13 @@ class Setup:
 
     @property
     def halves(self) -> Path:
-        """Returns the folder with the made log dealt out in turn to two files, as to two shards."""
+        """Returns the folder with the made log dealt out in turn to two files."""
         return self.work / "halves"
 
     @property
     def core_properties(self) -> PropertyGroups:
         """Returns the core's settings: the defaults, with this database and the logs' own hosts."""
         return {
-            # As many referrers are internal as a site has.
             "weblog.site": {"internal.hosts": "semicomplete.com, example.com"},
             "weblog.geoip": {"database.path": str(self.database)},
         }
@@ -85,9 +84,8 @@ def repeated(path: Path, records: int) -> Iterator[bytes]:
         WebLogError: So many would reach the future, from which lines are refused.
     """
     log = gzip.decompress(path.read_bytes())
-    days = {
-        text: datetime.strptime(f"{text.decode()}Z", "%d/%b/%Y%z") for text in {*_DATE.findall(log)}
-    }
+    texts = {*_DATE.findall(log)}
+    days = {text: datetime.strptime(f"{text.decode()}Z", "%d/%b/%Y%z") for text in texts}
     step = max(days.values()) - min(days.values()) + timedelta(days=1)
     repeats = -(-records // log.count(b"\n"))
     if max(days.values()) + repeats * step > datetime.now(UTC):
@@ -131,16 +129,11 @@ def make_city_database(path: Path, depth: int = FULL_DEPTH) -> None:
     tree[_PREFIX:] = (_PREFIX + 1 + np.arange(2 * networks - 2)).reshape(-1, 2)
     tree[-networks // 2 :] = leaves.reshape(-1, 2)
     metadata = {
-        "binary_format_major_version": 2,
-        "binary_format_minor_version": 0,
-        "build_epoch": 1_735_689_600,
-        "database_type": "Made-City",
+        "binary_format_major_version": 2, "binary_format_minor_version": 0,
+        "build_epoch": 1_735_689_600, "database_type": "Made-City",
         "description": {"en": "Made for measuring; no place in it is real."},
-        "ip_version": 6,
-        "languages": ["en"],
-        "node_count": nodes,
-        "record_size": 32,
-    }
+        "ip_version": 6, "languages": ["en"], "node_count": nodes, "record_size": 32,
+    }  # fmt: skip
     with path.open("wb") as file:
         file.write(tree.tobytes() + _SEPARATOR)
         file.writelines(encoder.data_list)

@@ -55,18 +55,11 @@ class SkippedError(WebLogError):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job to measure.
+    """A job to measure: the real one, or a kind of `yardstick_job.py`.
 
-    Attributes:
-        mode: The execution mode.
-        slots: Subtasks; more than one read a file each.
-        managers: Each subtask in a TaskManager of its own, instead of all in one JVM.
-        outputs: Names of the outputs that are switched on.
-        files: Whether outputs are written to files; else they are thrown away.
-        state: Where state is kept.
-        kind: Of `yardstick_job.py`; empty for the job itself.
-        poll_s: Seconds between two looks. With five a second a fifth of the CPU time of the job
-            with all outputs was Flink's gathering of metrics.
+    Each of several slots reads a file of its own, with `managers` in a TaskManager of its own.
+    Outputs go to files, or are thrown away. Five looks a second would take a fifth of the CPU time
+    of the job with all outputs: Flink gathers its metrics for each.
     """
 
     mode: Literal["process", "thread"]
@@ -137,9 +130,7 @@ def measure(setup: Setup, job: Job) -> Metrics:
 
 
 def between_streams(setup: Setup, job: Job) -> Metrics:
-    """Returns the figure of a job between two streams of an emulator, the first filled before.
-
-    Its CPU time says what source and sink cost a record; the rate is the emulator's.
+    """Returns the figure of a job between streams of an emulator, which decides the rate.
 
     Raises:
         SkippedError: There is no jar with the connectors.
@@ -150,13 +141,13 @@ def between_streams(setup: Setup, job: Job) -> Metrics:
     # At the speed of the emulator these take a minute or two.
     records = min(setup.records, 60_000)
     with streams.open_endpoint(None) as endpoint, setup.folder() as folder:
-        since = datetime.now(UTC)
         arn = streams.provide_streams(endpoint, job.outputs, job.slots)
         with gzip.open(setup.log()) as lines:
             wanted = (line.removesuffix(b"\n") for line in islice(lines, records))
             Feeder(endpoint.client(attempts=1), arn, 0).feed(wanted)
-        properties = job.properties(setup, folder)
-        properties = streams.with_streams(properties, endpoint, arn, since, _SINK)
+        properties = streams.with_streams(
+            job.properties(setup, folder), endpoint, arn, datetime.now(UTC), _SINK
+        )
         started = monotonic()
         with job.runner(folder, properties, endpoint.environment, jar) as running:
             readings = list(job.watch(running, records))

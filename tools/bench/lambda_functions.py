@@ -1,7 +1,7 @@
 """The Lambda functions as `./build.sh package-lambda` makes them: start, a record, memory.
 
-Each start is a process of its own, whose Python sees the unpacked package and nothing else (and
-boto3, which the runtime has, for the consumer of Kinesis).
+Each start is a process of its own, whose Python sees only the unpacked package (and boto3, which
+the runtime has, for the consumer of Kinesis).
 """
 
 from __future__ import annotations
@@ -59,11 +59,7 @@ _CONSUMER = {
 
 
 def functions(setup: Setup) -> Metrics:
-    """Returns the figures of both functions, over the bundled log with its small database.
-
-    Raises:
-        WebLogError: The package cannot be made, or a process failed.
-    """
+    """Returns the figures of both functions, over the bundled log with its small database."""
     packages = Path(boto3.__file__).parents[1]
     with setup.folder() as work:
         task, database = work / "task", SAMPLE_LOG.with_name("demo-city.mmdb")

@@ -205,16 +205,13 @@ def _agent(draw: Random, client: int) -> str:
 def _filled(number: int) -> str:
     # Chrome itself hides its build; what embeds it often does not.
     build = "0.0" if number >> 20 & 7 else f"{5000 + (number >> 24) % 2000}.{(number >> 36) % 200}"
+    major, minor = number >> 8, number >> 12
     return _one_of(_BY_WEIGHT, number).format(
-        chrome=f"{100 + (number >> 8) % 40}.0.{build}",
-        firefox=f"{90 + (number >> 8) % 50}.0",
-        android=8 + (number >> 8) % 8,
-        ios=f"{14 + (number >> 8) % 5}_{(number >> 12) % 8}",
-        safari=f"{14 + (number >> 8) % 5}.{(number >> 12) % 8}",
-        samsung=f"{16 + (number >> 12) % 10}.0",
-        device=_one_of(_DEVICES, number >> 40),
-        patch=(number >> 12) % 30,
-    )
+        chrome=f"{100 + major % 40}.0.{build}", firefox=f"{90 + major % 50}.0",
+        android=8 + major % 8, ios=f"{14 + major % 5}_{minor % 8}",
+        safari=f"{14 + major % 5}.{minor % 8}", samsung=f"{16 + minor % 10}.0",
+        patch=minor % 30, device=_one_of(_DEVICES, number >> 40),
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=_CLIENTS[0])
@@ -261,8 +258,7 @@ def _rank(chance: float, law: tuple[int, float, float]) -> int:
 def _zipf(population: int, slope: float, shift: float) -> NDArray[np.float64]:
     """Returns chances that a rank is at most so high; rank k weighs 1 / (k + shift) ** slope."""
     sums = np.cumsum(1.0 / (np.arange(population) + shift) ** slope)
-    shares: NDArray[np.float64] = sums / sums[-1]
-    return shares
+    return np.asarray(sums / sums[-1])
 
 
 def mix(number: int, salt: int) -> int:

@@ -112,12 +112,8 @@ def field_functions(database: Path) -> dict[str, Callable[[str], str | None]]:
         **dict.fromkeys(_PLACE, lambda record: locate(database, record["host"])),
         **dict.fromkeys(_AGENT, lambda record: describe_agent(record["agent"])),
         **dict.fromkeys(_REQUEST, _words),
-        "webpage": lambda record: {
-            "webpage": page(path) if (path := _words(record)["path"]) else None
-        },
-        "refering_page": lambda record: {
-            "refering_page": page(url) if (url := record["referer"]) != "-" else None
-        },
+        "webpage": lambda record: {"webpage": _page(_words(record)["path"] or "-")},
+        "refering_page": lambda record: {"refering_page": _page(record["referer"])},
         "event_time": lambda record: {"event_time": instant(record["datetime"])},
         "status_class": lambda record: {"status_class": record["response"][0] + "xx"},
     }
@@ -127,6 +123,10 @@ def field_functions(database: Path) -> dict[str, Callable[[str], str | None]]:
 def _words(record: Record) -> Record:
     words = record["request"].split()
     return dict(zip(_REQUEST, words if len(words) == 3 else [None] * 3, strict=True))
+
+
+def _page(url: str) -> str | None:
+    return None if url == "-" else page(url)
 
 
 def _field(name: str, part: _Part, line: str) -> str | None:
