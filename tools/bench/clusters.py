@@ -10,8 +10,8 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from subprocess import DEVNULL, STDOUT, Popen, TimeoutExpired
-from time import monotonic
+from subprocess import DEVNULL, STDOUT, Popen
+from time import monotonic, sleep
 
 from tools.local import cluster, ports
 from tools.local.job import JobError, RunningJob
@@ -47,7 +47,7 @@ _STANDALONE = {
     "taskmanager.memory.network.max": "128m",
     "taskmanager.memory.managed.size": f"{MANAGED_MEMORY_MB}m",
 }
-_START_S, _STOP_S, _POLL_S = 60.0, 10.0, 0.1
+_START_S, _STOP_S = 60.0, 10.0
 
 
 class TaskManagers(RunningJob):
@@ -94,12 +94,11 @@ class TaskManagers(RunningJob):
         """Returns the port that Flink has chosen for the JobManager."""
         log = self._options.log_file
         deadline = monotonic() + _START_S
-        while monotonic() < deadline and job_manager.poll() is None:
-            if port := ports.rpc_port(log):
-                return str(port)
-            with suppress(TimeoutExpired):
-                job_manager.wait(_POLL_S)
-        raise JobError(f"the JobManager did not come up (log: {log})")
+        while not (port := ports.rpc_port(log)):
+            if monotonic() > deadline or job_manager.poll() is not None:
+                raise JobError(f"the JobManager did not come up (log: {log})")
+            sleep(0.1)
+        return str(port)
 
     def _java(self, log: Path, main: Sequence[str], *more: str, group: int = 0) -> Popen[bytes]:
         settings = cluster.cluster_configuration(self._options) | _STANDALONE

@@ -17,7 +17,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice, pairwise
-from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import Literal
@@ -108,14 +107,12 @@ class Job:
         runner = TaskManagers if self.managers else RunningJob
         return runner(options, file, _YARDSTICK_MAIN if self.kind else cluster.MAIN)
 
-    def watch(self, running: RunningJob, records: float = inf) -> Iterator[Reading]:
-        """Looks at it until it ends, or has read so many records."""
+    def watch(self, running: RunningJob) -> Iterator[Reading]:
+        """Looks at it until it ends, from its first record on."""
         while running.running:
             progress = running.progress()
             if progress is not None and progress.lines:
                 yield look(running.pid, progress.lines)
-                if progress.lines >= records:
-                    return
             running.wait(self.poll_s)
 
 
@@ -150,9 +147,11 @@ def between_streams(setup: Setup, job: Job) -> Metrics:
         )
         started = monotonic()
         with job.runner(folder, properties, endpoint.environment, jar) as running:
-            readings = list(job.watch(running, records))
-            if running.running:
-                return metrics(readings, records, started)
+            readings = []
+            for reading in job.watch(running):
+                readings.append(reading)
+                if reading.records >= records:
+                    return metrics(readings, records, started)
         running.check()
     raise WebLogError("the job ended instead of waiting for more records")
 

@@ -84,7 +84,12 @@ def made_log(records: int, seed: int = 7, rate: float = 500.0) -> Iterator[bytes
     draw = Random(seed)  # noqa: S311 - no secret hangs on it
     for number, (client, agent, hit) in enumerate(islice(_hits(draw, rate), records)):
         _, request, status, referrer = hit
-        time = _time(int(number / rate - _delay(draw)))
+        # Lines are written when the answer is out: most a moment later, hardly any after the
+        # watermark's 60 s.
+        delay = min(draw.expovariate(), 55.0)
+        if draw.random() < 0.0005:
+            delay += draw.uniform(180, 3600)
+        time = _time(int(number / rate - delay))
         # From 200 bytes to 1 MB, evenly in powers.
         size = "-" if status == 304 else int(200 * 5_000 ** draw.random())
         user = "-" if client % 97 else f"user{client}"
@@ -232,13 +237,6 @@ def _address(rank: int) -> str:
 @lru_cache(maxsize=4096)
 def _time(second: int) -> str:
     return f"{_START + timedelta(seconds=second):%d/%b/%Y:%H:%M:%S} +0000"
-
-
-def _delay(draw: Random) -> float:
-    # Lines are written when the answer is out: most a moment later, hardly any after the
-    # watermark's 60 s.
-    delay = min(draw.expovariate(), 55.0)
-    return delay + draw.uniform(180, 3600) if draw.random() < 0.0005 else delay
 
 
 def _at_least_one(draw: Random, mean: float) -> range:

@@ -99,11 +99,7 @@ def instant(timestamp: str) -> str:
 
 
 def enricher(database: Path) -> Callable[[bytes], str | None]:
-    """Gives the function from the bytes of a line to its record as JSON.
-
-    Args:
-        database: A City database.
-    """
+    """Returns the function from the bytes of a line to its record as JSON."""
 
     def enrich(data: bytes) -> str | None:
         record = parse(data.decode())

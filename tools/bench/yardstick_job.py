@@ -53,7 +53,7 @@ def naive(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
 
 def latency(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
     """Returns the real topology, reading a socket, with one more sink that notes the time."""
-    statement_set = build(_SocketInstead(t_env, int(os.environ[PORT_VARIABLE])), settings)
+    statement_set = build(_FromSocket(t_env._j_tenv), settings)  # noqa: SLF001
     folder = string_literal(os.environ[ARRIVALS_VARIABLE])
     t_env.execute_sql(
         "CREATE TEMPORARY TABLE arrivals (line STRING) "
@@ -68,25 +68,19 @@ def latency(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSe
     return statement_set
 
 
-class _SocketInstead:
+class _FromSocket(StreamTableEnvironment):
     """A table environment whose `raw_log` is a socket, whatever the source's file declares."""
-
-    def __init__(self, t_env: StreamTableEnvironment, port: int) -> None:
-        self._t_env, self._port = t_env, port
 
     def execute_sql(self, statement: str) -> object:
         if not statement.startswith("CREATE TEMPORARY TABLE raw_log"):
-            return self._t_env.execute_sql(statement)
+            return super().execute_sql(statement)
         # SQL has no connector for a socket, and Python only Java's by way of Py4J.
-        java = self._t_env._j_tenv.execEnv()  # noqa: SLF001
-        lines = DataStream(java.socketTextStream("127.0.0.1", self._port, "\n", 0))
-        self._t_env.create_temporary_view("socket_lines", lines)
-        return self._t_env.execute_sql(
+        port = int(os.environ[PORT_VARIABLE])
+        java = self._j_tenv.execEnv().socketTextStream("127.0.0.1", port, "\n", 0)
+        self.create_temporary_view("socket_lines", DataStream(java))
+        return super().execute_sql(
             "CREATE TEMPORARY VIEW raw_log AS SELECT ENCODE(f0, 'UTF-8') AS data FROM socket_lines"
         )
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._t_env, name)
 
 
 def _discarding(
