@@ -1,4 +1,4 @@
-"""What tests of several folders share: servers, a run of the bundled log, Hypothesis's profile."""
+"""Fixtures that tests of several folders share: servers, packages, a run of the bundled log."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from udfs.config.root import ROOT
 
 JAR_VARIABLE = "WEBLOG_CONNECTOR_JAR"
 
-# A busy machine makes examples slow, which says nothing about the code.
+# Examples are slow on a busy machine, so there is no deadline.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
 
 
 @pytest.fixture(scope="session")
 def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The command without any option: the bundled log, by one job.
+    """Runs the command without any option: one job over the bundled log.
 
-    Made once, also when the tests are spread over several processes.
+    The command runs once, also when several processes share the tests.
     """
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # of this session, too
+        folder = folder.parent  # one folder for all processes of the session
     output, kept = folder / "sample_run", folder / "sample_run.json"
     with (folder / "sample_run.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -82,14 +82,14 @@ def streams() -> Iterator[Streams]:
 
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[str]:
-    """The address of a server of emulated services."""
+    """Starts a server of emulated services, and yields its address."""
     with moto_server() as address:
         yield address
 
 
 @pytest.fixture
 def nobody() -> Iterator[str]:
-    """An address whose port is taken, so that no other program gets it, and does not answer."""
+    """Yields an address that nobody answers: the port is taken, so no other program gets it."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -97,7 +97,7 @@ def nobody() -> Iterator[str]:
 
 @pytest.fixture
 def endpoint(emulator: str) -> str:
-    """The same, with nothing in it."""
+    """Empties the emulated services, and returns their address."""
     reset(emulator)
     return emulator
 
@@ -132,7 +132,7 @@ def task_root(function_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No credentials, files or settings of the machine take part."""
+    """Hides the machine's credentials, files and settings of AWS."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")

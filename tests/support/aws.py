@@ -10,7 +10,7 @@ REGION = "eu-west-1"
 
 
 class Aws:
-    """Emulated services with nothing in them."""
+    """Emulated services, empty at first."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint

@@ -1,4 +1,4 @@
-"""A Chromium that is there already, for tests and for the picture in the README."""
+"""An installed Chromium, for tests and for the picture in the README."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ def find_chromium() -> str | None:
 
 @contextmanager
 def chromium(path: str) -> Iterator[Browser]:
-    """Runs a Chromium."""
     # Chromium's sandbox does not start for root.
     flags = [*_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:

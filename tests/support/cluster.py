@@ -1,5 +1,7 @@
-"""Jobs in mini-clusters: one cluster that the tests of a process share, and clusters for tests
-that kill theirs or change what belongs to a cluster.
+"""Jobs in mini-clusters.
+
+The tests of a process share one cluster. A test that kills its cluster, or changes a setting of
+the cluster, starts another.
 """
 
 from __future__ import annotations
@@ -27,17 +29,17 @@ from udfs.config.properties import Properties
 SALT = "a salt that no log may show"
 
 SHARED_MAIN = Path(__file__).with_name("mains") / "cluster_main.py"
-# Three jobs run at once, or one with four subtasks.
+# Three jobs run at once, or one job with four subtasks.
 SLOTS = 8
 SHARED_SETTINGS = {
     "taskmanager.numberOfTaskSlots": str(SLOTS),
-    # A slot has as much as in a cluster of one slot.
+    # A slot has as much memory as in a cluster of one slot.
     "taskmanager.memory.managed.size": f"{SLOTS * 128}m",
     "taskmanager.memory.network.min": "256m",
     "taskmanager.memory.network.max": "256m",
     "web.checkpoints.history": "1000",
 }
-# Below the ports that systems give to programs which ask for any.
+# Below the ephemeral ports, from which the system may give any to a program.
 METRICS_PORTS = "20000-29999"
 OF_THE_CLUSTER = ("metrics.", "rest.", "taskmanager.", "web.")
 DEFAULTS: dict[str, Any] = {"checkpoint_interval_ms": 1000}
@@ -58,17 +60,17 @@ class OwnCluster:
         wait_until(condition, what, lambda: self.process.poll() is None, self.printed)
 
     def finish(self) -> None:
-        """Waits for the end of the job, which has to be a success."""
+        """Waits for the end of the job, which must succeed."""
         assert self.process.wait(PATIENCE_SECONDS) == 0, self.printed()[-3000:]
 
     def kill(self) -> None:
-        """Takes everything away at once: the JVM, main.py, the Python workers."""
+        """Kills everything at once: the JVM, main.py and the Python workers."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(PATIENCE_SECONDS)
 
     def checkpoints(self) -> list[Path]:
-        """Completed checkpoints that are still there, oldest first."""
+        """Returns the completed checkpoints that still exist, oldest first."""
         found = self._options.work_directory.glob("checkpoints/*/chk-*/_metadata")
         return sorted((path.parent for path in found), key=lambda path: int(path.name[4:]))
 
@@ -77,7 +79,7 @@ class OwnCluster:
 def own_cluster(
     work: Path, properties: Properties, main: Path = MAIN, **options: Any
 ) -> Iterator[OwnCluster]:
-    """Starts a job in a cluster of its own; whatever happens, none of its processes is left."""
+    """Starts a job in a cluster of its own, and ends all its processes with the block."""
     work.mkdir(parents=True, exist_ok=True)
     file = work / "application_properties.json"
     dump_properties({group: dict(values) for group, values in properties.items()}, file)
@@ -106,12 +108,12 @@ class SubmittedJob:
         return self.state not in {"FINISHED", "FAILED", "CANCELED"}
 
     def get(self, path: str) -> Any:
-        """Flink's answer; `path` starts after the job's id."""
+        """Returns Flink's answer; `path` starts after the job's id."""
         with urllib.request.urlopen(self.url + path, timeout=60) as answer:  # noqa: S310 - loopback
             return json.load(answer)
 
     def metric(self, name: str) -> int:
-        """Sum of all metrics whose name ends so, over all operators and subtasks."""
+        """Returns the sum of the metrics whose names end in `name`, over operators and subtasks."""
         total = 0
         for vertex in self.get("")["vertices"]:
             path = f"/vertices/{vertex['id']}/subtasks/metrics"
@@ -130,7 +132,7 @@ class SubmittedJob:
         wait_until(condition, what, lambda: self.running, self.account)
 
     def finish(self) -> None:
-        """Waits for the end of the job, which has to be a success."""
+        """Waits for the end of the job, which must succeed."""
         wait_until(lambda: not self.running, "the end of the job")
         assert self.state == "FINISHED", self.account()
 
@@ -154,7 +156,7 @@ class SharedCluster:
     def job(
         self, work: Path, properties: Properties, *, topology: str = "build", **options: Any
     ) -> Iterator[SubmittedJob]:
-        """Submits a job; it is cancelled when the block is left.
+        """Submits a job, and cancels it with the block.
 
         Args:
             work: The folder for its checkpoints.
@@ -171,11 +173,11 @@ class SharedCluster:
             job.cancel()
 
     def plans(self, properties: Properties) -> Row:
-        """The optimised plans of a job by name, and the kinds of its operators."""
+        """Returns the optimised plans of a job by name, and the kinds of its operators."""
         return self._ask(properties, topology="build", settings={}, explain=True)
 
     def metrics(self) -> str:
-        """What the Prometheus reporter answers."""
+        """Returns the answer of the Prometheus reporter."""
         address = f"http://127.0.0.1:{metrics_port(self.log_file)}/metrics"
         with urllib.request.urlopen(address, timeout=PATIENCE_SECONDS) as answer:
             text: str = answer.read().decode()
@@ -197,7 +199,7 @@ class SharedCluster:
 
 @contextmanager
 def shared_cluster(work: Path, jar: Path | None) -> Iterator[SharedCluster]:
-    """Starts a cluster for jobs that are submitted to it; `jar` has the connectors."""
+    """Starts a cluster that takes jobs; `jar` holds the connectors."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(PATIENCE_SECONDS)
         port = str(server.getsockname()[1])

@@ -1,4 +1,4 @@
-"""What several tests of the core share."""
+"""Lines, enrichers and checks that the tests of the core share."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.
 SALT = b"sixteen bytes or more"
 
 KPL_MAGIC = b"\xf3\x89\x9a\xc2"
-"""How a record begins that is one dead letter as a whole. Hypothesis finds it in the code."""
+"""A record that begins so is one dead letter as a whole. Hypothesis finds the bytes in the code."""
 
 LOG_HEAD = [
     "timestamp",
@@ -49,12 +49,12 @@ LOG_HEAD = [
 
 
 def enricher(properties: Properties | None = None, salt: bytes | None = SALT) -> Enricher:
-    """An enricher whose clock stands at NOW."""
+    """Returns an enricher whose clock stands at `NOW`."""
     return Enricher.create(CoreSettings.load(properties or {}), clock=lambda: NOW, salt=salt)
 
 
 def geo_enricher() -> Enricher:
-    """The same over MaxMind's test database."""
+    """Returns such an enricher with MaxMind's test database."""
     return enricher({"weblog.geoip": {"database.path": str(CITY_DATABASE)}})
 
 
@@ -69,26 +69,26 @@ def combined(
     referer: str = "http://example.com/search.php",
     agent: str = FIREFOX,
 ) -> str:
-    """A line in Combined format; the fields go in as they are."""
+    """Returns a line in Combined format, with the fields as they are."""
     return f'{host} - {user} [{timestamp}] "{request}" {status} {size} "{referer}" "{agent}"'
 
 
 def enriched(using: Enricher, line: str | bytes) -> Enriched:
-    """The only outcome of a line that must be enriched."""
+    """Returns the only outcome of a line, which must be enriched."""
     (outcome,) = using.process(line.encode() if isinstance(line, str) else line)
     assert isinstance(outcome, Enriched), outcome
     return outcome
 
 
 def dead(using: Enricher, line: str | bytes) -> DeadLettered:
-    """The only outcome of a line that must become a dead letter."""
+    """Returns the only outcome of a line, which must be a dead letter."""
     (outcome,) = using.process(line.encode() if isinstance(line, str) else line)
     assert isinstance(outcome, DeadLettered), outcome
     return outcome
 
 
 def filtered(using: Enricher, line: str | bytes) -> Filtered:
-    """The only outcome of a line that must be filtered."""
+    """Returns the only outcome of a line, which must be filtered."""
     (outcome,) = using.process(line.encode() if isinstance(line, str) else line)
     assert isinstance(outcome, Filtered), outcome
     return outcome
@@ -105,7 +105,7 @@ class Clock:
 
 
 def unpack(packed: list[bytes]) -> list[dict[str, str | None]]:
-    """What was packed for SQL as its events, taken apart as the SQL does; `body` is the JSON."""
+    """Returns the events packed for SQL, split as the SQL splits them; `body` is the JSON."""
     keys, *bodies = [one.decode() for one in packed]
     return [
         dict(zip(FIELDS, (value or None for value in event.split("\x1f")), strict=True))
@@ -117,24 +117,24 @@ def unpack(packed: list[bytes]) -> list[dict[str, str | None]]:
 def grows_linearly[Input](
     work: Callable[[Input], object], make: Callable[[int], Input], size: int
 ) -> bool:
-    """Whether four times the input takes far less than the 16 times of quadratic work.
+    """Returns whether four times the input takes far less time than quadratic work (16 times).
 
-    The least time of each size counts, measured in turns until the quotient holds: a busy machine
-    makes single rounds slow, but quadratic work is too slow in all of them.
+    The least time of each size counts. Both sizes are measured in turns until the quotient holds:
+    a busy machine slows single rounds, but quadratic work is too slow in all of them.
     """
     small, large = make(size), make(4 * size)
     least_small, least_large = float("inf"), float("inf")
     for turn in range(50):
         least_small = min(least_small, _seconds(work, small))
         least_large = min(least_large, _seconds(work, large))
-        # The floor keeps the clock's grain out of the quotient.
+        # The floor keeps the clock's resolution out of the quotient.
         if turn >= 4 and least_large < 10 * max(least_small, 0.0005):
             return True
     return False
 
 
 def _seconds[Input](work: Callable[[Input], object], data: Input) -> float:
-    """Returns the time that the work takes of this thread's processor, in seconds."""
+    """Returns the processor time that the work takes in this thread, in seconds."""
     start = time.thread_time()
     work(data)
     return time.thread_time() - start

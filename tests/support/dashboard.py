@@ -1,4 +1,4 @@
-"""Made outputs of a run, and log lines that mean harm."""
+"""Made outputs of a run, and hostile log lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.rows import Row
 
-# What a page must never do with a log: run it, load it, or be restyled by it.
+# A page must never run such markup, load it, or be restyled by it.
 MARKUP = (
     "<script>hacked=1</script>",
     "</script><script>hacked=1</script>",
@@ -32,7 +32,7 @@ TIME = "17/May/2015:10:05:{second:02}"
 
 
 def hostile_log() -> str:
-    """Lines that carry the markup in every field that a client controls."""
+    """Returns lines that carry the markup in every field that a client controls."""
     lines = []
     for number, markup in enumerate(MARKUP):
         time = f"{TIME.format(second=number)} +0000"
@@ -52,7 +52,7 @@ def hostile_log() -> str:
 def write_rows(
     results: Path, output: str, rows: Iterable[Row], name: str = "part-0-0", tail: str = ""
 ) -> Path:
-    """Writes rows as Flink does; `tail` is the beginning of a row that is being written."""
+    """Writes rows as Flink does; `tail` is the beginning of an unfinished row."""
     folder = results / output
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
@@ -192,7 +192,7 @@ def write_json(path: Path, document: Row) -> None:
 
 
 def finished_run(output: Path) -> Path:
-    """A small finished run with something in every view."""
+    """Writes a small finished run with rows for every view."""
     write_json(output / "summary.json", summary())
     write_json(output / "run.json", journal("finished"))
     write_rows(output, "traffic_overview", [overview(m, 10 + m, m % 3, m % 2) for m in range(60)])

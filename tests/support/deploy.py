@@ -34,8 +34,8 @@ def run_deploy(arguments: list[str], patience: Patience, client: object = None) 
 
     Args:
         arguments: Those of the command line.
-        patience: How it waits.
-        client: Stands for the client of the managed service.
+        patience: How the command waits.
+        client: The stand-in for the client of the managed service.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "Patience", lambda **_: patience)
@@ -47,7 +47,7 @@ def run_deploy(arguments: list[str], patience: Patience, client: object = None) 
 def write_zip(
     path: Path, *, connectors: bool = True, more: Mapping[str, str] | None = None
 ) -> Path:
-    """A zip that says of itself that it is the application."""
+    """Writes a zip with the manifest of the application."""
     manifest = Manifest("weblog-stream-processor", "0.1.0", connectors=connectors)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(MANIFEST, manifest.to_json())
@@ -77,7 +77,7 @@ def write_properties(path: Path, groups: Mapping[str, Mapping[str, str]]) -> Pat
 def detail(
     status: str = "READY", version: int = 1, runtime: str = "FLINK-2_3", **more: Any
 ) -> dict[str, Any]:
-    """What the service answers about an application."""
+    """Returns the service's answer about an application."""
     return {
         "ApplicationARN": f"arn:aws:kinesisanalytics:{REGION}:{ACCOUNT}:application/{NAME}",
         "ApplicationName": NAME,
@@ -110,7 +110,7 @@ def snapshot(name: str, status: str = "READY", minute: int = 0) -> dict[str, Any
 class Script:
     """A service that expects calls in one order and gives the answers it was made with.
 
-    Answers and parameters are checked against AWS's own model of the service.
+    Botocore checks answers and parameters against AWS's model of the service.
     """
 
     said: list[str] = field(default_factory=list)

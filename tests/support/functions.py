@@ -1,4 +1,4 @@
-"""What several tests of the Lambda functions share."""
+"""Events and stand-ins that the tests of the Lambda functions share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REGION = "eu-west-1"
 
 
 def good(number: int) -> bytes:
-    """One of many different good lines."""
+    """Returns a good line that differs from those of other numbers."""
     return combined(request=f"GET /page{number}.php HTTP/1.1").encode()
 
 
@@ -32,7 +32,7 @@ def good(number: int) -> bytes:
 
 
 def firehose_event(records: Iterable[bytes], *, ids: Sequence[str] | None = None) -> dict[str, Any]:
-    """The event of a delivery stream that reads a Kinesis stream."""
+    """Returns the event of a delivery stream that reads a Kinesis stream."""
     data = list(records)
     return {
         "invocationId": "invoked123",
@@ -63,7 +63,7 @@ def sequence_number(index: int) -> str:
 
 
 def kinesis_event(records: Iterable[bytes]) -> dict[str, Any]:
-    """The event of an event source mapping over a Kinesis stream."""
+    """Returns the event of an event source mapping over a Kinesis stream."""
     return {
         "Records": [
             {
@@ -99,8 +99,8 @@ class FakeContext:
     """Lambda's context, with a clock that only the test moves.
 
     Args:
-        seconds: Time left.
-        per_question: Seconds that pass whenever the time left is asked for.
+        seconds: The time left.
+        per_question: Seconds that pass at each question for the time left.
     """
 
     aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
@@ -123,8 +123,8 @@ class FakeDestination:
     """A service that keeps what it takes.
 
     Args:
-        behave: Called for each batch with the number of the call; what it returns is the
-            answer, what it raises is raised.
+        behave: Called for each batch with the number of the call. It returns the answer, or raises
+            the error of the call.
         limits: Limits of a call.
     """
 
@@ -146,7 +146,7 @@ class FakeDestination:
         return rejections
 
     def bodies(self) -> list[Any]:
-        """What was taken, read as JSON."""
+        """Returns the bodies of the records taken, read as JSON."""
         return [json.loads(one.body) for one in self.taken]
 
 
@@ -163,7 +163,7 @@ def processor(
     outage_minimum: int = 10,
     gzip_maximum: int = 1_000_000,
 ) -> RecordProcessor:
-    """A processor whose clock stands still."""
+    """Returns a processor whose clock stands still."""
     function = {
         "gzip.maximum.bytes": str(gzip_maximum),
         "outage.minimum.lines": str(outage_minimum),
@@ -188,7 +188,6 @@ def transformation(
     of: RecordProcessor | None = None,
     partition_by: PartitionBy = "none",
 ) -> FirehoseTransformation:
-    """A Firehose transformation."""
     return FirehoseTransformation(
         of or processor(),
         None if dead_letters is None else delivery(dead_letters, context),
@@ -204,7 +203,6 @@ def consumer(
     of: RecordProcessor | None = None,
     **more: Any,
 ) -> KinesisConsumer:
-    """A Kinesis consumer."""
     return KinesisConsumer(
         of or processor(),
         delivery(output, context, ordered=True),

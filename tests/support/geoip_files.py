@@ -34,7 +34,7 @@ def write_city(
     *,
     kind: str = "Made-City",
 ) -> Path:
-    """Writes a database whose type promises City records, whatever the records are."""
+    """Writes a database of the type City, whatever its records are."""
     both = ip_version == 6
     how = {"ip_version": ip_version, "ipv4_compatible": both, "database_type": kind}
     return _write(path, networks, **how)
@@ -70,7 +70,7 @@ def write_pair(
     ipv4: Mapping[str, object] = IPV4,
     ipv6: Mapping[str, object] = IPV6,
 ) -> Path:
-    """Writes both files of the package into a folder, which is made if missing."""
+    """Writes both files of the package into a folder, and makes the folder if it is missing."""
     folder.mkdir(exist_ok=True)
     write_flat(folder / IPV4_FILE, 4, ipv4)
     write_flat(folder / IPV6_FILE, 6, ipv6)

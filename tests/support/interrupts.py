@@ -1,4 +1,4 @@
-"""Programs that are to be ended with Ctrl-C."""
+"""Programs that a test ends with Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from udfs.config.root import ROOT
 
 @contextmanager
 def hearing_interrupts() -> Iterator[None]:
-    """A program started within hears SIGINT and SIGHUP.
+    """Lets programs started in the block hear SIGINT and SIGHUP.
 
-    Tests that a shell runs in the background ignore the one, those behind `nohup` the other,
-    and hand that down.
+    Tests that a shell runs in the background ignore SIGINT, and tests behind `nohup` ignore
+    SIGHUP. Programs inherit that.
     """
     interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     hang_up = signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -31,9 +31,9 @@ def hearing_interrupts() -> Iterator[None]:
 
 @contextmanager
 def in_a_terminal(program: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A Python program that runs in a folder and leads a group of processes, as in a terminal.
+    """Runs a Python program in a folder as the leader of a process group, as a terminal does.
 
-    It hears SIGINT. When the block fails, the group is killed.
+    The program hears SIGINT. When the block fails, its group is killed.
     """
     with (
         hearing_interrupts(),

@@ -1,4 +1,4 @@
-"""Stand-ins for the connector jar: they have its names and none of its code."""
+"""Stand-ins for the connector jar, with its names and none of its code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs from a log to files, for tests that look at what they wrote."""
+"""Jobs that read a log and write files, for tests of these files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RECORDS = ("enriched", "filtered", "dead_letters", "late")
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The outputs of a job or a run, each in a folder of its name."""
+    """The outputs of a job or a run, each in the folder of its name."""
 
     folder: Path
 
@@ -28,7 +28,7 @@ class Results:
 
 
 def between_files(source: Path, results: Path, *outputs: str) -> PropertyGroups:
-    """Settings of a job that reads files and writes files: all outputs, or those named."""
+    """Returns the settings of a job from files to files, with all outputs or those named."""
     return {
         "weblog.source": {"type": "filesystem", "path": str(source)},
         "weblog.sink.files": {"type": "filesystem", "path": str(results)},
@@ -45,14 +45,14 @@ def run_job(
 ) -> Results:
     """Runs a job over lines of a log.
 
-    Its functions run inside Java (thread mode), unless the settings say otherwise: a Python
-    process takes as long to start as the rest of a short job.
+    By default its functions run inside Java (thread mode): the start of a Python process takes
+    as long as the rest of a short job.
 
     Args:
-        cluster: Where it runs.
+        cluster: The cluster that runs it.
         folder: A new folder for its input and its results.
         lines: The log.
-        outputs: Outputs beside the records.
+        outputs: The outputs beside the records.
         settings: More settings.
     """
     folder.mkdir(exist_ok=True)

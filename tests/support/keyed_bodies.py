@@ -1,8 +1,7 @@
 """Writes records as a Kinesis sink does, to files: `python -m tests.support.keyed_bodies FOLDER`.
 
-A program of its own, for the same reason as `tests/support/explain.py`. Reads `FOLDER/events`;
-writes what is put into a stream to `FOLDER/written`, and the columns it is made of to
-`FOLDER/columns`.
+The program reads `FOLDER/events`. It writes the records of the stream to `FOLDER/written`, and
+the columns that they are made of to `FOLDER/columns`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""The users' emulator with what tests need beside it.
+"""The users' emulator, with refused calls and processors of Firehose.
 
-Calls that AWS refuses: moto neither throttles nor asks for rights. And a Firehose that heeds a
-processor; moto's ignores them.
+Moto neither throttles nor checks rights, and its Firehose ignores processors.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from moto.kinesis.utils import decompose_shard_iterator
 from tools.run.kinesis.emulator import serve
 
 THROTTLED_PREFIX = "throttled-"
-"""PutRecords refuses every third record of every other call to a stream of such a name."""
+"""In a stream of such a name, every other PutRecords call refuses every third record."""
 
 REFUSED_TAG = "refused"
 """A stream with this tag refuses the call that the value names, as in `GetRecords=AccessDenied`."""

@@ -1,4 +1,4 @@
-"""The lake on this machine: DuckDB over a run's files, asked in Athena's dialect."""
+"""The lake on this machine: DuckDB over a run's files, with queries in Athena's dialect."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DAYS = ("2015-05-17", "2015-05-20")
 
 @cache
 def declared(output: str) -> dict[str, str]:
-    """Returns DuckDB's types of the columns that Athena's table of an output has, by name."""
+    """Returns the columns of an output's Athena table: their types in DuckDB by name."""
     statement = sqlglot.parse_one((TABLES / f"{output}.sql").read_text("utf-8"), read="athena")
     schema = statement.find(exp.Schema)
     assert schema is not None
@@ -39,7 +39,7 @@ def opened(folder: Path, *outputs: str, by_hour: bool = False) -> duckdb.DuckDBP
     Args:
         folder: The folder of a run.
         outputs: The outputs.
-        by_hour: The files lie in folders by event time, which give the table the partitions.
+        by_hour: The files lie in folders by event time, which are the table's partitions.
     """
     lake = duckdb.connect()
     for output in outputs:

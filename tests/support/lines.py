@@ -1,4 +1,4 @@
-"""Log lines of tests in which a job reads them."""
+"""Log lines for tests of a job."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def log_line(
     size: str = "100",
     agent: str = "-",
 ) -> str:
-    """A line with its end, of a client that says little."""
+    """Returns a line with its line break, of a client that says little."""
     line = combined(
         timestamp=time,
         host=host,
@@ -36,11 +36,11 @@ def log_line(
 def line(
     number: int, seconds: float = 0, *, host: str = "203.0.113.9", agent: str = FIREFOX
 ) -> bytes:
-    """A good line without its end.
+    """Returns a good line without its line break.
 
     Args:
-        number: Makes it another line than all others.
-        seconds: Its time, after START.
+        number: Makes the line differ from all others.
+        seconds: Its time, counted from `START`.
         host: The client.
         agent: The user agent.
     """
@@ -51,5 +51,5 @@ def line(
 
 
 def good(first: int, count: int, seconds: float = 0, *, host: str = "203.0.113.9") -> list[bytes]:
-    """Lines with the numbers from `first`, within a minute from `seconds` on."""
+    """Returns lines with the numbers from `first`, within a minute from `seconds`."""
     return [line(first + n, seconds + n * 59 // count, host=host) for n in range(count)]

@@ -1,4 +1,4 @@
-"""A job that goes on: lines are handed to it when the test wants to, and looked for."""
+"""A job without an end, to which a test hands lines at any time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
 class Metrics:
-    """One answer of the Prometheus reporter: the metrics of a job, and those of its cluster."""
+    """An answer of the Prometheus reporter: the metrics of a job and of its cluster."""
 
     def __init__(self, text: str, job: str) -> None:
         samples = (
@@ -29,7 +29,7 @@ class Metrics:
         self._samples = [one for one in samples if one[1].get("job_id", job) == job]
 
     def total(self, ending: str, **labels: str) -> float:
-        """Sum of the metrics whose name ends so and whose labels include these."""
+        """Returns the sum of the metrics with this ending of the name and these labels."""
         return sum(
             value
             for name, found, value in self._samples
@@ -62,13 +62,12 @@ class LiveJob:
         self.lines += lines
 
     def rows(self, output: str) -> list[Row]:
-        """Rows in files that are closed, in order: what a checkpoint has made final."""
+        """Returns the rows in closed files in order: those that a checkpoint has made final."""
         rows: list[Row] = []
-        # The name ends with the number of the file; it goes on after a restart.
+        # The name ends with the file's number, which goes on counting after a restart.
         closed = (self.job.work / "results" / output).glob("[!.]*")
         for path in sorted(closed, key=lambda path: int(path.name.rpartition("-")[2])):
             if path not in self._read:
-                # A closed file does not change.
                 self._read[path] = [json.loads(line) for line in path.read_text().splitlines()]
             rows += self._read[path]
         return rows
@@ -77,7 +76,7 @@ class LiveJob:
         return sum(len(self.rows(name)) for name in ("enriched", "filtered", "dead_letters"))
 
     def wait_until_accounted(self) -> None:
-        """Waits until there is an outcome for every line that was given."""
+        """Waits until every line given has an outcome."""
         self.wait_until(lambda: self.accounted() >= len(self.lines), "all lines' outcomes")
         assert self.accounted() == len(self.lines)
 
@@ -88,21 +87,21 @@ class LiveJob:
         return Metrics(self.cluster.metrics(), self.job.id)
 
     def workers(self) -> list[int]:
-        """Process ids of the Python workers."""
+        """Returns the process ids of the Python workers."""
         found = []
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
                 fields = stat.read_text().rpartition(")")[2].split()
                 command = stat.with_name("cmdline").read_bytes()
             except OSError:
-                continue  # It has just ended.
+                continue  # The process has just ended.
             of_cluster = int(fields[2]) == self.cluster.pid
             if of_cluster and b"pyflink.fn_execution.beam.beam_boot" in command:
                 found.append(int(stat.parent.name))
         return sorted(found)
 
     def log(self) -> str:
-        """What the cluster has logged since the job was started."""
+        """Returns the cluster's log since the start of the job."""
         return self.cluster.log_file.read_text("utf-8", "replace")[self._log_start :]
 
     def log_lines(self) -> list[Row]:
@@ -114,11 +113,11 @@ class LiveJob:
         ]
 
     def intervals(self) -> list[Row]:
-        """The lines that a worker writes of an interval's counts."""
+        """Returns the log lines with the counts of an interval."""
         return [one for one in self.log_lines() if one["event_type"] == "interval"]
 
     def interval_total(self, name: str) -> int:
-        """A count added up: a slow machine's interval may end amid the lines of a test."""
+        """Returns a count over all intervals: one may end amid the lines of a test."""
         return sum(one.get(name, 0) for one in self.intervals())
 
 
@@ -132,7 +131,7 @@ def live_job(
     topology: str = "watched_folder",
     restart_attempts: int = 0,
 ) -> Iterator[LiveJob]:
-    """Starts the job over an empty folder; `outputs` are those beside the records."""
+    """Starts a job over an empty folder; `outputs` are those beside the records."""
     (work / "input").mkdir(parents=True)
     properties = between_files(work / "input", work / "results", *RECORDS, *outputs)
     log_start = len(cluster.log_file.read_text("utf-8", "replace"))

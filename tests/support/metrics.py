@@ -1,4 +1,4 @@
-"""The metrics that alarms and dashboards are about, and whether anything reports them."""
+"""The metrics of alarms and dashboards, and whether anything reports them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from udfs.flink.worker_log import WorkerLog
 from udfs.letters.dead_letter import DeadLetter
 from udfs.outcomes import DeadLettered, Filtered
 
-# What AWS documents, as far as the templates use it, by namespace and dimensions.
+# The documented metrics that the templates use, by namespace and dimensions.
 DOCUMENTED = {
     ("AWS/Kinesis", "StreamName"): """
         GetRecords.IteratorAgeMilliseconds IncomingRecords
@@ -33,7 +33,7 @@ DOCUMENTED = {
         lastCheckpointDuration lastCheckpointSize numRestarts numberOfFailedCheckpoints
         oldGenerationGCTime threadsCount
     """,
-    # Reported by stream, task or flow too: only a query over these finds them.
+    # AWS reports these by stream, task or flow too, so only a query finds them.
     ("AWS/KinesisAnalytics",): "failingTime millisBehindLatest restartingTime",
     ("AWS/Lambda", "FunctionName"): """
         ConcurrentExecutions DestinationDeliveryFailures Duration Errors Invocations IteratorAge
@@ -63,14 +63,14 @@ class Metric(NamedTuple):
 
     @property
     def exists(self) -> bool:
-        """Whether AWS, the job or the function reports it with these dimensions."""
+        """Returns whether AWS, the job or the function reports it with these dimensions."""
         place = (self.namespace, *self.dimensions)
         own = job_metrics() | function_metrics()
         return self.name in DOCUMENTED.get(place, "").split() or (*place, self.name) in own
 
 
 def of_alarm(alarm: Mapping[str, Any]) -> Iterator[Metric]:
-    """Gives the metrics of an alarm."""
+    """Yields the metrics of an alarm."""
     for one in alarm.get("Metrics", [{"MetricStat": {"Metric": alarm}}]):
         if "MetricStat" in one:
             metric = one["MetricStat"]["Metric"]
@@ -81,7 +81,7 @@ def of_alarm(alarm: Mapping[str, Any]) -> Iterator[Metric]:
 
 
 def of_dashboard(body: Mapping[str, Any]) -> Iterator[Metric]:
-    """Gives what the widgets of a dashboard draw."""
+    """Yields the metrics that the widgets of a dashboard draw."""
     for widget in body["widgets"]:
         for metric in widget["properties"].get("metrics", []):
             if isinstance(metric[0], str):
@@ -99,7 +99,7 @@ def _queried(expression: str) -> Iterator[Metric]:
 
 
 def computed(alarm: Mapping[str, Any], **metrics: float) -> float:
-    """Returns what an alarm's expression makes of its metrics, all of which it has to use."""
+    """Returns the value of an alarm's expression, which has to use all its metrics."""
     (expression,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
     assert {one["Id"] for one in alarm["Metrics"] if "MetricStat" in one} == metrics.keys()
     functions = {"IF": lambda holds, yes, no: yes if holds else no, "FILL": lambda value, _: value}
@@ -108,7 +108,7 @@ def computed(alarm: Mapping[str, Any], **metrics: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class CountOf:
-    """Flink's counter, which keeps its sum under its name."""
+    """A stand-in for Flink's counter, which keeps its sum under its name."""
 
     counts: Counter[str]
     name: str
@@ -118,7 +118,7 @@ class CountOf:
 
 
 class MetricGroup:
-    """Flink's group of metrics, which keeps the names of what is registered."""
+    """A stand-in for Flink's group of metrics, which keeps the names of its metrics."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()

@@ -11,7 +11,7 @@ from moto.server import ThreadedMotoServer
 
 @contextmanager
 def moto_server() -> Iterator[str]:
-    """Gives the address of a server that runs as long as the block."""
+    """Runs a server with the block, and yields its address."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -20,5 +20,5 @@ def moto_server() -> Iterator[str]:
 
 
 def reset(address: str) -> None:
-    """Takes everything out of the server's services."""
+    """Empties the server's services."""
     urllib.request.urlopen(f"{address}/moto-api/reset", data=b"").close()  # noqa: S310 - http

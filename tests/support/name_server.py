@@ -1,4 +1,4 @@
-"""A name server on the loopback address that answers as a test tells it."""
+"""A name server on the loopback address, whose answers a test makes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNKNOWN = "NXDOMAIN"
 FAILURE = "SERVFAIL"
 
 type Answer = Callable[[str], tuple[float, str | bytes]]
-"""Delay in seconds, and one of the above or a name, for an IPv4 address."""
+"""Returns a delay in seconds, and one of the above or a name, for an IPv4 address."""
 
 
 def usual_name(address: str) -> str:
@@ -51,7 +51,7 @@ class _Protocol(asyncio.DatagramProtocol):
         if kind in {UNKNOWN, FAILURE}:
             reply.header.rcode = getattr(RCODE, str(kind))
         else:
-            # Labels as bytes: names may hold anything.
+            # Labels are bytes, as names may hold any byte.
             text = kind if isinstance(kind, bytes) else kind.encode()
             name = DNSLabel(tuple(text.split(b".")))
             reply.add_answer(RR(question.q.qname, QTYPE.PTR, rdata=PTR(name), ttl=60))
@@ -66,7 +66,7 @@ def name_server(answer: Answer) -> Iterator[NameServer]:
     transport, _ = loop.run_until_complete(
         loop.create_datagram_endpoint(lambda: _Protocol(server), local_addr=("127.0.0.1", 0))
     )
-    # Questions of many look-ups come in one burst, which must fit.
+    # The questions of many look-ups come in one burst, which must fit.
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     server.port = transport.get_extra_info("sockname")[1]
     thread = threading.Thread(target=loop.run_forever, daemon=True)

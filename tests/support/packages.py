@@ -1,4 +1,4 @@
-"""A package that was made, unpacked where it is to run, and what it finds there."""
+"""Zips unpacked in the folder where they run, and the packages beside them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpacks a zip as AWS does and takes all rights to write away."""
+    """Unpacks a zip as AWS does, and removes all rights to write."""
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(folder)
     for path in (folder, *folder.rglob("*")):
@@ -18,10 +18,10 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def contents_of(folder: Path) -> dict[str, str]:
-    """Digest by path of all files below a folder.
+    """Returns the digest of each file below a folder by its path.
 
-    Tests may run as root, who may write whatever the rights say: this shows that nobody did.
-    Python's own cache of byte code, which it does without, is no matter.
+    Equal digests show that nobody wrote: rights do not stop root, who may run the tests.
+    Python's cache of byte code doesn't count.
     """
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -31,7 +31,7 @@ def contents_of(folder: Path) -> dict[str, str]:
 
 
 def link_distributions(names: Iterable[str], folder: Path) -> None:
-    """Puts distributions that are installed here into a folder, as links."""
+    """Links distributions that are installed here into a folder."""
     for name in names:
         distribution = importlib.metadata.distribution(name)
         tops = {Path(str(file)).parts[0] for file in distribution.files or []}

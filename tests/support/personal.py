@@ -1,4 +1,4 @@
-"""Lines full of personal data, and what may happen to them on their way."""
+"""Lines full of personal data, whole and damaged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FUTURE = "01/Jan/2099:00:00:00 +0000"
 
 
 def words(initial: str, letters: str = "QXZWKÖŻÉ") -> st.SearchStrategy[str]:
-    """Words that are part of no other text: different kinds of them differ in their initial."""
+    """Returns words that are part of no other text; each kind of word has its own initial."""
     return st.text(letters, min_size=8, max_size=12).map(lambda text: initial + text)
 
 
@@ -48,7 +48,7 @@ def forms(host: str) -> list[str]:
 
 @st.composite
 def personal_lines(draw: st.DrawFn) -> tuple[bytes, str, list[str]]:
-    """A line full of personal data, its format, and what must not be seen of it."""
+    """Draws a line full of personal data, its format, and the texts that must stay hidden."""
     host, log_format = draw(addresses), draw(st.sampled_from(FORMATS))
     user, mail, search, *secrets = (draw(words(initial)) for initial in "UMSABC")
     quotes, sign = draw(st.sampled_from(["", '\\"', "%22"])), draw(st.sampled_from(SIGNS))
@@ -96,7 +96,7 @@ def personal_lines(draw: st.DrawFn) -> tuple[bytes, str, list[str]]:
 
 @st.composite
 def damaged(draw: st.DrawFn, line: bytes) -> bytes:
-    """The line as it may arrive: whole, cut off, glued to another, or broken at its seams."""
+    """Draws the line as it may arrive: whole, cut off, glued to another, or broken at its seams."""
     seams = [at for at, byte in enumerate(line) if byte in b'"[] ']
     match draw(st.sampled_from(["whole", "cut", "glued", "seam", "junk", "long"])):
         case "cut":
@@ -104,7 +104,7 @@ def damaged(draw: st.DrawFn, line: bytes) -> bytes:
         case "glued":
             return line[: draw(st.sampled_from(seams)) + 1] + line
         case "seam":
-            # Not at a blank: that would make another host of the host.
+            # A break at a blank would make the host another host.
             at = draw(st.sampled_from([at for at in seams if line[at : at + 1] != b" "]))
             return line[:at] + draw(st.sampled_from([b"", b" ", b"\xff"])) + line[at + 1 :]
         case "junk":

@@ -1,4 +1,4 @@
-"""Runs the job through the command a user runs, and reads what it wrote."""
+"""Runs of the job through the user's command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.rows import Row
 from tests.support.waiting import PATIENCE_SECONDS
 from udfs.config.root import ROOT
 
-# What a local run may leave out.
+# The outputs that a local run may leave out.
 _AGGREGATES = [
     path.stem
     for kind in ("aggregates", "alerts")
@@ -25,7 +25,7 @@ _AGGREGATES = [
 
 @dataclass(frozen=True, slots=True)
 class Run(Results):
-    """What one run of the command left behind."""
+    """The outputs, the exit status and the printed text of a run."""
 
     status: int
     printed: str
@@ -38,7 +38,7 @@ class Run(Results):
 
 
 def only(*outputs: str) -> list[str]:
-    """Arguments for a run without other aggregates and alerts: planning all takes long."""
+    """Returns arguments for a run without the other aggregates: planning all takes long."""
     settings = [f"weblog.outputs:{name}=off" for name in _AGGREGATES if name not in outputs]
     return [argument for setting in settings for argument in ("--set", setting)]
 
@@ -53,7 +53,7 @@ def run_as_user(output: Path, *arguments: str) -> Run:
         try:
             printed, errors = process.communicate(timeout=PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
-            # Terminated, not killed, so that it stops the cluster too.
+            # SIGTERM, so that the command stops the cluster too.
             process.terminate()
             process.communicate(timeout=60)
             (log,) = output.glob(".work/*/logs/job.log")

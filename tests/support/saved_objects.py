@@ -1,4 +1,4 @@
-"""Saved objects of OpenSearch Dashboards: what visualisations ask, and what is to come out."""
+"""Saved objects of OpenSearch Dashboards: the visualisations' queries and expected answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ type Numbers = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Visualisation:
-    """A visualisation: the aggregations of its metrics and its buckets, and the alias it is of."""
+    """A visualisation: the aggregations of its metrics and buckets, and its alias."""
 
     title: str
     alias: str
@@ -27,7 +27,7 @@ class Visualisation:
     buckets: Sequence[Row]
 
     def request(self) -> Row:
-        """What Dashboards would search for."""
+        """Returns the search request of Dashboards."""
         metrics = {
             one["id"]: {one["type"]: {"field": one["params"]["field"]}}
             for one in self.metrics
@@ -36,7 +36,7 @@ class Visualisation:
         aggregations: Row = metrics
         for bucket in reversed(self.buckets):
             inner = {"aggs": aggregations} if aggregations else {}
-            # Metrics of an outer bucket too: the inner ones' order is by them.
+            # An outer bucket has the metrics too, which order the inner buckets.
             aggregations = {bucket["id"]: self._bucket(bucket) | inner}
             if bucket is not self.buckets[0]:
                 aggregations |= metrics
@@ -56,7 +56,7 @@ class Visualisation:
         return {bucket["type"]: asked}
 
     def shown(self, answer: Row) -> dict[tuple[Any, ...], Numbers]:
-        """The metrics in an answer by the keys of their buckets."""
+        """Returns the metrics in an answer by the keys of their buckets."""
         return dict(self._shown(answer["aggregations"], 0, ()))
 
     def _shown(
@@ -77,7 +77,7 @@ class Visualisation:
             yield from self._shown(bucket, depth + 1, (*path, bucket["key"]))
 
     def expected(self, rows: Sequence[Row]) -> dict[tuple[Any, ...], Numbers]:
-        """The metrics over an output's rows, by the keys of their buckets, all of them."""
+        """Returns all metrics over an output's rows by the keys of their buckets."""
         groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
         for row in rows:
             path = tuple(_KEYS[one["type"]](one, row) for one in self.buckets)
@@ -103,7 +103,7 @@ class Visualisation:
 
 
 def visualisations(file: Path) -> list[Visualisation]:
-    """The visualisations of a file of saved objects."""
+    """Returns the visualisations in a file of saved objects."""
     objects = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     titles = {
         one["id"]: one["attributes"]["title"] for one in objects if one["type"] == "index-pattern"
@@ -126,7 +126,7 @@ def _hour(bucket: Row, row: Row) -> int:
 
 
 def _cell(bucket: Row, row: Row) -> str | None:
-    """The geohash of a row's place: bits of longitude and latitude in turns, halving each time."""
+    """Returns the geohash of a row's place: bits of longitude and latitude in turns."""
     place = row[bucket["params"]["field"]]
     if place is None:
         return None

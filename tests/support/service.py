@@ -1,7 +1,7 @@
-"""Runs an unpacked application the way the managed service does, as far as a test can.
+"""Runs an unpacked application as the managed service does, as far as a test can.
 
-The service has a Python with Flink's package and its dependencies, unpacks the zip where
-nothing can be written, and starts Flink's own command with what the run options name.
+The service has a Python with Flink's package and its dependencies. It unpacks the zip into a
+folder without the right to write, and starts Flink's command with the files in the run options.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 PROPERTIES_VARIABLE = "WEBLOG_APPLICATION_PROPERTIES"
 RECORD_VARIABLE = "TEST_IMPORT_RECORD"
 
-# Written into the interpreter of the "service": notes where each module is found.
+# This code in the interpreter of the "service" notes the place of each module.
 _RECORDER = f'''
 import importlib.machinery, os, sys
 
@@ -47,7 +47,7 @@ if "{RECORD_VARIABLE}" in os.environ:
 
 
 def distributions_of_flink() -> set[str]:
-    """Names of `apache-flink` and of all that it requires, as installed here."""
+    """Returns the names of `apache-flink` and all its dependencies, as installed here."""
     found: set[str] = set()
     waiting = ["apache-flink"]
     while waiting:
@@ -73,12 +73,12 @@ def make_interpreter(directory: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run of the application left.
+    """A finished run of the application.
 
     Attributes:
         status: Exit status of Flink's command.
-        printed: What it and the job printed.
-        origins: Where modules were found, by name; several when processes differ.
+        printed: The output of the command and the job.
+        origins: The places of modules by name; several where processes differ.
     """
 
     status: int
@@ -96,14 +96,14 @@ def start(
     settings: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts an unpacked application with Flink's own command, in a process group of its own.
+    """Starts an unpacked application with Flink's command, in a process group of its own.
 
     Args:
         interpreter: Python for the job and for its workers.
         code: The unpacked zip.
         run_options: The service's property group of that name.
         properties: The application's property file.
-        work: The only folder that the job may write to; what it prints goes to `printed` there.
+        work: The only folder that the job may write to; its output goes to `printed` there.
         settings: More settings of the cluster.
         environment: More environment variables.
     """
@@ -124,7 +124,7 @@ def start(
                 "JAVA_TOOL_OPTIONS": " ".join(
                     (os.environ.get("JAVA_TOOL_OPTIONS", ""), f"-Djava.io.tmpdir={work / 'tmp'}")
                 ),
-                # A real cluster has its workers in processes of their own.
+                # The workers of a real cluster are processes.
                 "_python_worker_execution_mode": "process",
                 PROPERTIES_VARIABLE: str(properties),
                 RECORD_VARIABLE: str(work / "imports.tsv"),
@@ -148,7 +148,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 def run(
     interpreter: Path, code: Path, *, run_options: Mapping[str, str], properties: Path, work: Path
 ) -> Run:
-    """Starts an unpacked application and waits for its end; the arguments are those of start()."""
+    """Starts an unpacked application, with the arguments of `start()`, and waits for its end."""
     process = start(interpreter, code, run_options=run_options, properties=properties, work=work)
     try:
         status = process.wait(PATIENCE_SECONDS)

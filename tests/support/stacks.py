@@ -1,6 +1,6 @@
 """Stacks of the CloudFormation templates as moto makes them, with every function resolved.
 
-A test asks for `job(Shards="3")`, `job(FILES)` or `function(**CONSUMER)` and looks at the resources
+A test makes `job(Shards="3")`, `job(FILES)` or `function(**CONSUMER)`. It looks at the resources
 of that stack by logical id or by type, at its outputs, and at the rights of its roles.
 """
 
@@ -106,7 +106,7 @@ NOT_IN_MOTO = {
 
 
 class NamedResource:
-    """A resource of which moto knows the name and no more."""
+    """A resource of which moto knows only the name."""
 
     def __init__(self, name: str) -> None:
         self.physical_resource_id = name
@@ -163,7 +163,7 @@ class CatalogResource(NamedResource):
         return cls((properties.get("TableInput") or properties["DatabaseInput"])["Name"])
 
 
-# Moto looks its models up in these two.
+# Moto looks up its models in these two maps.
 models: dict[str, Any] = dict.fromkeys(NOT_IN_MOTO, NamedResource)
 models["AWS::Lambda::Alias"] = AliasResource
 models["AWS::Events::ApiDestination"] = DestinationResource
@@ -173,7 +173,7 @@ parsing.get_name_type_map().update(NOT_IN_MOTO)
 
 
 class RefusedError(Exception):
-    """CloudFormation would not take the parameters."""
+    """CloudFormation refuses the parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ class Stack:
         return properties
 
     def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Gives each statement of each policy with the logical id of its resource."""
+        """Yields each statement of each policy with the logical id of its resource."""
         for name in self.resources:
             for policy in (*self[name].get("Policies", ()), self[name]):
                 for statement in policy.get("PolicyDocument", {}).get("Statement", ()):
@@ -222,7 +222,7 @@ class Stack:
 
 
 def listed(value: Any) -> list[Any]:
-    """Returns the items of what a template writes as one item or as a list."""
+    """Returns a template's value as a list, whether it is one item or a list."""
     return value if isinstance(value, list) else [value]
 
 
@@ -304,7 +304,7 @@ def _made(name: str, written: dict[str, Any], values: dict[str, Any]) -> Stack:
 
 
 def alert_template(pipe: str, **parameters: str) -> str:
-    """Returns what a pipe makes of an alert, with the paths of its values in it."""
+    """Returns the text that a pipe makes of an alert, with the paths of the values in it."""
     template: str = job(**TOPICS, **WEBHOOK, **parameters)[pipe]["TargetParameters"][
         "InputTemplate"
     ]
@@ -335,13 +335,13 @@ EXAMPLES: Mapping[str, Sequence[Callable[[], Stack]]] = {
 
 
 def examples(*kinds: str) -> Iterator[Stack]:
-    """Gives the example stacks of kinds."""
+    """Yields the example stacks of kinds."""
     for kind in kinds or EXAMPLES:
         yield from (make() for make in EXAMPLES[kind])
 
 
 def _check_parameters(written: Mapping[str, Any], made: parsing.ResourceMap) -> None:
-    """Does what moto leaves out: names and patterns of parameters, and rules."""
+    """Checks names and patterns of parameters, and rules, which moto does not."""
     if unknown := made.input_parameters.keys() - written["Parameters"].keys():
         raise RefusedError(f"unknown: {', '.join(unknown)}")
     for name, parameter in written["Parameters"].items():
@@ -359,7 +359,7 @@ def _holds(condition: Any, made: parsing.ResourceMap) -> bool:
 
 
 def _make_surroundings() -> None:
-    """Makes what parameters name and moto looks at: the code and the source stream."""
+    """Makes the resources behind parameters that moto looks at: the code and the source stream."""
     s3 = s3_backends[ACCOUNT]["aws"]
     s3.create_bucket(REQUIRED["CodeBucket"], REGION)
     s3.put_object(REQUIRED["CodeBucket"], REQUIRED["CodeKey"], b"")

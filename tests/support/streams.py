@@ -1,4 +1,4 @@
-"""Streams of the emulator, and a job between them."""
+"""Streams of the emulator, and the settings of a job between them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def delivery_arn(name: str) -> str:
 
 
 class Streams:
-    """All streams of one emulator."""
+    """The streams of an emulator."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -46,7 +46,7 @@ class Streams:
             self.client.create_stream(StreamName=name, ShardCount=count)
 
     def aws(self, service: str) -> Any:
-        """A client of another service of the emulator."""
+        """Returns a client of another service of the emulator."""
         make: Any = boto3.client
         return make(
             service,
@@ -62,7 +62,7 @@ class Streams:
         )
 
     def create_delivery_stream(self, name: str, bucket: str, *processors: str) -> None:
-        """A delivery stream into a folder of its own in a bucket."""
+        """Makes a delivery stream into a folder of its own in a bucket."""
         self.aws("firehose").create_delivery_stream(
             DeliveryStreamName=name,
             ExtendedS3DestinationConfiguration={
@@ -77,7 +77,7 @@ class Streams:
         )
 
     def objects(self, bucket: str, prefix: str = "") -> dict[str, bytes]:
-        """Everything in a bucket below a prefix."""
+        """Returns the objects in a bucket below a prefix."""
         s3 = self.aws("s3")
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
         return {
@@ -86,7 +86,7 @@ class Streams:
         }
 
     def put(self, stream: str, records: Iterable[tuple[str, str]]) -> None:
-        """Puts records, each with its hash key: 0 to 2**128 - 1, as text."""
+        """Puts records, each with its hash key: a number below 2**128, as text."""
         entries: list[PutRecordsRequestEntryTypeDef] = [
             {"Data": data.encode(), "PartitionKey": "ignored", "ExplicitHashKey": hash_key}
             for hash_key, data in records
@@ -101,7 +101,7 @@ class Streams:
         return [s["ShardId"] for s in self.client.list_shards(StreamName=stream)["Shards"]]
 
     def records(self, stream: str) -> dict[str, list[RecordTypeDef]]:
-        """Everything in a stream, by shard, in order."""
+        """Returns the records of a stream by shard, in order."""
         found: dict[str, list[RecordTypeDef]] = {}
         for shard in self.shards(stream):
             at: str | None = self.client.get_shard_iterator(

@@ -1,4 +1,4 @@
-"""A program in a terminal: keys are typed, and what it shows is waited for."""
+"""A program in a terminal, into which a test types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 
 from tests.support.waiting import PATIENCE_SECONDS
 
-# Ctrl-C reaches the program only from the terminal that controls it.
+# Ctrl-C reaches a program only from its controlling terminal.
 _CONTROLLED = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -28,7 +28,7 @@ class Terminal:
     """The terminal's end of a program.
 
     Args:
-        descriptor: What the program shows and what is typed.
+        descriptor: The stream of the program's output and of the keys typed.
         process: The program.
     """
 
@@ -41,7 +41,7 @@ class Terminal:
         os.write(self._descriptor, keys.encode())
 
     def wait_for(self, text: str) -> None:
-        """Waits for a text behind the one that was waited for last."""
+        """Waits for a text, behind the text that the last call waited for."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while text.encode() not in self._shown:
             assert time.monotonic() < deadline, self._shown.decode("utf-8", "replace")
@@ -56,7 +56,7 @@ class Terminal:
         return self._process.wait(PATIENCE_SECONDS)
 
     def _read(self) -> bytes:
-        # An error is how Linux tells that nothing has the terminal open any more.
+        # Linux reports an error when nothing has the terminal open any more.
         with suppress(OSError):
             return os.read(self._descriptor, 65_536)
         return b""
@@ -64,7 +64,7 @@ class Terminal:
 
 @contextmanager
 def terminal(command: Sequence[str], environment: dict[str, str]) -> Iterator[Terminal]:
-    """A program in a terminal of 40 lines by 160 columns; it is killed with the block."""
+    """Runs a program in a terminal of 40 lines by 160 columns, and kills it with the block."""
     own, program = os.openpty()
     fcntl.ioctl(own, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The topologies of jobs on the shared cluster, by name: the job's own and changed ones."""
+"""The topologies of jobs on the shared cluster by name: the job's own and changed ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _QuickFiles(FilesystemSink):
 
 
 def watched_folder(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
-    """The job over a folder that is watched, a source without an end, to files closed at once."""
+    """Builds the job over a watched folder, a source without an end; it closes files at once."""
     source, sink = settings.source, settings.sinks["files"]
     assert isinstance(source, FilesystemSource)
     assert isinstance(sink, FilesystemSink)
@@ -36,7 +36,7 @@ def watched_folder(t_env: StreamTableEnvironment, settings: JobSettings) -> Stat
 
 
 def unbounded_query(t_env: StreamTableEnvironment, settings: JobSettings) -> StatementSet:
-    """The same with one more query, whose state has no bound."""
+    """Builds the same job with one more query, whose state has no bound."""
     statements = watched_folder(t_env, settings)
     t_env.execute_sql(
         "CREATE TEMPORARY TABLE ever_seen (host STRING, requests BIGINT)"

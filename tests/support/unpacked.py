@@ -1,8 +1,8 @@
-"""Runs an unpacked package the way AWS Lambda does.
+"""Runs an unpacked package as AWS Lambda does.
 
-The loop around the handler is Lambda's own (awslambdaric) and speaks to a Runtime API that is
-served here. The interpreter knows the standard library, the folder of the package and a folder
-that stands for the runtime's own packages (boto3 and that loop), and nothing else.
+Lambda's own loop around the handler (awslambdaric) speaks to the Runtime API of this module. The
+interpreter knows only the standard library, the package's folder and a folder with the runtime's
+packages (boto3 and that loop).
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _RUNTIME_DISTRIBUTIONS = (
     "urllib3",
 )
 
-# Started in place of `python -m awslambdaric`: says where modules come from and refuses to
-# write anywhere but below the temporary folder, which the file system would do on AWS. (Rights
-# would not do: tests may run as root.) A thread waits for the end: a handler of the signal runs
-# between two steps of the main thread only, so never if the signal comes just before it blocks.
+# The launcher takes the place of `python -m awslambdaric`. It notes where modules come from, and
+# refuses to write outside the temporary folder, as AWS's file system does. (Rights would not stop
+# root, who may run the tests.) A thread waits for the end: a signal handler runs only between two
+# steps of the main thread, and so never when the signal comes just before that thread blocks.
 _LAUNCHER = """
 import os, runpy, signal, sys, threading
 
@@ -85,7 +85,7 @@ def link_runtime(folder: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How an invocation ended: an answer, or an error as the runtime reports it."""
+    """The end of an invocation: an answer, or the runtime's report of an error."""
 
     answer: Any
     error: Mapping[str, Any] | None
@@ -148,40 +148,40 @@ class _RequestHandler(BaseHTTPRequestHandler):
 
 
 class LocalFunction:
-    """A function that runs."""
+    """A running function."""
 
     def __init__(self, api: _RuntimeApi, output: Path) -> None:
         self._api = api
         self._output = output
 
     def invoke(self, event: Mapping[str, Any], *, timeout: float = 60) -> Result:
-        """Gives the function an event, with so many seconds to answer."""
+        """Gives the function an event, and `timeout` seconds to answer."""
         self._api.events.put((json.dumps(event).encode(), timeout))
         return self._api.results.get(timeout=PATIENCE_SECONDS)
 
     def start_error(self) -> Mapping[str, Any]:
-        """What the function reported instead of asking for an event."""
+        """Returns the error that the function reported at its start."""
         result = self._api.results.get(timeout=PATIENCE_SECONDS)
         assert result.error is not None
         return result.error
 
     def printed(self) -> str:
-        """All that it has written so far."""
+        """Returns the function's output so far."""
         return self._output.read_text(encoding="utf-8")
 
     def log(self) -> list[dict[str, Any]]:
-        """The log lines so far; every line has to be one."""
+        """Returns the log lines so far; every line of the output must be one."""
         return [json.loads(line) for line in self.printed().splitlines()]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where functions run.
+    """The folders of a function.
 
     Attributes:
         task_root: The unpacked package.
-        runtime: See link_runtime().
-        work: Folder for the output of the process; the function may write to `work/tmp`.
+        runtime: The folder that `link_runtime()` makes.
+        work: The folder for the output of the process; the function may write to `work/tmp`.
     """
 
     task_root: Path
@@ -189,7 +189,7 @@ class Place:
     work: Path
 
     def modules(self) -> dict[str, str]:
-        """File of each module that was loaded, once the function has ended."""
+        """Returns the file of each loaded module, after the end of the function."""
         rows = (self.work / "modules.tsv").read_text(encoding="utf-8").splitlines()
         return dict(row.split("\t") for row in rows)
 
@@ -198,7 +198,7 @@ class Place:
 def running(
     place: Place, handler: str, environ: Mapping[str, str] | None = None
 ) -> Iterator[LocalFunction]:
-    """Starts a function and ends it with the block."""
+    """Starts a function, and ends it with the block."""
     (place.work / "tmp").mkdir(parents=True)
     api = _RuntimeApi()
     server = threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.05})
@@ -232,7 +232,7 @@ def running(
         try:
             yield LocalFunction(api, output)
         finally:
-            process.terminate()  # As Lambda ends a function.
+            process.terminate()  # Lambda ends a function so.
             try:
                 process.wait(timeout=PATIENCE_SECONDS)
             finally:

@@ -1,4 +1,4 @@
-"""Waiting for what a test has set off."""
+"""Waiting for the effects of a test's actions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 PATIENCE_SECONDS = 600
-"""How long a test waits before it fails. A busy machine is slow, which says nothing of the code."""
+"""The time after which a waiting test fails; it is long, for busy machines."""
 _PAUSE_SECONDS = 0.05
 
 
@@ -21,12 +21,12 @@ def wait_until(
     Args:
         condition: What to wait for.
         what: Its name, for the failure.
-        still: Whether there is any use in waiting.
-        account: What else the failure is to say.
+        still: Returns whether waiting is still of use.
+        account: Returns more text for the failure.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
-        # What ended meanwhile may have fulfilled the condition last of all.
+        # A program that has just ended may have fulfilled the condition at its end.
         assert still() or condition(), f"ended before {what}:\n{account()}"
         assert time.monotonic() < deadline, f"not in time: {what}\n{account()}"
         time.sleep(_PAUSE_SECONDS)

@@ -20,7 +20,7 @@ def member(number: int, data: bytes) -> bytes:
 
 
 def aggregated(*lines: str | bytes) -> bytes:
-    """The library's format: magic, a protocol buffer (keys, records), its MD5."""
+    """Returns the library's format: magic bytes, a protocol buffer (keys, records), its MD5."""
     body = member(1, b"a") + b"".join(
         member(3, b"\x08\x00" + member(3, line if isinstance(line, bytes) else line.encode()))
         for line in lines

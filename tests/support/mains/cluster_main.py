@@ -1,8 +1,8 @@
-"""A mini-cluster that many jobs share, in one JVM with the Python that plans them.
+"""A mini-cluster that many jobs share.
 
-Started in place of `flink_app/main.py`. It takes requests from the test process, one at a time,
-and ends with it. What costs most of a short job is done once then: the start of Flink, loading
-its classes, and the planner's first steps.
+The program takes the place of `flink_app/main.py`. It takes requests from the test process, one
+at a time, and ends with that process. So the most expensive parts of a short job happen once: the
+start of Flink, the loading of its classes, and the planner's first steps.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def start_cluster() -> Any:
-    """A mini-cluster with the settings that this program was started with."""
+    """Starts a mini-cluster with the settings of this program."""
     environment = StreamExecutionEnvironment.get_execution_environment()
     given = environment._j_stream_execution_environment.getConfiguration()
     package = get_gateway().jvm.org.apache.flink.runtime.minicluster
@@ -55,7 +55,7 @@ def start_cluster() -> Any:
 
 
 def run(request: dict[str, Any], where: dict[str, str]) -> dict[str, Any]:
-    """Submits or explains a job as `tests.support.cluster` asks for it."""
+    """Submits or explains a job, at the request of `tests.support.cluster`."""
     configuration = Configuration()
     for key, value in (request["configuration"] | where).items():
         configuration.set_string(key, value)
