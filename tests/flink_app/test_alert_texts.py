@@ -1,4 +1,4 @@
-"""Alerts as people read them: what the pipes make of rows whose pages are named by an attacker."""
+"""The pipes' messages about alerts, with page names of an attacker."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PAGES = {
 
 
 def sent(template: str, row: Row) -> Any:
-    """What a pipe makes of a row: JSON with the values put where their paths stand."""
+    """Returns the JSON that a pipe makes of a row, with the values in place of their paths."""
     text = re.sub(r"<\$\.data\.(\w+)>", lambda path: str(row[path[1]]), template)
     return json.loads(text)
 

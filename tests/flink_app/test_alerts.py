@@ -1,4 +1,4 @@
-"""Alerts on a made log: each scenario has pages and hosts of its own in one stream."""
+"""Alerts on one made log, in which each scenario has its own pages and hosts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.rows import Row
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
 RULES = {
-    # They would say something about all scenarios together.
+    # The default rules would see all scenarios together.
     **dict.fromkeys(DEFAULT_RULES, "off"),
     "lasting": "error_rate per page > 10 %, at least 10 requests, for 3 min",
     "at_once": "server_errors per page > 5",
@@ -28,7 +28,6 @@ RULES = {
 }
 SETTINGS = {
     "weblog.alerts.rules": RULES,
-    # Windows of a minute.
     "weblog.alerts": {
         "quiet.windows": "3",
         "baseline.windows": "20",
@@ -40,7 +39,7 @@ type Event = tuple[float, bytes]
 
 
 def at(minute: float) -> str:
-    """Minutes after noon, as an alert has it."""
+    """Returns the time so many minutes after noon, as an alert writes it."""
     return f"2015-05-17T{12 + int(minute) // 60:02}:{int(minute) % 60:02}:00Z"
 
 
@@ -64,16 +63,16 @@ class Log:
         request: str | None = None,
         arrival: int | None = None,
     ) -> None:
-        """So many requests in each of the minutes after noon, the first ones being errors.
+        """Adds `count` requests in each of the minutes after noon, of which the first are errors.
 
-        They are spread over the minute and arrive up to 40 seconds late, in any order;
-        with `arrival`, all at that minute.
+        The requests are spread over the minute. They arrive up to 40 seconds late, in any order,
+        or all at the minute `arrival`.
         """
         for minute in minutes:
             for number in range(count):
                 second = minute * 60 + number * 60 // count
                 if host is None:
-                    # Clients of their own, or the rules about hosts would see them.
+                    # Each request has its own client, so that the rules about hosts don't see them.
                     self._hosts += 1
                 line = log_line(
                     f"17/May/2015:{12 + second // 3600:02}:{second // 60 % 60:02}"
@@ -94,53 +93,53 @@ class Log:
 
 def scenarios() -> bytes:
     log = Log()
-    # Something happens in each minute but the gap from 22 to 29, to the end.
+    # Requests come in each minute to the end, but for the gap from 22 to 29.
     log.requests("other", (*range(22), *range(30, 60)), 2)
 
     # `lasting`: three breaches in a row start it, the quiet time after the last ends it.
     log.requests("long", (0, 1, 6, 7, 8, 9), 10)
     log.requests("long", range(2, 6), 10, errors=2)
-    # The same at the same time, and longer: pages do not touch each other.
+    # A longer alert at the same time: pages do not affect each other.
     log.requests("beside", range(2, 8), 20, errors=10)
-    # Two in a row do not start it, nor do more with a hole, be it without traffic,
-    # without errors or below the minimum.
+    # Two breaches in a row do not start it, and neither do more with a hole: a window without
+    # traffic, without errors or below the minimum.
     log.requests("short", (2, 3), 10, errors=10)
     log.requests("holes", (2, 3, 5, 6, 8, 9, 11, 12), 10, errors=10)
     log.requests("holes", (7,), 10)
     log.requests("holes", (10,), 9, errors=9)
-    # Not more than the threshold; not as many requests as the minimum.
+    # `exactly` does not exceed the threshold; `few` has fewer requests than the minimum.
     log.requests("exactly", range(5), 10, errors=1)
     log.requests("few", range(5), 9, errors=9)
-    # Calm for longer than the quiet time: another alert, again after three in a row.
+    # After more than the quiet time, three breaches in a row start another alert.
     log.requests("again", (0, 1, 2, 5, 6, 7), 10, errors=5)
-    # No traffic ever again, and the alert still ends; in the gap of the whole log, too.
+    # The alert ends even without any more traffic, also in the gap of the whole log.
     log.requests("silent", (10, 11, 12), 10, errors=10)
     log.requests("last", (19, 20, 21), 10, errors=10)
 
-    # `at_once`: three windows apart is one alert, four are two.
+    # `at_once`: breaches three windows apart are one alert, four windows apart two alerts.
     log.requests("now", (0, 3, 7), 6, errors=6, status=500)
-    # Client errors are no server errors.
+    # Client errors don't count as server errors.
     log.requests("client", (0,), 6, errors=6, status=404)
-    # The sixth error comes when its window has closed.
+    # The sixth error comes after its window has closed.
     log.requests("late", (5,), 5, errors=5, status=500)
     log.requests("late", (5,), 1, errors=1, status=500, arrival=40)
 
-    # `spike`: the fourth window is too early to tell; the high window itself raises the
-    # baseline after it.
+    # `spike`: the fourth window has too short a baseline; a high window raises the baseline of
+    # later windows.
     log.requests("popular", (*range(4), *range(5, 10), 11), 10)
     log.requests("popular", (4, 10), 40)
     log.requests("popular", (12,), 39)
-    # Windows without traffic count neither way.
+    # Windows without traffic don't count.
     log.requests("sometimes", (0, 2, 4, 6, 8), 10)
     log.requests("sometimes", (10,), 40)
-    # Below the minimum; never seen before; too long ago.
+    # Below the minimum; never seen before; seen too long ago.
     log.requests("rare", range(8), 1)
     log.requests("rare", (8,), 29)
     log.requests("new", (6,), 100)
     log.requests("forgotten", range(6), 10)
     log.requests("forgotten", (30,), 40)
 
-    # Hosts, whatever the page.
+    # The rules about hosts count requests to any page.
     log.requests("a", (1,), 11, host="192.0.2.1")
     log.requests("b", (1,), 10, host="192.0.2.1")
     log.requests("a", (1,), 20, host="192.0.2.2")
@@ -154,7 +153,7 @@ def scenarios() -> bytes:
     for number in range(5):
         log.line(31.9 + number / 1000, b"\n")
 
-    # On to the end of the log, and beyond the start of the next.
+    # `endless` goes on to the end of the log, beyond the start of the next alert.
     log.requests("endless", range(33, 60), 6, errors=6, status=500)
     # The whole site: 46 errors of 48 requests.
     log.requests("down", (35,), 40, errors=40, status=403)
@@ -179,8 +178,14 @@ def times(rows: list[Row]) -> list[tuple[str, ...]]:
 
 
 def alert(subject: str, start: int, started: int, last: int) -> list[tuple[str, ...]]:
-    """Both rows of an alert, from minutes: its first window's start, the end of the window
-    that started it, the end of its last window."""
+    """Returns the two rows of an alert.
+
+    Args:
+        subject: The page or host.
+        start: The start of its first window, in minutes after noon.
+        started: The end of the window that started it.
+        last: The end of its last window.
+    """
     return [
         (subject, "started", at(start), at(started), at(started)),
         (subject, "ended", at(start), at(last), at(last + 3)),
@@ -206,7 +211,7 @@ def test_a_rate_has_to_last(results: Results) -> None:
 
 def test_what_an_alert_says(results: Results) -> None:
     rows = [row for row in alerts(results, "lasting") if row["subject"] == "beside"]
-    # Starts and ends come from two operators: a replay may write them in any order.
+    # Starts and ends come from two operators, and so in any order in a replay.
     started, ended = sorted(rows, key=lambda row: str(row["changed_at"]))
     common = {
         "alert": "lasting",
@@ -221,7 +226,7 @@ def test_what_an_alert_says(results: Results) -> None:
         "probes": 0,
     }
     times = ("window_start", "window_end", "changed_at")
-    # The window that started it; and all since.
+    # The start has the figures of one window, the end those of all since the start.
     assert {k: v for k, v in started.items() if k not in times} == common | {
         "state": "started", "lines": 20, "requests": 20, "errors": 10,
     }  # fmt: skip
@@ -241,8 +246,8 @@ def test_alerts_that_follow_soon_are_one(results: Results) -> None:
 def test_a_spike_is_one_against_the_recent_past(results: Results) -> None:
     rows = alerts(results, "spike")
     assert times(rows) == [*alert("popular", 10, 11, 11), *alert("sometimes", 10, 11, 11)]
-    # Popular before: nine windows of 10 and one of 40.
-    # Rows of one instant come in no promised order.
+    # The baseline of `popular` is nine windows of 10 and one of 40. Rows of one instant come in
+    # no promised order.
     assert sorted((row["subject"], row["metric_value"], row["threshold"]) for row in rows) == [
         *[("popular", 40.0, 39.0)] * 2,
         *[("sometimes", 40.0, 30.0)] * 2,
@@ -279,9 +284,9 @@ def test_there_are_no_other_alerts(results: Results) -> None:
     }
 
 
-def test_an_alert_is_told_when_it_starts_and_not_when_it_is_over(results: Results) -> None:
-    # Starts come from one operator in the order in which it finds them. One of them is the
-    # start of an alert that is on until after the others.
-    told = [row["changed_at"] for row in results.rows("alerts") if row["state"] == "started"]
-    assert told == sorted(told)
-    assert told.index(at(34)) < told.index(at(36))
+def test_an_alert_is_reported_when_it_starts_and_not_when_it_is_over(results: Results) -> None:
+    # Starts come from one operator in order. One of them starts an alert that lasts beyond the
+    # others.
+    starts = [row["changed_at"] for row in results.rows("alerts") if row["state"] == "started"]
+    assert starts == sorted(starts)
+    assert starts.index(at(34)) < starts.index(at(36))

@@ -1,6 +1,6 @@
-"""A live stream that brings nothing but lines that cannot be used.
+"""A live stream of only bad lines.
 
-There is no event time to go by, and still the alert about it has to come.
+There is no event time, and still the alert has to come.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PAUSE_SECONDS = 0.1
 
 
 class LiveLog:
-    """A named pipe that the job reads as a compressed file: it gives what is there and waits."""
+    """A named pipe that the job reads as a compressed file: a read waits for more."""
 
     def __init__(self, path: Path) -> None:
         os.mkfifo(path)
@@ -34,7 +34,7 @@ class LiveLog:
         self._thread.start()
 
     def end(self) -> None:
-        """Ends the stream, as a file ends."""
+        """Ends the stream as a file ends."""
         self._ended.set()
         self._thread.join(10)
         assert not self._thread.is_alive()
@@ -49,12 +49,11 @@ class LiveLog:
             pipe.write(packer.flush())
 
 
-def test_the_outage_of_a_stream_of_bad_lines_alone(cluster: SharedCluster, tmp_path: Path) -> None:
+def test_the_outage_of_a_stream_of_only_bad_lines(cluster: SharedCluster, tmp_path: Path) -> None:
     results = Results(tmp_path / "results")
     outputs = ("enriched", "late", "filtered", "traffic_overview", "errors_per_page")
     properties = {
         **between_files(tmp_path / "live.gz", results.folder, "alerts", "dead_letters", *outputs),
-        # Short windows, so that the rest of the test is.
         "weblog.windows": {"size": "1 s", "sliding.size": "2 s", "sliding.slide": "1 s"},
         "weblog.alerts": {"quiet.windows": "5"},
     }
@@ -63,14 +62,14 @@ def test_the_outage_of_a_stream_of_bad_lines_alone(cluster: SharedCluster, tmp_p
     begun = datetime.now(UTC)
     log = LiveLog(tmp_path / "live.gz")
     with cluster.job(tmp_path, properties) as job:
-        # The stream has to be bad for half a minute: then the clock on the wall is its time.
+        # After half a minute of bad lines the wall clock is the stream's time.
         job.wait_until(lambda: results.rows("alerts"), "the alert")
-        told = results.rows("alerts")
+        rows = results.rows("alerts")
         log.end()
         job.finish()
 
-    # While it goes on there is the start and nothing else.
-    (start,) = told
+    # While the outage lasts, there is only its start.
+    (start,) = rows
     assert (start["alert"], start["state"], start["subject_type"]) == ("outage", "started", "site")
     assert start["metric_value"] == 1.0
     assert start["dead_letters"] == start["lines"] >= 20

@@ -1,4 +1,4 @@
-"""Alert rules as the settings have them, without a cluster."""
+"""Alert rules in the settings, without a cluster."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_all_rules_off_leaves_an_output_without_rows() -> None:
     assert parameters["relative_rules"].endswith("WHERE FALSE")
 
 
-def test_texts_of_settings_reach_the_sql_as_literals_alone() -> None:
+def test_texts_of_settings_reach_the_sql_only_as_literals() -> None:
     sql = AlertRule.parse("r", "error_rate per page > 12.5 %, at least 30 requests, for 90 s").sql()
     assert "CAST('r' AS STRING)" in sql
     assert "CAST(0.125 AS DOUBLE)" in sql

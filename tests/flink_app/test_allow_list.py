@@ -1,7 +1,7 @@
 """On Managed Flink the code may set only allow-listed keys.
 
-The service checks with Flink's own means (`execution.program-config.enabled` and the
-wildcards beside it), and so do these tests.
+The service and these tests check that with Flink's own `execution.program-config.enabled` and
+its wildcards.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from udfs.config.root import ROOT
 
 ALLOWED_FILE = ROOT / "tests" / "data" / "managed_flink_allowed_keys.txt"
 
-# Flink's planner itself notes these for every query, in the same configuration.
+# Flink's planner itself sets these in the same configuration for every query.
 SET_BY_FLINK = (
     "__table.query-start.current-database__",
     "__table.query-start.epoch-time__",
@@ -32,9 +32,9 @@ SET_BY_FLINK = (
 )
 _COMPLAINT = re.compile(r"Configuration (\S+?)(?::| was changed)")
 
-# Each kind of key that leaks: a programmed setting that is new, and one that is changed.
+# A leak of each kind: a programmed setting that is new, and one that is changed.
 LEAKS = {"python.fn-execution.bundle.size": "1000", "execution.checkpointing.interval": "3 s"}
-# The job with these keys, set in the same place as the others.
+# The job that sets these keys in the same place as the others.
 LEAKING_MAIN = f"""
 import sys
 import flink_app.environment as environment
@@ -61,8 +61,7 @@ def checked(
     log.write_text(log_line("28/Oct/2025:10:15:30 +0000"), encoding="utf-8")
     allowed = ";".join((*sorted(allowed_keys()), *SET_BY_FLINK))
     check = {
-        # Flink writes durations back in their shortest form; `10000 ms` would count as changed
-        # to `10 s`.
+        # Flink writes durations in their shortest form: `10000 ms` would count as changed.
         "execution.checkpointing.interval": "10 s",
         "execution.program-config.enabled": "false",
         "execution.program-config.wildcards": allowed,

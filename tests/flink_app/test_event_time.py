@@ -1,4 +1,4 @@
-"""Event time on made lines: offsets, order, lateness, wrong dates, bad lines."""
+"""Event time on made lines: offsets, order, lateness, wrong dates and bad lines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LINES: list[bytes] = [
     # The same instant written with other offsets: 12:00:20 and 12:00:25 UTC.
     log_line(f"{DAY}:14:00:20 +0200", request="GET /offset.html HTTP/1.1").encode(),
     log_line(f"{DAY}:06:30:25 -0530", request="GET /offset.html HTTP/1.1").encode(),
-    # Ahead of the wall clock: cannot be.
+    # A time ahead of the wall clock is refused.
     log_line("01/Jan/2099:00:00:00 +0000").encode(),
     # A single line a day ahead of the stream: taken, but it must not move the clock.
     log_line("18/May/2015:12:00:00 +0000", request="GET /ahead.html HTTP/1.1").encode(),
@@ -32,11 +32,11 @@ LINES: list[bytes] = [
     NOT_UTF8,
     log_line("31/Feb/2015:12:00:30 +0000").encode(),
     b"\n",
-    # Had one of the above moved the clock, this one would be late.
+    # This line would be late if one of those above had moved the clock.
     log_line(f"{DAY}:12:00:30 +0000", request="GET /still-open.html HTTP/1.1").encode(),
-    # A true gap: three lines that agree move the clock to 12:30:10, watermark 12:29:10.
+    # After a gap, three lines that agree move the clock to 12:30:10, and the watermark to 12:29:10.
     *(log_line(f"{DAY}:12:30:{second:02} +0000").encode() for second in (0, 5, 10)),
-    # Behind by 50 s: out of order, and its window 12:29 is still open.
+    # This line is 50 s behind, and its window 12:29 is still open.
     log_line(f"{DAY}:12:29:20 +0000", request="GET /in-time.html HTTP/1.1").encode(),
     # Its window 12:28 closed at watermark 12:29:00.
     log_line(f"{DAY}:12:28:59 +0000", request="GET /late.html HTTP/1.1").encode(),
@@ -100,7 +100,7 @@ def test_a_line_that_is_not_utf8_keeps_its_bytes(results: Results) -> None:
 
 
 def test_a_pause_is_taken_between_windows(cluster: SharedCluster, tmp_path: Path) -> None:
-    # The gap is 30 min. Pauses of 30:20 and of 30:40, in windows 31 and 30 min apart.
+    # The gap is 30 min. The pauses of 30:20 and 30:40 lie between windows 31 and 30 min apart.
     visits = [
         ("198.51.100.2", "12:00:10"),
         ("198.51.100.1", "12:00:50"),
@@ -120,7 +120,7 @@ def test_a_pause_is_taken_between_windows(cluster: SharedCluster, tmp_path: Path
 
 
 def test_nothing_in_nothing_out(cluster: SharedCluster, tmp_path: Path) -> None:
-    # The aggregates have rows of the whole site.
+    # These outputs have rows of the whole site.
     results = run_job(cluster, tmp_path, b"", "alerts", "traffic_overview")
     for output in ("alerts", "traffic_overview", "enriched"):
         assert results.rows(output) == []

@@ -1,4 +1,4 @@
-"""Outputs about clients, where no client is shown."""
+"""Outputs about clients, with the clients hidden."""
 
 from __future__ import annotations
 

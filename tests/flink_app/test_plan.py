@@ -27,7 +27,7 @@ def properties(tmp_path_factory: pytest.TempPathFactory) -> PropertyGroups:
 
 @pytest.fixture(scope="module")
 def plans(cluster: SharedCluster, properties: PropertyGroups) -> dict[str, Any]:
-    """Optimized plans by name, and the operators of the whole job."""
+    """Returns the optimized plans by name, and the operators of the whole job."""
     plans = cluster.plans(properties)
     return plans | {name: plans[name].partition(OPTIMIZED)[2] for name in ("outputs", "outcomes")}
 
@@ -39,7 +39,7 @@ def test_one_source_and_one_python_operator_in_the_job(
     assert len([one for one in operators if "raw_log" in one]) == 1, operators
     assert len([one for one in operators if "Python" in one]) == 1, operators
     assert len([one for one in operators if "WatermarkAssigner" in one]) == 1, operators
-    # So it is the whole job that was looked at.
+    # A writer for each output shows that this is the whole job.
     writers = [one for one in operators if "StreamingFileWriter" in one]
     assert len(writers) == len(JobSettings.load(properties).outputs) >= 12
 
@@ -52,7 +52,7 @@ def test_the_function_is_called_once_for_all_columns(plans: dict[str, Any]) -> N
 
 
 def test_an_event_is_split_once_for_all_columns(plans: dict[str, Any]) -> None:
-    # The projection indexes an array that a Correlate made; it does not split again.
+    # The projection indexes an array of a Correlate, and does not split again.
     plan = plans["outcomes"]
     (projection,) = [line for line in plan.splitlines() if " AS status" in line]
     assert "SPLIT(" not in projection
@@ -66,7 +66,7 @@ def test_all_outputs_share_one_scan(plans: dict[str, Any]) -> None:
 
 def test_pages_are_counted_once_for_all_outputs_that_need_them(plans: dict[str, Any]) -> None:
     plan = plans["outputs"]
-    # The tumbling windows for errors, ranks and alerts, and the sliding ones made of them.
+    # Errors, ranks and alerts share the tumbling windows; sliding windows are made of them.
     assert windows(plan, "webpage") == ["HOP of window_time", "TUMBLE of event_time"]
 
 
@@ -82,13 +82,13 @@ def test_the_whole_site_is_counted_once_for_overview_and_alerts(plans: dict[str,
 
 
 def test_rules_without_a_duration_need_no_state_for_it(plans: dict[str, Any]) -> None:
-    # The default rules: what is left are the baseline and the quiet time.
+    # The default rules have only the baseline and the quiet time.
     plan = plans["outputs"]
     assert plan.count(" OverAggregate(") == 2
 
 
 def windows(plan: str, key: str) -> list[str]:
-    """Kinds of the windows that group by a key, or by none, with the time that they go by."""
+    """Returns the kind and the time column of the windows that group by a key, or by no key."""
     aggregate = (
         r"\b(?:Local)?WindowAggregate\((?:groupBy=\[(.*?)\], )?"
         r"window=\[(\w+)\(time_col=\[(\w+)\]"

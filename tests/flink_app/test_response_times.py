@@ -1,4 +1,4 @@
-"""Response times of pages, against times counted here, from a format that has them."""
+"""Response times of pages, against percentiles computed here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CHANCE = random.Random(11)
 TIMES: dict[str, Callable[[], int]] = {
     "short": lambda: CHANCE.randrange(100),
     "usual": lambda: round(CHANCE.lognormvariate(5, 1)),
-    # Where a digit more begins; a day; the longest that is taken.
+    # Numbers at which a digit is added, a day, and the longest time that is taken.
     "edges": lambda: CHANCE.choice([0, 99, 100, 101, 999, 1000, 1001, 86_400_000, 10**12 - 1]),
     "rare": lambda: 101,
 }
@@ -49,14 +49,14 @@ def times() -> Times:
 def results(
     cluster: SharedCluster, tmp_path_factory: pytest.TempPathFactory, times: Times
 ) -> Results:
-    """What a job of two subtasks made of the lines, dealt out to two files."""
+    """Runs a job of two subtasks over the lines, which are in two files."""
     folder = tmp_path_factory.mktemp("times")
     lines = [
         timed_line(int(window[15]), page, ms * 1000)
         for (window, page), of_page in times.items()
         for ms in of_page
     ]
-    # Lines that do not say how long it took are in no row.
+    # Lines without a response time are in no row.
     lines += [timed_line(minute, page, "-") for minute in range(3) for page in ("usual", "none")]
     CHANCE.shuffle(lines)
     (folder / "logs").mkdir()
@@ -118,7 +118,7 @@ def test_times_are_counted_before_they_are_sent(cluster: SharedCluster, tmp_path
 
 
 def percentile(times: list[int], share: float) -> float:
-    """As SQL's PERCENTILE_CONT has it: between the two times that are nearest to the place."""
+    """Returns SQL's PERCENTILE_CONT: it interpolates between the two nearest times."""
     ranked = sorted(times)
     low, part = divmod(share * (len(ranked) - 1), 1)
     first, second = ranked[int(low)], ranked[min(int(low) + 1, len(ranked) - 1)]

@@ -1,4 +1,4 @@
-"""A job killed in mid-stream and started again from its checkpoint: nothing lost, nothing twice."""
+"""A job killed in mid-stream and restarted from its checkpoint: no line is lost or doubled."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STARTED = datetime(2025, 10, 28, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A log in order of time; every line is another."""
+    """Writes a log in order of time, with no line twice."""
     path = tmp_path_factory.mktemp("log") / "access_log.gz"
     with gzip.open(path, "wt", compresslevel=1) as stream:
         for number in range(LINES):
@@ -43,7 +43,7 @@ def test_files_hold_every_line_once_after_a_kill_and_a_restart(
 ) -> None:
     results = Results(tmp_path / "results")
     properties = between_files(log, results.folder, *RECORDS, "traffic_overview")
-    # Files are closed often, so that the kill finds finished and unfinished ones.
+    # The sink closes files often, so that the kill finds finished and unfinished files.
     properties["weblog.sink.files"]["rollover.interval"] = "1 s"
     with own_cluster(tmp_path / "first", properties, checkpoint_interval_ms=500) as first:
         first.wait_until(lambda: results.lines("enriched"), "a finished file")

@@ -1,4 +1,4 @@
-"""Files in S3, written by a real job with Flink's S3 plugin to an emulator."""
+"""Files that a real job writes to an emulated S3, with Flink's S3 plugin."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PLUGIN = f"org.apache.flink:flink-s3-fs-hadoop:{flink_version}"
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 REGION = "eu-west-1"
 BUCKET = "lake"
-# Event time counts, and in UTC.
+# Folders go by event time in UTC.
 TIMES = {
     "28/Oct/2025:22:59:59 +0000": "event_date=2025-10-28/event_hour=22",
     "29/Oct/2025:01:00:30 +0100": "event_date=2025-10-29/event_hour=00",
@@ -37,7 +37,7 @@ TIMES = {
 
 @pytest.fixture(scope="module")
 def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A plugin folder with Flink's S3 file system, as Managed Flink has one."""
+    """Makes a plugin folder with Flink's S3 file system, as Managed Flink has one."""
     maven = shutil.which("mvn")
     if maven is None:
         pytest.skip(f"needs Maven (mvn) to fetch {PLUGIN}")
@@ -62,7 +62,7 @@ def endpoint() -> Iterator[str]:
 
 
 def configuration(folder: Path, endpoint: str) -> Path:
-    """Flink's own folder of settings, with those of an emulated S3.
+    """Makes Flink's folder of settings, with those of an emulated S3.
 
     File systems are set up only from that file, before the command line is looked at.
     """

@@ -1,4 +1,4 @@
-"""The shapes of deployment, by the one setting: together their jobs write what one job does."""
+"""The shapes of deployment: the jobs of two stages together write the outputs of one job."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def stage(cluster: SharedCluster, name: str, log: Path, results: Results) -> Ite
         **load_properties(DEFAULT_FILE),
         **between_files(log, results.folder),
         "weblog.pipeline": {"stage": name},
-        # Their results are those of the one job, which has Python processes.
+        # The one job has Python processes, and the same results.
         "weblog.job": {"execution.mode": "thread"},
     }
     with cluster.job(results.folder, properties) as job:
@@ -86,7 +86,7 @@ def stage(cluster: SharedCluster, name: str, log: Path, results: Results) -> Ite
 
 
 def rows(result: Results, name: str) -> Counter[str]:
-    """Rows as text; when a line failed is another time in each run."""
+    """Returns rows as text, without the time of the failure, which differs in each run."""
     if name == "dead_letters":
         return Counter(json.dumps(row | {"failed_at": None}) for row in result.rows(name))
     return Counter(result.lines(name))
@@ -121,7 +121,7 @@ def test_two_stages_write_what_one_job_does(
     with stage(cluster, "basic", SAMPLE, basic) as job:
         job.finish()
     records = basic.lines("enriched")
-    # Nothing that the second stage finds out is there after the first.
+    # The first stage writes no field of the second.
     assert all("country" not in json.loads(record) for record in records)
     between = tmp_path / "between.gz"
     between.write_bytes(gzip.compress("".join(f"{one}\n" for one in records).encode()))
@@ -129,7 +129,7 @@ def test_two_stages_write_what_one_job_does(
         job.finish()
     for name in ALL - {"dead_letters", "filtered"}:
         assert rows(advanced, name) == rows(sample_run, name), name
-    # A line ends once, in one of the two.
+    # Each line has its outcome in only one of the two.
     assert rows(basic, "dead_letters") == rows(sample_run, "dead_letters")
     assert not rows(advanced, "dead_letters")
     assert len(advanced.lines("enriched")) == len(records)

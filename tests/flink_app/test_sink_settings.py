@@ -1,4 +1,4 @@
-"""Settings of sources and sinks: each mistake is one line that names group and key."""
+"""Settings of sources and sinks: the error of a mistake is one line with group and key."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def kinesis(**settings: str) -> dict[str, str]:
         ({"type": "kinesis"}, "weblog.source: stream.arn = '': expected a stream's ARN"),
         (kinesis(stream_arn=DELIVERY), "weblog.source: stream.arn = .*: expected an ARN such as"),
         (kinesis(stream_arn="weblog"), "weblog.source: stream.arn = 'weblog': expected an ARN"),
-        # Only an output has a name to put there.
+        # Only an output has a name for the placeholder.
         (kinesis(stream_arn=STREAM + "-{output}"), "stream.arn = .*: expected an ARN such as"),
         (kinesis(stream_arn=STREAM.replace("1234", "x")), "stream.arn = .*: expected an ARN"),
-        # A setting of the connector, and one of another type: it would ignore both.
+        # The connector would ignore a misspelt setting, and one of another type.
         (
             kinesis(initial_postion="LATEST"),
             r"weblog.source: initial.postion: .* mean 'initial.position'\?\) \(type kinesis\)",
@@ -105,7 +105,7 @@ def kinesis(**settings: str) -> dict[str, str]:
         ),
     ],
 )  # fmt: skip
-def test_a_wrong_source_is_told_in_one_line(given: dict[str, str], message: str) -> None:
+def test_the_error_of_a_wrong_source_is_one_line(given: dict[str, str], message: str) -> None:
     check(properties(source=given), message)
 
 
@@ -132,7 +132,7 @@ def test_a_wrong_source_is_told_in_one_line(given: dict[str, str], message: str)
         ({"type": "discard", "path": "x"}, "weblog.sink.some: path: expected a known key"),
     ],
 )
-def test_a_wrong_sink_is_told_in_one_line(given: dict[str, str], message: str) -> None:
+def test_the_error_of_a_wrong_sink_is_one_line(given: dict[str, str], message: str) -> None:
     wrong = properties()
     wrong["weblog.sink.some"] = given
     check(wrong, message)
@@ -193,7 +193,7 @@ def test_a_stream_of_another_account_is_read_by_a_role() -> None:
     assert not any("credentials" in key for key in KinesisSource(stream_arn=STREAM).options())
 
 
-def test_http_1_is_for_plain_endpoints_alone() -> None:
+def test_only_plain_endpoints_have_http_1() -> None:
     key = "sink.http-client.protocol.version"
     for kind, arn in ((KinesisSink, STREAM), (FirehoseSink, DELIVERY)):
         assert kind(stream_arn=arn, endpoint="http://e:1").options("x")[key] == "HTTP1_1"
@@ -211,7 +211,7 @@ def test_each_output_may_have_a_stream_of_its_own() -> None:
 
 @pytest.mark.parametrize("file", output_files(), ids=lambda file: file.name)
 def test_every_output_leaves_open_what_a_sink_may_need(file: OutputFile) -> None:
-    """An output that lacked a placeholder would silently not be partitioned."""
+    """A missing placeholder in an output would silently turn partitions off."""
     markers = {"sink_columns": ", `c` INT", "sink_values": ", 42", "partitioned_by": "P "}
     body = {"body_columns": "body BYTES", "body_values": "body"}
     found = re.findall(r"\$\{([a-z_]+)\}", file.path.read_text("utf-8"))
@@ -263,7 +263,7 @@ def test_nothing_is_added_without_partitions_or_keys() -> None:
 
 
 def test_lines_of_records_are_packed_and_nothing_else() -> None:
-    """The job leaves nulls of NOT NULL columns out: no other column may be one."""
+    """The job drops rows with nulls in NOT NULL columns: no other column may be one."""
     firehose = FirehoseSink(stream_arn=DELIVERY)
     sinks = (FilesystemSink(path="x"), KinesisSink(stream_arn=STREAM), firehose)
     packing = FirehoseSink(stream_arn=DELIVERY, pack_kib=5)

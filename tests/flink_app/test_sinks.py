@@ -1,4 +1,4 @@
-"""Files partitioned by event date and hour, written by a real job."""
+"""Files that a real job partitions by event date and hour."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.rows import Row, rows_in
 
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
-# Event time counts, and in UTC: the second of these lies on the day after, the third too.
+# Folders go by event time in UTC: the second and the third time lie on the next day.
 TIMES = {
     "28/Oct/2025:22:59:59 +0000": ("2025-10-28", "22"),
     "28/Oct/2025:22:30:00 -0130": ("2025-10-29", "00"),
@@ -23,7 +23,7 @@ TIMES = {
 
 
 def rows(folder: Path) -> dict[tuple[str, str], list[Row]]:
-    """Rows by the date and the hour of their folders."""
+    """Returns rows by the date and the hour of their folders."""
     hours = folder.glob("event_date=*/event_hour=*")
     return {
         (hour.parent.name.partition("=")[2], hour.name.partition("=")[2]): rows_in(hour)
@@ -49,9 +49,9 @@ def test_each_row_lies_in_the_folder_of_its_hour(cluster: SharedCluster, tmp_pat
     windows = rows(results / "traffic_overview")
     assert {place: len(found) for place, found in windows.items()} == {
         ("2025-10-28", "22"): 1,
-        # One window: the two lines lie in the same minute.
+        # Both lines lie in the same minute, and so in one window.
         ("2025-10-29", "00"): 1,
         ("2025-10-29", "11"): 1,
     }
-    # A line without a time lies where the stream was when it came.
+    # The folder of a line without a time is that of the stream's time at its arrival.
     assert sum(len(found) for found in rows(results / "dead_letters").values()) == 1

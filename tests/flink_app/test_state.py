@@ -1,7 +1,7 @@
-"""State stays bounded: ever new hosts and pages, and checkpoints that do not grow.
+"""State stays bounded: hosts and pages are ever new, and checkpoints do not grow.
 
-One job, which is looked at four times in each of four days. Beside its own queries it has one
-whose state is not bounded (`unbounded_query`), on which the same measurement has to see growth.
+The tests measure one job four times in each of four days. A query with unbounded state
+(`unbounded_query`) is the control: the same measurement has to see its growth.
 """
 
 from __future__ import annotations
@@ -25,23 +25,25 @@ LINES = 24_000
 DAYS = 4
 LOOKS = 4 * DAYS
 CRAWLER = "198.51.100.1"
-# The table that the control writes to, which Flink names its operator by.
+# Flink names the control's operator after the table that the control writes to.
 CONTROL = "ever_seen"
-# How much the largest state may differ between two thirds of the log: sessions last for up to
-# a day. What grows with the log grows by half from the second third to the last.
+# The largest state may differ so much between two thirds of the log, as sessions last for up to
+# a day. State that grows with the log grows by half from the second third to the last.
 TOLERANCE = 1.25
 SLACK_BYTES = 50_000
 
 
 def lines() -> Iterator[bytes]:
-    """Hosts that come three times and pages that come twice, both never again, and a crawler
-    that never pauses and never asks for the same page."""
+    """Yields lines of hosts that come three times, for pages that come twice, and of a crawler.
+
+    The crawler never pauses, and never requests a page twice.
+    """
     for number in range(LINES):
         seconds = number * DAYS * 86_400 // LINES
         day, rest = divmod(seconds, 86_400)
         time = f"{17 + day}/May/2015:{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02} +0000"
         crawls, visit = number % 10 == 0, number // 3
-        # Some are errors, so that there is something to be alarmed about.
+        # Some requests are errors, for the alerts.
         fails = not crawls and number % 4 < 2
         text = log_line(
             time,
@@ -55,9 +57,9 @@ def lines() -> Iterator[bytes]:
 SETTINGS = {
     "weblog.sink.none": {"type": "discard"},
     "weblog.outputs": dict.fromkeys(RECORDS, "files") | {"default": "none", "sessions": "files"},
-    # Each window costs, and many lines in one no more than few.
+    # The windows are long, as each window costs and its lines hardly do.
     "weblog.windows": {"size": "10 min", "sliding.size": "20 min", "sliding.slide": "10 min"},
-    # Every page and host gets into each step of an alert.
+    # The rules take every page and host through each step of an alert.
     "weblog.alerts.rules": {
         "bad_page": "errors per page > 1",
         "bad_page_for_long": "errors per page > 0, for 1 h",
@@ -70,16 +72,16 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bytes in a checkpoint at each look, by the operators that hold them."""
+    """The bytes in a checkpoint at each measurement, by operators, and the crawler's sessions."""
 
     by_operators: Mapping[str, list[int]]
     sessions: list[Row]
 
     def growth(self, operators: str) -> tuple[int, int]:
-        """Largest size in the second and in the last third of the run; each has a midnight.
+        """Returns the largest size in the second and in the last third of the run.
 
-        The first third is left out: until windows, a day of sessions and the baseline's
-        reach are full, state of any kind grows.
+        Both thirds have a midnight. In the first third all state grows, until windows, a day of
+        sessions and the baseline's reach are full.
         """
         sizes = self.by_operators[operators]
         third = len(sizes) // 3
@@ -95,12 +97,12 @@ def sizes(cluster: SharedCluster, tmp_path_factory: pytest.TempPathFactory) -> S
         for some in batched(lines(), LINES // LOOKS):
             job.give(some)
             job.wait_until_accounted()
-            # Files show a moment before Flink counts the checkpoint that closed them.
+            # Files appear a moment before Flink counts the checkpoint that closed them.
             job.wait_until(lambda: completed(job), "a checkpoint")
             details = job.job.get(f"/checkpoints/details/{completed(job)['id']}")
             for vertex, task in details["tasks"].items():
                 sizes[names[vertex]].append(task["state_size"])
-        # Months later: three lines that agree on it close all windows.
+        # Three lines that agree on a time months later close all windows.
         job.give([line(number) for number in range(3)])
         job.wait_until(lambda: len(crawled(job)) == DAYS, "all visits of the crawler")
         return Sizes(sizes, crawled(job))
@@ -116,7 +118,6 @@ def crawled(job: LiveJob) -> list[Row]:
 
 
 def test_every_kind_of_state_is_looked_at(sizes: Sizes) -> None:
-    # Windows, sessions and each step of the alerts are there to be looked at.
     names = " ".join(sizes.by_operators)
     assert names.count("OverAggregate") >= 4
     assert "WindowAggregate" in names

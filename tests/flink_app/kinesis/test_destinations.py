@@ -1,4 +1,4 @@
-"""What a job writes beside good records: through Firehose, and lines that no sink would take."""
+"""A job that delivers through Firehose, and lines too long for any sink."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def line(number: int) -> str:
 def test_no_line_stops_the_job(
     connector_jar: Path, cluster: SharedCluster, streams: Streams, tmp_path: Path
 ) -> None:
-    """Kinesis refuses long records and keys with all that is sent with them, time and again."""
+    """Kinesis would refuse a long record or key, and the whole batch with it, at each attempt."""
     streams.create({"hostile": 1, "unhurt": 2, "long-letters": 1})
     streams.create_bucket("delivered")
     streams.create_delivery_stream("windows", "delivered", "AppendDelimiterToRecord")
     hostile = [
-        # Each mark becomes two characters of JSON: more than a record may hold.
+        # Each quotation mark becomes two characters of JSON: more than a record may hold.
         '"' * 900_000,
-        # Three times six characters for a byte, in the record of a line that is short enough.
+        # The line is short enough, but its record holds each byte three times as six characters.
         log_line("28/Oct/2025:10:00:30 +0000", request="GET /" + "\x01" * 65_000 + " HTTP/1.1"),
-        # A partition key has at most 256 characters, and at least one: what would be none is no
-        # client, and the longest host name is one.
+        # A partition key has 1 to 256 characters. A longer host is no client, and neither is `-`;
+        # the longest host name is one.
         log_line("28/Oct/2025:10:00:40 +0000", host="h" * 300),
         log_line("28/Oct/2025:10:00:45 +0000", host="-", request="-", status=408),
         log_line("28/Oct/2025:10:00:50 +0000", host=LONGEST_NAME),
@@ -73,7 +73,7 @@ def test_no_line_stops_the_job(
         job.wait_until(lambda: len(streams.rows("long-letters")) == 4, "all dead letters")
         job.wait_until(lambda: len(streams.rows("unhurt")) == good, "all other lines")
         job.wait_until(lambda: len(delivered(streams)) >= LINES // 10 - 2, "the windows")
-        # A file is closed by its age, while the job goes on.
+        # The sink closes a file by its age, while the job goes on.
         job.wait_until(lambda: rows_in(tmp_path / "files" / "filtered"), "a file")
 
     letters = {row["reason"]: row for row in streams.rows("long-letters")}
@@ -95,6 +95,6 @@ def test_no_line_stops_the_job(
 
 
 def delivered(streams: Streams) -> list[bytes]:
-    """The lines of the files that Firehose wrote, in the order of the files."""
+    """Returns the sorted lines of the files that Firehose wrote."""
     files = streams.objects("delivered", "windows/")
     return sorted(row for body in files.values() for row in body.splitlines())

@@ -1,6 +1,6 @@
-"""Streams that are throttled, denied, and deleted and made again: what an operator sees of them.
+"""Streams that are throttled, denied, or deleted and made again, as an operator sees them.
 
-What is looked for in logs and exceptions here is what docs/runbook.md says is there.
+The tests look for the logs and exceptions that docs/runbook.md describes.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def failures(job: SubmittedJob) -> str:
 
 @pytest.fixture
 def logged(cluster: SharedCluster) -> Callable[[], str]:
-    """What the cluster logs from now on."""
+    """Returns a function that reads the cluster's log from now on."""
     start = cluster.log_file.stat().st_size
 
     def read() -> str:
@@ -105,7 +105,7 @@ def test_a_throttled_source_costs_two_failovers_and_no_line(
         job.wait_until(lambda: len(pages(streams, "slowed")) == 5, "the first lines")
         refuse(streams, "too-many-readers", "GetRecords=ProvisionedThroughputExceededException")
         put_lines(streams, "too-many-readers", range(5, 10))
-        # The first is the throttling's, after some 35 s of retries, the second the connector's.
+        # Throttling causes the first failover, after some 35 s of retries, the connector the next.
         job.wait_until(lambda: SECOND_FAILOVER in failures(job), "the second failover")
         assert "ProvisionedThroughputExceededException" in failures(job)
         allow(streams, "too-many-readers")
@@ -120,7 +120,7 @@ def test_a_stream_that_is_made_again_is_read_by_a_new_job_only(
     logged: Callable[[], str],
 ) -> None:
     properties = between(streams, "remade", "of-remade")
-    # Looking for shards of no stream fails the job, which changes nothing.
+    # The search for shards of a missing stream fails the job again and again, to no effect.
     with cluster.job(tmp_path / "first", properties, restart_attempts=50) as job:
         job.wait_until(lambda: len(pages(streams, "of-remade")) == 5, "the first lines")
         streams.client.delete_stream(StreamName="remade")
@@ -132,7 +132,8 @@ def test_a_stream_that_is_made_again_is_read_by_a_new_job_only(
             completed: int = job.get("/checkpoints")["counts"]["completed"]
             return completed
 
-        # Longer than the job takes to look for shards: RUNNING, with checkpoints, and not reading.
+        # The wait is longer than a search for shards: the job is RUNNING and makes checkpoints,
+        # but reads nothing.
         before = checkpoints()
         job.wait_until(lambda: checkpoints() > before + 15, "checkpoints")
         assert len(pages(streams, "of-remade")) == 5

@@ -1,4 +1,4 @@
-"""A job whose lines are joined for Firehose, beside an output that has no lines to join."""
+"""A job that joins lines for Firehose, beside an output without lines to join."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_each_line_is_in_one_record(
     log.write_text("".join(lines), "utf-8")
     streams.create_bucket("packed")
     for output in OUTPUTS:
-        # Without a processor, so no line break stands where two records meet in a file.
+        # Without a processor, Firehose puts no line break between two records in a file.
         streams.create_delivery_stream(f"packed-{output}".replace("_", "-"), "packed")
     properties = {
         "weblog.source": {"type": "filesystem", "path": str(log)},
@@ -43,7 +43,7 @@ def test_each_line_is_in_one_record(
         "weblog.outputs": dict.fromkeys(OUTPUTS, "lake"),
     }
     plan = cluster.plans(properties)["outputs"].partition("== Optimized Execution Plan ==")[2]
-    # Lines of other kinds are gone before, and each line crosses into Python once.
+    # The filter for the output's lines comes first, and each line crosses into Python once.
     packing = r"PythonCalc\(select=\[pack_lines\(body, 5120\) AS \S+\]\)\n +\+- Calc\(.* where="
     assert len(re.findall(packing, plan)) == plan.count("pack_lines") == 3
     with cluster.job(tmp_path, properties) as job:
@@ -52,7 +52,7 @@ def test_each_line_is_in_one_record(
     enriched = records(streams, "enriched")
     assert sorted(request(row) for rows in enriched for row in rows) == sorted(range(LINES))
     assert max(map(size, enriched)) <= STEP
-    # As many as fit, but for the end of each batch that Flink gives to Python.
+    # Records are full, but for the last one of each batch that Flink gives to Python.
     steps = sum(size(rows) for rows in enriched) / STEP
     assert len(enriched) < 1.5 * steps < LINES / 2
     for output in ("filtered", "dead-letters"):
@@ -62,7 +62,7 @@ def test_each_line_is_in_one_record(
 
 
 def records(streams: Streams, output: str) -> list[list[str]]:
-    """The lines of each record that was put."""
+    """Returns the lines of each record put."""
     files = streams.objects("packed", f"packed-{output}/")
     text = "".join(body.decode() for body in files.values())
     return [one.split("\n") for one in text.replace("}{", "}\0{").split("\0")]

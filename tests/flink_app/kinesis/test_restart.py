@@ -1,4 +1,4 @@
-"""Where a job starts reading, and what a kill in mid-stream costs."""
+"""The start position of a job, and the duplicates after a kill in mid-stream."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_killed_job_loses_nothing_and_its_duplicates_share_an_event_id(
                 found[json.loads(record["Data"])["event_id"]].add(record["Data"])
         return found
 
-    # Fed while the job runs, is killed and starts again, as log agents would.
+    # As log agents do, the feeder goes on while the job runs, is killed and starts again.
     feeder = Feeder(streams.client, arn("killed-in"), RATE)
     lines = [line(number).encode() for number in range(LINES)]
     feeding = threading.Thread(target=feeder.feed, args=[lines])
@@ -61,12 +61,12 @@ def test_a_killed_job_loses_nothing_and_its_duplicates_share_an_event_id(
         with own_cluster(
             tmp_path / "first", properties, jar=connector_jar, environment=ENVIRONMENT
         ) as first:
-            # Not before it is up: on a busy machine all lines would be there by then.
+            # The job is up first: on a busy machine all lines would be there before it.
             first.wait_until(lambda: first.checkpoints() != [], "the first checkpoint")
             feeding.start()
             first.wait_until(lambda: written() > LINES // 10, "a tenth of the lines")
             before = first.checkpoints()[-1:]
-            # Output that the last checkpoint does not cover has to be there, too.
+            # The kill has to find output that the last checkpoint does not cover.
             first.wait_until(lambda: first.checkpoints()[-1:] not in ([], before), "another")
             covered = written()
             first.wait_until(lambda: written() > covered, "output after a checkpoint")
@@ -82,16 +82,16 @@ def test_a_killed_job_loses_nothing_and_its_duplicates_share_an_event_id(
         if feeding.ident is not None:
             feeding.join()
 
-    # The same line has the same id and the same bytes, however often it is written.
+    # A line that is written twice has the same id and the same bytes.
     assert all(len(bodies) == 1 for bodies in ids().values())
     duplicates = written() - LINES
-    # What is written twice is what had been written since the checkpoint.
+    # Only lines written since the checkpoint are written twice.
     assert 0 <= duplicates <= at_kill
     assert streams.rows("killed-other") == []
 
 
 @pytest.mark.parametrize("position", ["LATEST", "AT_TIMESTAMP"])
-def test_a_job_starts_where_it_is_told(
+def test_a_job_starts_at_its_initial_position(
     position: str,
     connector_jar: Path,
     cluster: SharedCluster,
@@ -101,7 +101,7 @@ def test_a_job_starts_where_it_is_told(
     name = position.lower().replace("_", "-")
     streams.create({f"{name}-in": 1, f"{name}-out": 1})
     streams.put(f"{name}-in", [("0", line(number)) for number in range(10)])
-    # The emulator stamps a record with the time of its arrival.
+    # The emulator's clock gives a record its time of arrival.
     old = streams.records(f"{name}-in")["shardId-000000000000"][-1]["ApproximateArrivalTimestamp"]
     since = old.timestamp() + 0.5
     wait_until(lambda: time.time() > since, "a later record")
@@ -117,7 +117,7 @@ def test_a_job_starts_where_it_is_told(
     numbers = iter(range(2000, 3000))
 
     def something_came() -> bool:
-        # With LATEST nobody can say from when on the job reads, so lines keep coming.
+        # With LATEST nobody knows when the job begins to read, so lines keep coming.
         streams.put(f"{name}-in", [("0", line(next(numbers)))])
         return bool(streams.rows(f"{name}-out"))
 

@@ -1,9 +1,9 @@
-"""The job between Kinesis streams: one run through all that shards can do to it.
+"""The job between Kinesis streams: one run with every event of a shard's life.
 
-Three shards, one of them always empty, and four subtasks, one of them without a shard.
-Records of several lines; then a shard is split and two are merged while the job runs;
-rows for `throttled-...` are refused by the third; at last only one shard gets lines, and
-their time closes the windows of all.
+There are three shards, of which one is always empty, and four subtasks, of which one has no shard.
+Records hold several lines. While the job runs, one shard is split and two are merged. The stream
+`throttled-pages` refuses every third row. At last only one shard gets lines, whose time closes all
+windows.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ LAST_MINUTES = 7
 
 
 def hash_key(host: str) -> str:
-    """Half of the hosts in the first shard, half in the second, none in the third."""
+    """Returns a host's hash key: half of the hosts are in each of the first two shards."""
     index = HOSTS.index(host)
     low = 0 if index % 2 == 0 else SHARD_ONE
     return str(low + index * (SHARD_ONE // len(HOSTS)))
 
 
 def minute_of_lines(minute: int) -> list[tuple[str, str]]:
-    """One record for each host, of several lines; the last has no line break."""
+    """Returns a record of several lines for each host; the last line has no line break."""
     return [
         (
             hash_key(host),
@@ -110,7 +110,7 @@ def outcome(
         return len(streams.rows("enriched")) + len(streams.rows("other")) == lines
 
     first = minute_of_lines(0)
-    # A record whose second line is no log line.
+    # The second line of the first record is no log line.
     first[0] = (first[0][0], first[0][1].replace("\n", "\nnot a log line\n", 1))
     put_lines(first)
     with cluster.job(tmp_path_factory.mktemp("job"), properties, parallelism=4) as job:
@@ -138,7 +138,7 @@ def outcome(
         closed = 6 + LAST_MINUTES - 1
         job.wait_until(lambda: len(streams.rows("windows")) >= closed, "the windows")
         job.wait_until(lambda: len(streams.rows("throttled-pages")) >= closed, "the pages")
-        # Metrics are fetched now and then, so the count may come after the rows.
+        # Flink fetches metrics from time to time, so the count may come after the rows.
         job.wait_until(lambda: job.metric("numRecordsSendErrors") > 0, "a count of refused rows")
         refused = job.metric("numRecordsSendErrors")
         letters = streams.rows("other")
@@ -182,7 +182,7 @@ def test_a_clients_records_share_its_key_and_their_order(outcome: Outcome) -> No
             times[key].append(record["event_time"])
     assert set(shards) == set(HOSTS)
     assert all(len(found) == 1 for found in shards.values())
-    # Not all in one shard, as the connector's own "fixed" partitioner would have it.
+    # The connector's "fixed" partitioner would put all into one shard.
     assert len({shard for found in shards.values() for shard in found}) > 1
     assert all(found == sorted(found) for found in times.values())
 

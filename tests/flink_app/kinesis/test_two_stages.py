@@ -46,7 +46,7 @@ def test_basic_records_are_enriched_by_a_second_job(
         "weblog.source": streams.source("raw", initial_position="TRIM_HORIZON"),
         "weblog.sink.records": streams.sink("basic"),
         "weblog.sink.letters": streams.sink("basic-letters"),
-        # Aggregates are not named: the default stands for what the stage writes.
+        # The default stands for the outputs that the stage writes, so for no aggregates.
         "weblog.outputs": {"default": "letters", "enriched": "records"},
     }
     advanced = GEOIP | {
@@ -77,5 +77,5 @@ def test_basic_records_are_enriched_by_a_second_job(
     outcomes = whole.process("".join(put).encode())
     assert written == sorted(one.json.encode() for one in outcomes if isinstance(one, Enriched))
     assert {json.loads(data)["country"] for data in written} >= {"United Kingdom"}
-    # A stream of one shard keeps the order, so the windows lack nothing.
+    # A stream of one shard keeps the order, so the windows are complete.
     assert {row["requests"] for row in streams.rows("windows-of-full")} == {6}

@@ -1,4 +1,4 @@
-"""The core with look-ups behind it, as the Flink function runs it."""
+"""The core followed by look-ups, as the Flink function runs them."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_a_reference_by_client_that_the_record_hides(
 def test_the_splice_itself() -> None:
     before = only(enricher().process(combined().encode()))
     after = with_additions(before, '"hostname":null,"reference":{}', failed=True)
-    # Twice: the issue is there once.
+    # After two failures the issue is there once.
     twice = with_additions(after, '"more":1', failed=True)
     assert json.loads(twice.json)["quality"]["issues"] == ["lookup_failed"]
     assert list(json.loads(twice.json))[-5:] == [
@@ -217,7 +217,7 @@ def test_settings_that_do_not_go_together(properties: Properties, message: str) 
 
 
 class Context:
-    """What Flink hands to a function that opens."""
+    """A stand-in for the context that Flink gives to a function at its start."""
 
     def __init__(self) -> None:
         self.group = MetricGroup()

@@ -97,7 +97,7 @@ def test_a_failed_question_is_put_again() -> None:
         asked.append(address)
         return 0.0, SILENCE if len(asked) <= 2 else usual_name(address)
 
-    # dnspython itself asks twice within the time limit; the third question is the second attempt.
+    # dnspython itself sends two questions within the time limit; the third is the second attempt.
     with service(answer, timeout="500 ms", attempts="3") as (dns, _):
         assert dns.start(["192.0.2.1"]).result() == {"192.0.2.1": '"host-192-0-2-1.example.net"'}
     assert len(asked) == 3
@@ -111,13 +111,13 @@ def test_records_do_not_wait_for_ever_and_the_late_answer_serves_the_next() -> N
         while answers["192.0.2.1"] is None:
             answers = dns.start(["192.0.2.1"]).result()
         assert answers == {"192.0.2.1": '"host-192-0-2-1.example.net"'}
-        # However often it was asked for meanwhile, one question went out.
+        # All look-ups of an address that wait at a time share one question.
         assert server.questions["192.0.2.1"] == 1
 
 
 def test_many_slow_questions_go_out_side_by_side_and_each_gets_its_own_answer() -> None:
     addresses = [f"198.51.{high}.{low}" for high in range(5) for low in range(100)]
-    # One after the other they would take 100 s: records would not wait for that.
+    # One after the other, the questions would take 100 s.
     with service(lambda a: (0.2, usual_name(a)), concurrency="256") as (dns, _):
         answers = dns.start(addresses).result()
     assert answers == {address: f'"{usual_name(address)}"' for address in addresses}

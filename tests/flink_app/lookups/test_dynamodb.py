@@ -153,16 +153,14 @@ def test_nobody_answers(nobody: str) -> None:
 
 
 @pytest.mark.parametrize(("attempts", "second"), [("1", None), ("2", '{"number":2}')])
-def test_what_the_table_was_too_busy_to_answer_is_asked_again(
-    attempts: str, second: str | None
-) -> None:
+def test_keys_left_by_a_busy_table_are_sent_again(attempts: str, second: str | None) -> None:
     busy = {
         "Responses": {TABLE: [{"webpage": {"S": "a"}, "number": {"N": "1"}}]},
         "UnprocessedKeys": {TABLE: {"Keys": [{"webpage": {"S": "b"}}]}},
     }
     well = {"Responses": {TABLE: [{"webpage": {"S": "b"}, "number": {"N": "2"}}]}}
     left = {"RequestItems": {TABLE: {"Keys": [{"webpage": {"S": "b"}}]}}}
-    # The emulator is never too busy.
+    # The emulator is never too busy, so a stub answers.
     with service("http://127.0.0.1", attempts=attempts) as table:
         backend = table._backend
         assert isinstance(backend, DynamoDbTable)

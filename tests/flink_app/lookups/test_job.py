@@ -1,4 +1,4 @@
-"""The running job with look-ups on: a real name server, an emulated DynamoDB, a file."""
+"""The running job with look-ups in a real name server, an emulated DynamoDB and a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.name_server import SILENCE, UNKNOWN, NameServer, name_server,
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
 DELAY_SECONDS = 0.2
-# Two of Flink's bundles and a bit, so that there is one that begins after another's look-ups.
+# More than two of Flink's bundles, so that one begins after the look-ups of another.
 LINES = 2100
 HOSTS = 60
 SILENT, NAMELESS = {"81.2.69.7", "81.2.69.57"}, {f"81.2.69.{n}" for n in range(3, 60, 10)}
@@ -29,7 +29,7 @@ def host_of(number: int) -> str:
 
 
 def made_lines() -> str:
-    """A line a second: 60 requests in each window, one of each host."""
+    """Returns a line for each second: each window has 60 requests, one of each host."""
     return "".join(
         log_line(
             f"17/May/2015:{10 + number // 3600}:{number // 60 % 60:02}:{number % 60:02} +0000",
@@ -69,8 +69,8 @@ def test_host_names_and_a_reference_file_that_changes_meanwhile(
 
     def answer(address: str) -> tuple[float, str]:
         if address in SILENT:
-            # The first bundle is under way: it waits for the silent server longer than the
-            # interval in which the file is looked at, so the next bundle finds the new one.
+            # The first bundle waits for the silent server, for longer than the interval between two
+            # looks at the file. So the next bundle finds the new file.
             fresh = tmp_path / f"new-{address}.csv"
             fresh.write_text(campaign(NEW))
             fresh.rename(reference)
@@ -96,7 +96,7 @@ def test_host_names_and_a_reference_file_that_changes_meanwhile(
             if host in SILENT
             else {"status": "ok", "issues": []}
         )
-    # Each is remembered. Within its time limit a silent server is asked twice.
+    # The job remembers each answer. A silent server gets two questions within the time limit.
     asked = server.questions
     assert asked == Counter({f"81.2.69.{n}": 1 for n in range(HOSTS)}) | Counter(
         {host: asked[host] for host in SILENT}
@@ -111,7 +111,7 @@ def test_host_names_and_a_reference_file_that_changes_meanwhile(
         else:
             assert found == {"owner": owner, "campaign": found["campaign"]}
             campaigns.append(found["campaign"])
-    # One change, without a restart.
+    # The campaign changes once, without a restart.
     assert campaigns[0] == OLD
     assert campaigns[-1] == NEW
     assert campaigns == sorted(campaigns, key=[OLD, NEW].index)

@@ -1,4 +1,4 @@
-"""Failed look-ups: how often they are tried, with what pauses, and what comes of them."""
+"""Failed look-ups: the number of attempts, the pauses between them, and the outcome."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Failing:
 
 
 class Crowded:
-    """A service that has no answers and notes how many ask it at a time."""
+    """A service without answers that counts its callers at a time."""
 
     largest_call = 1
 
@@ -48,7 +48,7 @@ class Crowded:
         self.calls += 1
         self._now += 1
         self.most = max(self.most, self._now)
-        # Lets the others begin.
+        # The other calls begin now.
         await asyncio.sleep(0)
         self._now -= 1
         return dict.fromkeys(keys, NOTHING)
@@ -72,7 +72,7 @@ def asking(
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The attempts that were followed by a pause; none takes any time."""
+    """Notes the attempts before a pause; no pause takes any time."""
     after: list[int] = []
 
     def none(attempt: int) -> float:

@@ -1,4 +1,4 @@
-"""A day of traffic in about a minute: every line accounted for, and nothing grows."""
+"""A day of traffic in about a minute: every line has an outcome, and nothing grows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BAD_EVERY = 100
 
 
 def hours() -> Iterator[list[bytes]]:
-    """The lines of each hour of a day, in the order of a log: night and noon, a rush, bad lines."""
+    """Yields the lines of each hour in order: night and noon, a rush, bad lines."""
     for hour in range(24):
         share = (1 - cos(2 * pi * hour / 24)) / 2
         count = int(MIDNIGHT + share * (NOON - MIDNIGHT)) * (RUSH if hour == RUSH_HOUR else 1)
@@ -41,7 +41,7 @@ def hours() -> Iterator[list[bytes]]:
 
 
 def moved(line: bytes, hour: int) -> bytes:
-    """A line of the log's first hour, which starts at midnight, in another hour."""
+    """Returns a line of the log's first hour, from midnight, at the same time of another hour."""
     if not hour:
         return line
     before = b"[01/Mar/2025:%02d:" % (hour - 1)
@@ -52,7 +52,7 @@ def moved(line: bytes, hour: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What might grow beside the state of queries, after two hours' lines."""
+    """Sizes that might grow beside the state of queries, after two hours' lines."""
 
     worker_bytes: int
     class_bytes: float
@@ -61,7 +61,7 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The job after the day, and how it was on the way."""
+    """The job after the day, and its sizes during the day."""
 
     job: LiveJob
     sizes: list[Sizes]
@@ -87,7 +87,7 @@ def day(cluster: SharedCluster, tmp_path_factory: pytest.TempPathFactory) -> Ite
             job.give(first + second)
             job.wait_until_accounted()
             sizes.append(measured(job))
-        # Months later: three lines that agree on it close all windows.
+        # Three lines that agree on a time months later close all windows.
         job.give([line(number) for number in range(3)])
         job.wait_until_accounted()
         yield Day(job, sizes)
@@ -118,5 +118,5 @@ def test_nothing_grows(day: Day) -> None:
     noon, evening = day.sizes[4:7], day.sizes[9:]
     assert max(one.threads for one in evening) <= max(one.threads for one in noon) + 10
     assert max(one.class_bytes for one in evening) <= 1.1 * max(one.class_bytes for one in noon)
-    # The caches fill until they hold what they are allowed to.
+    # The caches grow to their limits.
     assert evening[-1].worker_bytes - noon[-1].worker_bytes < 60 * MEGABYTE

@@ -1,4 +1,4 @@
-"""A disk that fills up under a run: a real one, of a few megabytes, in a mount of its own."""
+"""A disk that fills up during a run: a real disk of a few megabytes in a mount of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from udfs.config.root import ROOT
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
 NAMESPACE = ("unshare", "--map-root-user", "--mount", "sh", "-c")
-# For what Flink unpacks (107 MB), the input and the old results, but not for all results.
+# The disk holds Flink's unpacked files (107 MB), the input and the old results, but not all
+# results.
 MEGABYTES = 116
 TOO_MANY_LINES = 40_000
 

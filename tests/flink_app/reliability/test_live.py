@@ -1,5 +1,6 @@
-"""One running job to which things happen, one after the other. The cases share it: each takes
-what the ones before have left, so they run in this order, all of them.
+"""One running job and a sequence of events.
+
+The tests share the job, and each builds on those before it. So all of them run, in this order.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def cities(job: LiveJob, host: str) -> list[str | None]:
 
 def test_the_metrics_tell_what_became_of_the_lines(job: LiveJob) -> None:
     lines = good(0, 500)
-    # Late: their window closes when the next hour is seen.
+    # Lines of the next hour close the windows of the first 500 lines.
     lines += [*good(500, 20, NEXT_HOUR)]
     job.give([*lines, BAD, BAD, b"\xff", b"", *(line(n, agent=BOT) for n in range(3))])
     job.wait_until_accounted()
@@ -79,7 +80,7 @@ def test_the_metrics_tell_what_became_of_the_lines(job: LiveJob) -> None:
     assert metrics.total("lines_dead_lettered", stage="decode") == 1
     assert metrics.total("lines_dead_lettered") == len(job.rows("dead_letters")) == 3
     assert metrics.total("enrichment_micros_per_line") > 0
-    # One client and four agents among 523 lines; each request is another.
+    # The 523 lines have one client and four agents, but a request each.
     assert metrics.total("client_cache_hit_percent") >= 99
     assert metrics.total("agent_cache_hit_percent") >= 99
     assert metrics.total("request_cache_hit_percent") == 1
@@ -94,7 +95,7 @@ def test_late_lines_are_kept(job: LiveJob) -> None:
 
 def test_the_log_has_a_line_an_interval_with_the_same_counts(job: LiveJob) -> None:
     total = job.interval_total
-    # A worker looks at its clock when a record comes.
+    # A worker looks at its clock at each record.
     while total("lines_in") < 527:
         job.give(good(2000 + len(job.lines), 1, NEXT_HOUR))
         job.wait_until_accounted()
@@ -130,7 +131,7 @@ def test_a_replaced_database_is_taken_while_lines_go_on(job: LiveJob, database: 
     assert set(cities(job, IN_DEMO)) == {None, "Moscow"}
 
 
-def test_a_corrupt_database_is_told_and_not_taken(job: LiveJob, database: Path) -> None:
+def test_a_corrupt_database_is_reported_and_not_taken(job: LiveJob, database: Path) -> None:
     replace(database, DEMO_DATABASE.read_bytes()[:10_000])
 
     def complaints() -> list[dict[str, str]]:
@@ -151,7 +152,7 @@ def test_a_clock_hours_off_destroys_no_window(job: LiveJob) -> None:
     before = {row["window_start"]: row for row in job.rows("traffic_overview")}
     day = 24 * 3600
     now = [line(5000 + n, 2 * NEXT_HOUR + n // 10) for n in range(300)]
-    # Two servers among them: one nine hours behind, one whose clock is three days ahead.
+    # The clock of one server is nine hours behind, and that of another three days ahead.
     behind = [line(6000 + n, 2 * NEXT_HOUR - 9 * 3600 + n, host="198.51.100.1") for n in range(30)]
     ahead = [line(7000 + n, 3 * day, host="198.51.100.2") for n in range(30)]
     mixed = [
@@ -161,7 +162,7 @@ def test_a_clock_hours_off_destroys_no_window(job: LiveJob) -> None:
     ]
     late_before = len(job.rows("late"))
     job.give(mixed)
-    # Of two files that it finds at once, Flink reads the second first.
+    # Flink reads the second of two files first when it finds both at once.
     job.wait_until_accounted()
     job.give([line(8000 + n, 3 * NEXT_HOUR + n) for n in range(60)])
     job.wait_until_accounted()
@@ -174,7 +175,7 @@ def test_a_clock_hours_off_destroys_no_window(job: LiveJob) -> None:
     windows = {row["window_start"]: row["requests"] for row in job.rows("traffic_overview")}
     assert windows["2025-10-28T12:00:00Z"] == 300
     assert before.keys() <= windows.keys()
-    # What is behind is late, what is ahead waits for its window; all of it is enriched.
+    # Lines behind are late, lines ahead wait for their window, and all of them are enriched.
     job.wait_until(lambda: len(job.rows("late")) == late_before + 30, "the late lines")
 
 

@@ -1,4 +1,4 @@
-"""What the log and the metrics tell of workers that are threads of the JVM."""
+"""The log and the metrics of workers that are threads of the JVM."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ def test_the_log_tells_the_counts_that_the_metrics_lack(
 
     assert job.log_lines()[0]["event_type"] == "start"
     assert job.interval_total("dead_lettered_parse") == job.interval_total("records_failed") == 1
-    # Flink knows the records, but nothing of what the functions count.
+    # Flink counts the records, but doesn't get the functions' counts.
     assert metrics.total("operator_numRecordsIn") > 0
     assert not [name for name in metrics.names() if "kinesisanalytics" in name]

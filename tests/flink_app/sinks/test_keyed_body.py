@@ -1,4 +1,4 @@
-"""A record that is taken apart for its key comes out as the very same bytes, whatever it holds."""
+"""A record that the sink splits for its key is written as the very same bytes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ hosts = st.one_of(
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What stands first in a record, what stands last, and text between them."""
+    """The first and the last field of a record, and text between them."""
 
     host: str | None
     agent: str
@@ -44,7 +44,7 @@ class Record:
 
     @property
     def key(self) -> str:
-        """The client, unless it is hidden, too long, or written with escapes."""
+        """Returns the client, or the id where the client is hidden, too long or has escapes."""
         host = self.host or MASK
         is_plain = orjson.dumps(host) == f'"{host}"'.encode() and key(host) == host
         return host if is_plain and host != MASK else self.event_id
@@ -56,7 +56,7 @@ records = st.builds(
 
 
 def drawn(count: int) -> list[Record]:
-    """Examples for one job: a job for each would take seconds."""
+    """Returns examples for one job: a job for each would take seconds."""
     collected: list[Record] = []
 
     @settings(max_examples=count, phases=[Phase.generate], database=None)
@@ -85,6 +85,6 @@ def test_the_three_columns_are_the_record_again(tmp_path: Path) -> None:
 
     keys = [json.loads(line)["record_key"] for line in lines("columns")]
     came = zip(lines("written"), keys, examples, strict=True)
-    # A few: pytest takes a minute to compare thousands.
+    # The comparison is of a few: pytest takes a minute to compare thousands.
     wrong = [(row, key, one) for row, key, one in came if (row, key) != (one.json, one.key)][:3]
     assert not wrong

@@ -1,4 +1,4 @@
-"""Lines joined for Firehose: none is lost, split or moved."""
+"""Lines joined for Firehose: no line is lost, split or moved."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_no_line_is_lost_split_or_moved(lines: list[bytes], most_bytes: int) -> 
     assert [line for one in kept for line in one.split(b"\n")] == lines
     for one in kept:
         assert len(one) < most_bytes or b"\n" not in one
-    # What follows would not have fitted.
+    # The following line would not have fitted.
     for one, following in pairwise(kept):
         assert len(one) + len(following.split(b"\n")[0]) + 2 > most_bytes
 
