@@ -11,8 +11,8 @@ from tests.support.core import combined, dead, enriched, enricher
 from tests.support.wrapped import aggregated
 from udfs.outcomes import Enriched
 
-# Longer than a hundred bytes and a last one with breaks around it: a piece of the record between
-# two line breaks then is a whole good line.
+# Lines are longer than a hundred bytes, and the last has line breaks around it. So a piece of the
+# record between two line breaks is a whole good line.
 LINES = (combined(), combined(host="81.2.69.160"), f"\n{combined(host='81.2.69.161')}\n")
 
 
@@ -23,7 +23,7 @@ def test_its_lines_come_out() -> None:
     ]  # fmt: skip
     hosts = [outcome.host for outcome in outcomes if isinstance(outcome, Enriched)]
     assert hosts == ["81.2.69.142", "81.2.69.160", "81.2.69.161"]
-    # Each has an id of its own, by its place in the record.
+    # The place in the record gives each line its own id.
     assert len({json.loads(outcome.json)["event_id"] for outcome in outcomes}) == 4
 
 

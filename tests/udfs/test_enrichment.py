@@ -412,7 +412,7 @@ def test_a_megabyte_of_anything_is_one_dead_letter() -> None:
     wide = enricher({"weblog.parser": {"max.line.bytes": "2097152"}})
     for data in (b'"' * 1_048_576, b"\\" * 1_048_576, b"\xff" * 1_048_576):
         letter = json.loads(dead(wide, data).json)
-        # No record of a stream, and no message of a queue, may be longer than 256 KiB.
+        # Records of a stream and messages of a queue have at most 256 KiB.
         assert len(dead(wide, data).json) <= 250_000
         assert letter["raw_bytes"] == 1_048_576
     assert enriched(wide, combined(request="GET /" + "a/" * 220_000 + " HTTP/1.1")).webpage == "a"
@@ -431,12 +431,12 @@ def test_no_record_exceeds_what_a_sink_takes(stage: str) -> None:
         kinds.append(type(outcome))
         if isinstance(outcome, DeadLettered):
             assert (outcome.letter.stage, outcome.letter.reason) == ("sink", "record_too_large")
-    # Only the worst of all is too large, and it is so with all three texts.
+    # Only the worst record is too large, and only with all three texts.
     assert kinds == [DeadLettered if stage == "all" else Enriched, *[Enriched] * 4]
 
 
 def test_the_size_of_a_record_is_counted_in_bytes() -> None:
     wide = enricher({"weblog.parser": {"max.line.bytes": "1048576"}})
-    # 400,000 bytes, each three times in the record.
+    # The record has 400,000 bytes three times.
     line = combined(request=f"GET /{'é' * 200_000} HTTP/1.1")
     assert dead(wide, line).letter.reason == "record_too_large"

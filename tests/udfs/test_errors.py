@@ -41,7 +41,7 @@ def test_configuration_error_without_value_shows_none() -> None:
     ],
 )
 def test_errors_share_the_root_and_survive_pickling(error: WebLogError) -> None:
-    # Workers send their errors to the process that started them.
+    # Workers send their errors pickled to the process that started them.
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - made by this very test
     assert isinstance(copy, WebLogError)
     assert type(copy) is type(error)
@@ -49,6 +49,6 @@ def test_errors_share_the_root_and_survive_pickling(error: WebLogError) -> None:
     assert vars(copy) == vars(error)
 
 
-def test_validation_and_transient_errors_are_told_apart() -> None:
+def test_validation_and_transient_errors_differ() -> None:
     assert not issubclass(ValidationError, TransientError)
     assert not issubclass(TransientError, ValidationError)

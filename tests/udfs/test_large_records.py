@@ -1,4 +1,4 @@
-"""Small input that would become much work: dead letters of bounded size, and little memory."""
+"""Small input that could become much work: dead letters are small, and memory is bounded."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_line_breaks_fill_no_memory() -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # A few copies of the record, and it as JSON: an outcome for each line would be 400 MB.
+    # A few copies of the record fit; an outcome for each line would take 400 MB.
     assert peak < 30_000_000
 
 
@@ -46,5 +46,5 @@ def test_what_would_take_long_to_mask_is_omitted(piece: bytes) -> None:
     record = b"203.0.113.7 - - [28/Oct/2025:10:15:30 +0000] " + piece * 120_000
     shown = json.loads(dead(using, record).json)
     assert (shown["raw"], shown["raw_privacy"]) == (None, "omitted")
-    # A line of 64 KB and more that is bad in some other way is shown as ever.
+    # A line above 64 KB that is bad in another way is shown as usual.
     assert json.loads(dead(using, record[:200_000].replace(b"\n", b" ")).json)["raw"]

@@ -30,8 +30,6 @@ type OnFailure = Literal["continue", "stop"]
 
 @dataclass(frozen=True, slots=True)
 class Example(Group, name="example"):
-    """Settings of these tests."""
-
     cache_size: int = setting(integer(1, 100), "10", "How many.")
     wait: timedelta = setting(duration("1 s", "1 h"), "5 min", "How long.")
     salt_secret: str = setting(text(minimum_length=4), "none", "What with.")
@@ -79,7 +77,7 @@ def test_a_misspelt_key_may_hold_a_secret() -> None:
     assert caught.value.value is None
 
 
-def test_a_number_instead_of_text_is_told() -> None:
+def test_a_number_instead_of_text_is_an_error() -> None:
     properties: Any = {"example": {"cache.size": 7}}
     with pytest.raises(ConfigurationError, match="written as text in quotes"):
         Example.load(properties)

@@ -1,4 +1,4 @@
-"""The sample log against facts counted without the code under test."""
+"""The sample log against counts made without the code under test."""
 
 import gzip
 import json
@@ -69,7 +69,7 @@ def test_user_agents(records: list[dict[str, Any]]) -> None:
     assert 2_660 <= sum(record["is_bot"] for record in records) <= 2_720
     assert all((record["device_type"] == "bot") == record["is_bot"] for record in records)
     assert all((record["bot_kind"] is None) != record["is_bot"] for record in records)
-    # A crawler's contact address in its user agent is not personal data: nothing is dropped.
+    # A crawler's contact address in its user agent is not personal data, and stays.
     address = re.compile(r"[\w.-]+@[\w-]+\.\w+")
     assert sum(address.search(record["agent"]) is not None for record in records) == 198
 

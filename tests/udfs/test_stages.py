@@ -28,7 +28,7 @@ BOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
 
 
 class Stages:
-    """One enricher that does everything, and two that share the work, with the same settings."""
+    """An enricher of all stages and two of one stage each, with the same settings."""
 
     def __init__(self, properties: Properties | None = None) -> None:
         given = {
@@ -42,14 +42,15 @@ class Stages:
         )
 
     def check(self, data: bytes) -> None:
-        """Both ways end the same for every line."""
+        """Checks that both ways have the same outcome for every line."""
         for once, first in zip(self.all.process(data), self.basic.process(data), strict=True):
             if not isinstance(first, Enriched):
                 assert once == first
                 continue
             assert isinstance(once, Enriched), (once, first)
             (second,) = self.advanced.process(first.json.encode())
-            # What SQL gets and what is written. Filters and checks were the first stage's.
+            # SQL gets the same events, and the record is the same. Filters and checks belong to the
+            # first stage.
             assert isinstance(second, Enriched)
             assert second.json == once.json
             assert pack([second], StreamProgress(1)) == pack([once], StreamProgress(1))
@@ -165,7 +166,7 @@ def test_the_basic_record_hides_what_the_second_stage_does_not_need() -> None:
     text = enriched(STAGES["strict"].basic, line).json
     for secret in ("alice", "bob@", "s3cret"):
         assert secret not in text
-    # Its place is still to be looked up.
+    # The second stage still needs the address for the place.
     assert json.loads(text)["host"] == "81.2.69.142"
     assert "81.2.69.142" not in enriched(STAGES["strict"].advanced, text).json
 
@@ -179,7 +180,7 @@ def test_the_first_stage_reads_user_agents_where_it_must() -> None:
     without_bots = first_stage("weblog.filters", exclude_bots="true")
     assert filtered(without_bots, combined(agent=BOT)).reason == "bot"
     enriched(without_bots, combined())
-    # A crawler's contact stays, a person's address does not.
+    # A crawler's contact address stays; a person's address is hidden.
     masking = first_stage("weblog.privacy", emails="mask")
     agents = [f"{agent} bob@example.com" for agent in (BOT, FIREFOX)]
     shown = [json.loads(enriched(masking, combined(agent=one)).json)["agent"] for one in agents]
@@ -282,7 +283,7 @@ def test_basic_records_in_dead_letters_are_masked() -> None:
     assert b"81.2.69.142" not in letter.raw
     shown = json.loads(letter.raw)
     assert shown["event_id"] == GOOD["event_id"]
-    # What is left of it can be sent again.
+    # The rest of the letter can be sent again.
     again = json.dumps(shown | {"datetime": GOOD["datetime"]})
     assert enriched(strict, again).webpage == "product"
     assert dead(strict, "garbage of 81.2.69.142").letter.raw == b"***"

@@ -129,7 +129,7 @@ def test_languages_of_user_agents_are_no_commands(agent: str) -> None:
     assert issues_of(agent=agent) == ()
 
 
-# What a quick look skips must be what no pattern would have matched.
+# The quick look may skip only texts that no pattern matches.
 @given(
     st.lists(
         st.sampled_from(
@@ -167,7 +167,7 @@ def test_time_grows_with_length(unit: str) -> None:
         ({"size": "1099511627776"}, ()),
         ({"size": "1099511627777"}, ("size_impossible",)),
         ({"status": "304", "size": "0"}, ()),
-        # Debian's Apache logs bytes with headers.
+        # The bytes in the log of Debian's Apache include headers.
         ({"status": "304", "size": "2048"}, ()),
         ({"status": "304", "size": "2049"}, ("unexpected_body",)),
         ({"status": "204", "size": "2049"}, ("unexpected_body",)),

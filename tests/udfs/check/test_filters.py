@@ -104,7 +104,7 @@ def test_the_first_rule_in_order_gives_the_reason() -> None:
         request="GET /d/x.css?trace HTTP/1.1", status="500", agent="probe Googlebot/2.1"
     )
     reasons = []
-    # Taking away the rule that gave the reason uncovers the next one.
+    # Without the rule that gave the reason, the next rule gives it.
     for key in everything.copy():
         reasons.append(filtered(enricher({"weblog.filters": everything}), line).reason)
         del everything[key]
@@ -114,7 +114,7 @@ def test_the_first_rule_in_order_gives_the_reason() -> None:
     ]  # fmt: skip
 
 
-def test_bad_settings_are_told() -> None:
+def test_bad_settings_are_errors() -> None:
     for key, value in [
         ("exclude.statuses", "6xx"),
         ("include.statuses", "20"),

@@ -205,7 +205,7 @@ def test_the_check_of_places_is_the_schemas(place: GeoLocation) -> None:
     if good:
         assert ENRICHED.is_valid(record)
     elif location is not None or (place.latitude is None and place.longitude is None):
-        # JSON has no infinity and no NaN, which the library lets pass.
+        # JSON has no infinity and no NaN, but the library accepts both.
         numbers = [value for value in (place.latitude, place.longitude) if isinstance(value, float)]
         assert not ENRICHED.is_valid(record) or any(value != value for value in numbers)  # noqa: PLR0124
 
@@ -233,13 +233,13 @@ def test_the_check_of_user_agents_is_the_schemas(agent: UserAgent) -> None:
 @given(st.builds(AutonomousSystem, number=anything, organization=anything))
 def test_the_check_of_networks_is_the_schemas(network: AutonomousSystem) -> None:
     record = RECORD | {"asn": network.number, "as_org": network.organization}
-    # JSON Schema takes 1.0 for an integer.
+    # JSON Schema accepts 1.0 as an integer.
     if not isinstance(network.number, float):
         assert accepted(lambda: check_network(network)) == ENRICHED.is_valid(record)
 
 
 class OddDatabase(GeoDatabase[GeoLocation]):
-    """A database whose records are not what they should be."""
+    """A database with wrong records."""
 
     def __init__(self, latitude: float) -> None:
         self._latitude = latitude

@@ -83,10 +83,10 @@ def test_bad_values_name_their_place(group: str, key: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("one", core_settings(), ids=lambda one: f"{one.group}:{one.key}")
-def test_the_default_and_the_bounds_that_are_told_are_accepted(one: Setting) -> None:
+def test_the_default_and_the_documented_bounds_are_accepted(one: Setting) -> None:
     CoreSettings.load({one.group: {one.key: one.default}})
-    told = re.search(r" from (.+) to (.+)$", one.expectation)
-    for bound in told.groups() if told else ():
+    bounds = re.search(r" from (.+) to (.+)$", one.expectation)
+    for bound in bounds.groups() if bounds else ():
         CoreSettings.load({one.group: {one.key: bound}})
 
 
@@ -103,6 +103,6 @@ def test_the_configuration_file_documents_real_keys() -> None:
     groups = {one["PropertyGroupId"]: one["PropertyMap"] for one in file}
     mine = {name: groups[name] for name in core_groups() if name in groups}
     CoreSettings.load(mine)
-    # The source is the job's, but for what may be wrapped around its lines.
+    # Most settings of the source belong to the job, not to the core.
     mine.pop("weblog.source")
     assert {(name, key) for name, keys in mine.items() for key in keys} <= known

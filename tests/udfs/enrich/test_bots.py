@@ -15,7 +15,7 @@ KINDS = {"search", "ai", "seo", "monitor", "preview", "feed", "tool", "scanner",
 @pytest.mark.parametrize(
     ("agent", "kind", "name", "version"),
     [
-        # Known by name
+        # Bots known by name
         ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
          "search", "Googlebot", "2.1"),
         (("Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X Build/MMB29P) AppleWebKit/537.36 (KHTML, "
@@ -81,7 +81,7 @@ KINDS = {"search", "ai", "seo", "monitor", "preview", "feed", "tool", "scanner",
         ("HTTPie/3.2.1", "tool", "HTTPie", "3.2.1"),
         ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/120.0.0.0 Safari",
          "tool", "HeadlessChrome", "120.0.0.0"),
-        # By what names are made of
+        # Bots known by parts of their names
         ("ExampleBot/1.0", "other", "ExampleBot", "1.0"),
         ("Mozilla/5.0 (compatible; ExampleBot/1.0; +http://example.com/bot.html)",
          "other", "ExampleBot", "1.0"),
@@ -92,7 +92,7 @@ KINDS = {"search", "ai", "seo", "monitor", "preview", "feed", "tool", "scanner",
         ("ExampleSearchBot/0.1", "search", "ExampleSearchBot", "0.1"),
         ("example-seo-bot/1.0", "seo", "example-seo-bot", "1.0"),
         ("ExampleBot/1.0 python-requests/2.31.0", "other", "ExampleBot", "1.0"),
-        # By an address, or by a form that no browser has
+        # Bots known by an address, or by a form that no browser has
         ("Mozilla/5.0 (compatible; Exemplar/1.0; +https://example.com/)",
          "other", "Exemplar", "1.0"),
         ("Exemplar (https://example.com/about)", "other", "Exemplar", None),
@@ -117,7 +117,7 @@ def test_bots(agent: str, kind: str, name: str | None, version: str | None) -> N
         "Mozilla/5.0 (compatible; MSIE 10.0; Windows NT 6.2; Trident/6.0)",
         "Mozilla/5.0 (compatible; Konqueror/3.5; Linux) KHTML/3.5.5 (like Gecko)",
         "Opera/9.80 (X11; Linux x86_64) Presto/2.12.388 Version/12.16",
-        # Models that are called like bots
+        # Models with names like bots
         (
             "Mozilla/5.0 (Linux; Android 7.0; CUBOT NOTE Plus Build/NRD90M) AppleWebKit/537.36 "
             "(KHTML, like Gecko) Chrome/61.0.3163.98 Mobile Safari/537.36"
@@ -147,7 +147,7 @@ def test_bots(agent: str, kind: str, name: str | None, version: str | None) -> N
             "http://www.bsalsa.com/ EmbeddedWB 14.52; SLCC1)"
         ),
         "Lynx/2.8.9rel.1 libwww-FM/2.14 SSL-MM/1.4.1 GNUTLS/3.6.5",
-        # An e-mail address is a person's, whatever it looks like
+        # Any e-mail address may be a person's
         "ExampleApp/1.0 (crawler.bot@mail.example)",
         "gibberish",
         "",

@@ -20,7 +20,7 @@ def test_every_code_of_the_time_zone_database_has_a_name() -> None:
 def test_names_are_written_out() -> None:
     names = country_names()
     abbreviated = {code for code, name in names.items() if "(" in name or "&" in name}
-    assert abbreviated == {"CC"}  # Cocos (Keeling) Islands is the name in full
+    assert abbreviated == {"CC"}  # Cocos (Keeling) Islands is the full name
     assert (names["KR"], names["XK"]) == ("South Korea", "Kosovo")
 
 

@@ -19,7 +19,7 @@ TABLET_BROWSER = "Chrome/120.0.0.0 Safari/537.36"
 @pytest.mark.parametrize(
     ("agent", "kind"),
     [
-        # Phones, and the apps on them, which do not say Mobile
+        # Phones, and apps on them, whose user agents lack Mobile
         (android("Pixel 8"), "mobile"),
         (android("SM-S938B Build/AP3A.240905.015.A2; wv"), "mobile"),
         ("Dalvik/2.1.0 (Linux; U; Android 11; V2039 Build/RP1A.200720.012)", "mobile"),
@@ -86,7 +86,7 @@ TABLET_BROWSER = "Chrome/120.0.0.0 Safari/537.36"
         ("Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 Chrome/120.0", "desktop"),
         (android("HP Chromebook x360", TABLET_BROWSER), "desktop"),
         ("Safari5533.18.5 CFNetwork/438.14 Darwin/9.8.0 (Power%20Macintosh)", "desktop"),
-        # Nobody's device
+        # No device
         ("gibberish", "other"),
     ],
 )  # fmt: skip

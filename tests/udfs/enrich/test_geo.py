@@ -31,14 +31,14 @@ IPV4_IN_IPV6 = ipaddress.IPv6Network("::/96")
 
 
 def source_networks() -> dict[Network, dict[str, Any]]:
-    """MaxMind's own table of what its test database holds."""
+    """Returns MaxMind's own table of the records in its test database."""
     listed = json.loads((DATA / "GeoIP2-City-Test.json").read_text("utf-8"))
     records: dict[Network, dict[str, Any]] = {}
     for entry in listed:
         for text, record in entry.items():
             network = ipaddress.ip_network(text)
             if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(IPV4_IN_IPV6):
-                # The table writes IPv4 as the database's tree holds it.
+                # The table has IPv4 as the IPv6 networks of the database's tree.
                 start = int(network.network_address)
                 records[ipaddress.IPv4Network((start, network.prefixlen - 96))] = record
             else:
@@ -50,7 +50,7 @@ NETWORKS = source_networks()
 
 
 def expected_location(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> GeoLocation:
-    """The table's record of the narrowest network that holds an address."""
+    """Returns the table's record of the narrowest network with an address."""
     holding = [network for network in NETWORKS if address in network]
     record = NETWORKS[max(holding, key=lambda network: network.prefixlen)]
     location = record.get("location", {})
@@ -164,7 +164,7 @@ def test_build_date_and_age(city: Places) -> None:
     assert city.age(city.build_date + timedelta(days=3)) == timedelta(days=3)
 
 
-def test_a_database_of_ipv4_alone_has_no_ipv6_address(tmp_path: Path) -> None:
+def test_a_database_of_only_ipv4_has_no_ipv6_address(tmp_path: Path) -> None:
     record = {"city": {"names": {"en": "Paris"}}}
     path = write_city(tmp_path / "city.mmdb", {"81.2.69.0/24": record}, ip_version=4)
     with closing(GeoDatabase.open(path, CITY)) as database:
@@ -181,7 +181,7 @@ def test_a_closed_database_answers_nothing() -> None:
 
 
 def check_error_and_no_miss(path: Path, address: str, problem: str) -> None:
-    """A record that cannot be used is an error; the database goes on answering for others."""
+    """Checks that an unusable record is an error, and other records still have answers."""
     with closing(GeoDatabase.open(path, CITY)) as database:
         with pytest.raises(DatabaseError, match=problem) as caught:
             database.lookup(address)

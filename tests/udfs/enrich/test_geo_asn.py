@@ -1,4 +1,4 @@
-"""Autonomous systems beside places, and the fields of places that came later."""
+"""Autonomous systems beside places, and the later fields of places."""
 
 from __future__ import annotations
 

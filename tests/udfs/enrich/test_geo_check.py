@@ -1,4 +1,4 @@
-"""A file is read whole before it is used, and by a reader that no damage makes crash."""
+"""A database is read whole before its use, by a reader that no damage makes crash."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check(path: Path, records: int = ALL_RECORDS) -> None:
 
 def test_a_byte_that_makes_the_c_reader_crash_is_a_bad_setting(tmp_path: Path) -> None:
     assert DEMO_DATABASE.read_bytes()[119_819] == 0x0D
-    # A key of a map is a map.
+    # The byte makes the key of a map a map.
     path = damaged(tmp_path / "city.mmdb", 119_819, 0x75)
     with pytest.raises(ConfigurationError, match=re.escape("(corrupt)")) as caught:
         enricher({"weblog.geoip": {"database.path": str(path)}})
@@ -64,12 +64,12 @@ def test_sound_files_pass(name: str) -> None:
 
 
 def widened(path: Path) -> Path:
-    """The bundled database, whose nodes have 24 bits a number, with 32 bits a number."""
+    """Writes the bundled database with 32 instead of 24 bits a number in its nodes."""
     data = DEMO_DATABASE.read_bytes()
     size = read_metadata(DEMO_DATABASE).search_tree_size
     numbers = b"".join(b"\0" + data[at : at + 3] for at in range(0, size, 3))
-    told = b"record_size\xa1"
-    path.write_bytes(numbers + data[size:].replace(told + b"\x18", told + b"\x20"))
+    marker = b"record_size\xa1"
+    path.write_bytes(numbers + data[size:].replace(marker + b"\x18", marker + b"\x20"))
     return path
 
 
@@ -97,7 +97,7 @@ def test_of_many_records_some_are_read_from_one_end_to_the_other(tmp_path: Path)
 
 def test_a_tree_with_a_loose_node_is_corrupt(tmp_path: Path) -> None:
     metadata = read_metadata(DEMO_DATABASE)
-    # The first half of the root leads to nothing: half of all addresses would be unknown.
+    # The first half of the root leads to nothing, so half of all addresses would be unknown.
     nothing = metadata.node_count.to_bytes(3)
     path = tmp_path / "city.mmdb"
     path.write_bytes(nothing + DEMO_DATABASE.read_bytes()[3:])
@@ -109,7 +109,7 @@ def test_a_tree_with_a_loose_node_is_corrupt(tmp_path: Path) -> None:
 def test_a_tree_that_points_outside_of_the_data_is_corrupt(tmp_path: Path, beyond: int) -> None:
     metadata = read_metadata(DEMO_DATABASE)
     data = DEMO_DATABASE.read_bytes()
-    # The last number that leads to no other node.
+    # The last number that does not lead to another node.
     numbers = range(0, metadata.search_tree_size, 3)
     at = max(at for at in numbers if int.from_bytes(data[at : at + 3]) >= metadata.node_count)
     path = tmp_path / "city.mmdb"
@@ -119,7 +119,7 @@ def test_a_tree_that_points_outside_of_the_data_is_corrupt(tmp_path: Path, beyon
 
 
 def test_any_changed_byte_is_a_clear_error_or_harmless(tmp_path: Path) -> None:
-    """What passes the check does not make the C reader crash: the process would end here."""
+    """A file that passes the check can't crash the C reader, which would end this process."""
     whole = CITY_DATABASE.read_bytes()
     random_ = random.Random(5)
     named = []
@@ -133,7 +133,7 @@ def test_any_changed_byte_is_a_clear_error_or_harmless(tmp_path: Path) -> None:
         except DatabaseError as error:
             named.append(error.path == str(path))
     assert all(named)
-    # The rest makes one sound record of another, or lies where nothing reads.
+    # The other bytes make another sound record, or are never read.
     assert len(named) > 150
 
 
@@ -194,7 +194,7 @@ def test_a_core_that_trusts_its_own_files_trusts_no_others() -> None:
         settings = CoreSettings.load({"weblog.geoip": {"database.path": path}})
         return Enricher.create(settings, trusts_own_files=True)
 
-    # As it lies in a package, which was checked when it was made.
+    # A relative path is a file of the package, whose build has checked it.
     assert create(f"tests/data/{broken}").geo is not None
     with pytest.raises(ConfigurationError, match="corrupt"):
         create(str(DATA / broken))

@@ -19,7 +19,7 @@ from udfs.errors import ConfigurationError, DatabaseError
 
 FILES = [IPV4_FILE, IPV6_FILE]
 NO_CITY = GeoLocation(None, "Bouvet Island", "BV", -54.4208, 3.3464)
-# To the last digit, though the files hold 32-bit floats.
+# Coordinates are exact to the last digit, though the files hold 32-bit floats.
 IN_PARIS = GeoLocation("Paris", "France", "FR", 48.8566, 2.3522)
 IN_SEOUL = GeoLocation("Seoul", "South Korea", "KR", 37.5665, 126.978)
 IN_UTRECHT = GeoLocation("Utrecht", "The Netherlands", "NL", 52.0908, 5.1124)
@@ -55,7 +55,7 @@ def test_either_file_of_a_pair_names_both(folder: Path, named: str) -> None:
 def test_a_pair_is_as_old_as_its_older_file(folder: Path) -> None:
     path = folder / IPV6_FILE
     content = path.read_bytes()
-    # The date is the last thing in the file, in 4 bytes.
+    # The last 4 bytes of the file are the date.
     path.write_bytes(content[:-4] + b"\x60\x00\x00\x00")
     for name in FILES:
         with closing(GeoDatabase.open(folder / name, CITY)) as database:
@@ -141,7 +141,7 @@ def test_the_three_outcomes_stay_apart(
     path.write_bytes(path.read_bytes().replace(b"\x45Paris", broken))
     with pytest.raises(ConfigurationError, match=r"City type \(corrupt\)"):
         enricher({"weblog.geoip": {"database.path": str(path)}})
-    # A file that is damaged later is met by a look-up.
+    # A look-up finds damage that came after the check.
     with closing(GeoDatabase.open(path, CITY)) as database:
         core = Enricher(CoreSettings(), database, lambda: NOW)
         for _ in range(2):

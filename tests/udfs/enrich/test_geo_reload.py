@@ -58,7 +58,7 @@ def test_a_new_file_is_taken_and_what_was_kept_of_the_old_forgotten(
     assert (city(core, IN_TEST), city(core, IN_DEMO)) == (None, "Moscow")
     assert core.geo is not None
     assert "demo" in core.geo.database_type
-    # The old one is closed, or each would stay in memory.
+    # The old database is closed, or each would stay in memory.
     with pytest.raises(ValueError, match="closed"):
         before.lookup(IN_TEST)
     assert not core.reload_geo()
@@ -77,7 +77,7 @@ def broken_files() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", broken_files())
-def test_a_bad_new_file_leaves_the_old_in_use_and_is_told_once(
+def test_a_bad_new_file_leaves_the_old_in_use_and_is_reported_once(
     core: Enricher, file: Path, kind: str
 ) -> None:
     replace(file, broken_files()[kind])
@@ -110,7 +110,7 @@ def test_a_link_that_is_turned_counts_as_a_new_file(file: Path, tmp_path: Path) 
     assert city(core, IN_DEMO) == "Moscow"
 
 
-def test_same_size_and_time_are_told_apart_by_the_inode(core: Enricher, file: Path) -> None:
+def test_the_inode_distinguishes_files_of_one_size_and_time(core: Enricher, file: Path) -> None:
     before = file.stat()
     replace(file, file.read_bytes())
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -136,7 +136,7 @@ def new(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=[IPV4_FILE, IPV6_FILE])
 def flat(pair: Path, request: pytest.FixtureRequest) -> Enricher:
-    """A core whose settings name one of the two files."""
+    """Returns a core whose settings name one of the two files."""
     return enricher({"weblog.geoip": {"database.path": str(pair / request.param)}})
 
 

@@ -16,7 +16,7 @@ CSV = 'webpage,owner,campaign\nproduct,shop,"autumn, ""late"""\nindex,web,\n'
 
 
 def replaced(path: Path, text: str) -> None:
-    """As tools should replace a file: whole or not at all."""
+    """Replaces a file as tools should: whole or not at all."""
     new = path.with_name("new")
     new.write_text(text, encoding="utf-8")
     new.rename(path)
@@ -54,7 +54,7 @@ def test_json(tmp_path: Path, document: object) -> None:
     assert ReferenceFile(path, "webpage", 10).get("product") == '{"owner":"shop","rank":1}'
 
 
-def test_a_changed_file_is_read_anew_when_it_is_time(file: Path) -> None:
+def test_a_changed_file_is_read_at_the_next_interval(file: Path) -> None:
     clock = Clock(0.0)
     data = ReferenceFile(file, "webpage", 10, clock)
     replaced(file, "webpage,owner\nproduct,other\n")
@@ -81,7 +81,7 @@ def test_a_change_that_keeps_size_and_time_is_seen_by_the_inode(file: Path) -> N
 @pytest.mark.parametrize(
     "bad", ["", "page,owner\na,b\n", "webpage,owner\na\n", 'webpage,owner\n"a,b\n', None]
 )
-def test_a_bad_new_file_leaves_the_old_in_use_and_is_told_once(
+def test_a_bad_new_file_leaves_the_old_in_use_and_is_reported_once(
     file: Path, bad: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = Clock(0.0)

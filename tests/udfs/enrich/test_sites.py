@@ -12,7 +12,7 @@ from udfs.enrich.sites import _LISTS, kind_of_app, kind_of_site
 @pytest.mark.parametrize(
     ("site", "kind"),
     [
-        # Search engines, and what else is on their domains
+        # Search engines, and other services on their domains
         ("google.com", "search"),
         ("www.google.co.uk", "search"),
         ("www.google.com.br", "search"),
@@ -44,7 +44,7 @@ from udfs.enrich.sites import _LISTS, kind_of_app, kind_of_site
         ("www.ecosia.org", "search"),
         ("search.brave.com", "search"),
         ("go.mail.ru", "search"),
-        # Social networks, whatever is in front
+        # Social networks, with any host name of theirs
         ("facebook.com", "social"),
         ("l.facebook.com", "social"),
         ("lm.facebook.com", "social"),
@@ -75,7 +75,7 @@ from udfs.enrich.sites import _LISTS, kind_of_app, kind_of_site
         ("claude.ai", "ai"),
         ("copilot.microsoft.com", "ai"),
         ("chat.deepseek.com", "ai"),
-        # What only looks like one of them
+        # Other sites with similar names
         ("google.evil.com", None),
         ("www.google.evil.com", None),
         ("google.com.evil.net", None),
@@ -127,7 +127,7 @@ def test_own_hosts_come_first() -> None:
 
 
 def test_all_of_the_lists_is_used() -> None:
-    # But paths, which a host does not tell, and services of portals.
+    # Entries with a path are left out, as a host does not show it, and so are services of portals.
     lists = json.loads(_LISTS.read_bytes())
     hosts = [url.replace("{}", "de") for urls in lists.values() for url in urls if "/" not in url]
     unknown = [host for host in hosts if kind_of_site(host) is None and kind_of_app(host) is None]

@@ -54,14 +54,14 @@ def test_user_agents(agent: str, expected: UserAgent) -> None:
 @pytest.mark.parametrize(
     ("agent", "name", "version"),
     [
-        # ua-parser's, where it has one
+        # ua-parser's name, where it has one
         (GOOGLEBOT, "Googlebot", "2.1"),
         ("python-requests/2.31", "Python Requests", "2.31"),
-        # Where it has none, or that of the browser that the bot pretends to be, or no name
+        # Our name, where ua-parser has none, or that of the browser that the bot imitates
         ("Mozilla/5.0 (compatible; ExampleBot/1.0; +http://example.com)", "ExampleBot", "1.0"),
         (f"{CHROME} (compatible; ExampleBot/2.1; +https://example.com)", "ExampleBot", "2.1"),
         ("Example-crawler/3.0", "Example-crawler", "3.0"),
-        # Neither has
+        # No name of ours
         (f"{CHROME} (+https://example.com/)", "Chrome", "120.0.0"),
         ("Mozilla/5.0", None, None),
     ],
@@ -78,8 +78,9 @@ def sample_agents() -> set[str]:
 
 
 def test_agreement_with_the_packages_own_slow_way() -> None:
-    # On people, but for the kind of device. Some rules look only so far into a user agent, and the
-    # compiled ones do not, so that they find a few crawlers named at the far end.
+    # The two agree on people, but for the kind of device. Some rules of the package read only the
+    # beginning of a user agent. The compiled rules read all of it, and so find a few crawlers named
+    # at its end.
     from user_agents import parse
 
     agents = sorted(sample_agents() - {"-"})

@@ -21,7 +21,7 @@ def test_each_outcome_is_counted_under_its_name() -> None:
     assert sums.micros_per_line == 500
 
 
-def test_taking_starts_anew() -> None:
+def test_taking_starts_again_from_zero() -> None:
     counts = OutcomeCounts()
     counts.add([dead("parse")], 1.0)
     counts.take()

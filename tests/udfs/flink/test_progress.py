@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from tests.support.core import Clock
 from udfs.flink.progress import StreamProgress
 
-FAR = 4_070_908_800_000  # 2099
+FAR = 4_070_908_800_000  # in 2099
 
 
 def progress(*times: int, tolerance: int = 60) -> list[int | None]:
@@ -55,7 +55,7 @@ def test_a_gap_in_the_log_costs_two_lines() -> None:
 
 
 def test_a_sparse_stream_moves_two_lines_behind() -> None:
-    # Each step is larger than the tolerance: one request in ten minutes, say.
+    # Each step exceeds the tolerance, as with one request in ten minutes.
     assert progress(*range(0, 1000, 100))[2:] == list(range(0, 800, 100))
     assert progress(*range(0, 10, 1), tolerance=0)[2:] == list(range(8))
 
@@ -112,7 +112,7 @@ def test_it_never_goes_back_amid_lines_without_a_time(
 
 
 def failing(stream: StreamProgress, clock: Clock, lines: int, seconds: float) -> list[int | None]:
-    """So many lines without a usable time, spread evenly over so many seconds."""
+    """Counts lines without a usable time, spread evenly over some seconds."""
     seen = []
     for _ in range(lines):
         seen.append(stream.fail())
@@ -126,7 +126,7 @@ def test_an_outage_moves_on_with_the_clock() -> None:
     stream.observe(5_000)
     seen = failing(stream, clock, lines=600, seconds=600)
     assert seen[:19] == [5_000] * 19
-    # The twentieth came 19 seconds after the first.
+    # The twentieth line came 19 seconds after the first.
     assert seen[19:22] == [24_000, 25_000, 26_000]
     assert seen[-1] == 604_000
 
@@ -164,7 +164,7 @@ def test_steps_that_the_clock_has_passed_do_not_move_it_back() -> None:
     for time in (5_000, 5_000, 5_000, 9_000, 9_000):
         stream.observe(time)
     failing(stream, clock, lines=100, seconds=100)
-    # The third of the steps that confirm each other.
+    # This is the third of the steps that confirm each other.
     assert stream.observe(200_000) == 104_000
 
 

@@ -130,7 +130,7 @@ def test_zero_is_not_absent() -> None:
 @pytest.mark.parametrize("stage", ["all", "advanced"])
 @pytest.mark.parametrize("ignored", ["", "size_impossible"])
 def test_impossible_sizes_enter_no_sum(stage: str, ignored: str) -> None:
-    """Ten of 18 digits would take a sum of 64 bits below zero."""
+    """Ten sizes of 18 digits would overflow a sum of 64 bits."""
     validation = {"weblog.validation": {"ignore": ignored}}
     using = enricher({"weblog.pipeline": {"stage": stage}, **validation})
     for size, counted in (("9" * 18, None), ("1099511627777", None), ("1099511627776",) * 2):
@@ -166,7 +166,7 @@ def test_dead_letters_do_not_move_the_progress() -> None:
     progress = started()
     future = DeadLettered(DeadLetter("validate", "timestamp_in_future", "m", b"x", TIME * 2), "{}")
     events = unpack(pack([future] * 10, progress))
-    # Their own time is not to be trusted: in no window of theirs, and in no folder of its date.
+    # The events' own time is wrong, so they go into the window and the folder of the stream's time.
     assert {event["event_time"] for event in events} == {str(TIME - 1000)}
     assert {event["progress_time"] for event in events} == {str(TIME - 1000)}
     assert progress.current == TIME - 1000

@@ -16,7 +16,7 @@ from udfs.log_line import Level, LogHead, log_line
 
 
 class Writer:
-    """Takes lines, and gives a time that a test sets."""
+    """A writer that keeps lines, and a clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 1_767_225_600.0
@@ -61,7 +61,7 @@ def test_an_interval_is_one_line_of_all_sums(writer: Writer, log: WorkerLog) -> 
     assert line["agent_cache_hit_percent"] == 93
 
 
-def test_the_next_interval_starts_anew_under_another_id(writer: Writer, log: WorkerLog) -> None:
+def test_the_next_interval_starts_from_zero_with_another_id(writer: Writer, log: WorkerLog) -> None:
     for _ in range(2):
         log.add(OutcomeCounts(1, 1, seconds=0.001))
         writer.now += 1
@@ -79,7 +79,7 @@ def test_workers_have_ids_of_their_own(writer: Writer) -> None:
     assert len({line["request_id"] for line in writer.lines}) == 2
 
 
-def test_an_interval_without_records_is_not_told(writer: Writer, log: WorkerLog) -> None:
+def test_an_interval_without_records_is_not_logged(writer: Writer, log: WorkerLog) -> None:
     log.add(OutcomeCounts())
     log.interval({})
     assert writer.lines == []
@@ -130,7 +130,7 @@ def test_chores_run_when_they_are_due() -> None:
     upkeep.run(130)
     assert done == ["look"]
     assert upkeep.due == 155
-    # After a pause without records each is due once.
+    # After a pause without records, each task is due once.
     upkeep.run(1000)
     assert done == ["look", "log", "look"]
     assert upkeep.due == 1025

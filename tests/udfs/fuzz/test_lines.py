@@ -1,4 +1,4 @@
-"""Real lines, damaged: each ends in one outcome, in every format, and nothing else is raised."""
+"""Damaged real lines: each has one outcome in every format, and no error."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CORES = {
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A real line with pieces cut out, put in or doubled."""
+    """Draws a real line with pieces cut out, put in or doubled."""
     line = draw(st.sampled_from(LINES))
     for _ in range(draw(st.integers(0, 4))):
         start = draw(st.integers(0, len(line)))
@@ -74,5 +74,5 @@ def test_any_damage(name: str, lines: list[bytes]) -> None:
         assert "\n" not in outcome.json
         check(outcome, BASIC if name.startswith("basic") else ENRICHED)
         for number in (event[field] for field in NUMBERS):
-            # What SQL cannot cast would fail the job.
+            # A text that SQL cannot cast would fail the job.
             assert number is None or re.fullmatch("-?[0-9]{1,18}", number)

@@ -1,4 +1,4 @@
-"""Whatever stands in a properties file: settings, or an error that says what is wrong."""
+"""Any properties file gives settings, or an error that names the mistake."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def check_both(groups: Properties) -> None:
 
 @given(_KNOWN_SETTINGS, _OTHERS)
 def test_any_settings(known: list[tuple[tuple[str, str], str]], others: dict[str, Any]) -> None:
-    # A source and a sink, so that many of these come further than to the first check.
+    # With a source and a sink, many settings pass the first check.
     groups: dict[str, dict[str, str]] = {
         "weblog.source": {"path": "logs"},
         "weblog.sink.files": {"type": "filesystem", "path": "out"},

@@ -82,7 +82,7 @@ def test_a_letter_never_exceeds_its_room(raw: bytes, room: int) -> None:
         assert "raw_bytes" not in body
     else:
         assert body["raw_bytes"] == len(raw)
-        # What is kept is worth having, and no character is torn.
+        # The letter keeps as much as fits, and tears no character.
         assert len(shown) > (room - 512) // 6 - 4
         assert (body["raw_encoding"] == "utf-8") == is_text(shown)
         assert is_text(shown) or not is_text(raw)

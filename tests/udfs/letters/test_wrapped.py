@@ -1,4 +1,4 @@
-"""Personal data in records that something is wrapped around, be they damaged."""
+"""Personal data in wrapped records, whole and damaged."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ WRAPPERS: list[Callable[[bytes], bytes]] = [
 
 @st.composite
 def broken(draw: st.DrawFn, record: bytes) -> bytes:
-    """The record whole, cut off, or with another byte in its frame."""
+    """Draws the record whole, cut off, or with another byte in its frame."""
     match draw(st.sampled_from(["whole", "cut", "frame"])):
         case "cut":
             return record[: draw(st.integers(0, len(record)))]
@@ -69,7 +69,7 @@ def broken(draw: st.DrawFn, record: bytes) -> bytes:
 
 
 def seen_in(text: str) -> str:
-    """What somebody reads who undoes what can be undone, base64 too."""
+    """Returns the text with all encodings decoded, also base64."""
     texts = [text.replace("\\\\", "\\")]
     for run in re.findall(r"[A-Za-z0-9+/]{24,}", text):
         whole = len(run) // 4 * 4
@@ -104,9 +104,7 @@ def test_nothing_personal_is_left_of_any_record(
 
 
 @given(st.text("qxzwk", min_size=8, max_size=12), st.data())
-def test_no_address_is_left_where_addresses_alone_are_hidden(
-    name: str, data: st.DataObject
-) -> None:
+def test_no_address_is_left_where_only_addresses_are_hidden(name: str, data: st.DataObject) -> None:
     line = combined(request=f"GET /u/{name}@example.com HTTP/1.1", timestamp=FUTURE).encode()
     for wrap in data.draw(st.lists(st.sampled_from(WRAPPERS), min_size=1, max_size=2)):
         line = wrap(line)

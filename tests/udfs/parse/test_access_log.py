@@ -194,7 +194,7 @@ def test_unescape(raw: str, text: str) -> None:
 
 
 def apache_escape(text: str) -> str:
-    """What a server writes for a field, independent of the code under test."""
+    """Returns a field as Apache writes it, independent of the code under test."""
     named = {
         '"': r"\"", "\\": r"\\", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t",
         "\v": r"\v",
@@ -211,7 +211,7 @@ def apache_escape(text: str) -> str:
 
 
 fields = st.text(st.characters(codec="utf-8"), max_size=60)
-# Field text that ends in an escape may join with one that follows: whole fields only.
+# A field that ends in an escape could join with a following escape, so fields are whole.
 tokens = st.from_regex(re.compile(r'[^\s"\[\]]{1,20}'), fullmatch=True)
 
 
@@ -296,7 +296,7 @@ def test_time_grows_with_length_whatever_the_line_holds(name: str) -> None:
         with contextlib.suppress(ValidationError):
             parse(line)
 
-    # Up to a line of 1 MB.
+    # The longer line has 1 MB.
     assert grows_linearly(work, HOSTILE[name], 262_144)
 
 

@@ -1,4 +1,4 @@
-"""What looks like a client, and which of several addresses it is."""
+"""The texts that are a client, and the choice between several addresses."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_a_list_in_the_client_s_place(start: str, client: str, proxy: str | None
     line = start + combined().partition("- - ")[2]
     record = json.loads(enriched(using, line).json)
     assert (record["host"], record["proxy"]) == (client, proxy)
-    # Without the setting the client is the address nearest to the server: never nonsense.
+    # Without the setting the client is the address nearest to the server.
     plain = json.loads(enriched(enricher(), line).json)
     assert plain["host"] in {"172.31.20.1", "172.31.20.9"}
     assert plain["proxy"] is None

@@ -1,4 +1,4 @@
-"""The format of a log by its first lines."""
+"""The format of a log, detected by its first lines."""
 
 from __future__ import annotations
 
@@ -62,6 +62,6 @@ def test_nothing_is_made_up(text: str) -> None:
     assert (found.format, found.is_sure) == (None, False)
 
 
-def test_the_nearest_format_is_told() -> None:
+def test_the_nearest_format_is_named() -> None:
     found = detect([b"what is this", *[combined().encode()] * 3, *[b"nothing"] * 3])
     assert (found.format, found.is_sure, found.first) == ("combined", False, b"what is this")

@@ -1,4 +1,4 @@
-"""The formats of load balancers, CloudFront and JSON logs, with lines as they are documented."""
+"""The formats of load balancers, CloudFront and JSON logs, with documented lines."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_alb_without_a_target() -> None:
 
 @pytest.mark.parametrize("time", ["-0.5", "inf", "nan", "1e300", "9" * 400])
 def test_what_can_be_no_time_is_none(time: str) -> None:
-    """SQL has no integer for it, and would fail the job."""
+    """Such a text would fail the job, as SQL has no integer for it."""
     line = ALB.replace("0.086 0.048 0.037", f"{time} {time} {time}")
     assert record(using(format="alb"), line)["request_time_ms"] is None
     line = STANDARD.replace("\t0.001\t203", f"\t{time}\t203")

@@ -1,4 +1,4 @@
-"""A server's own format, as it stands in the server's configuration."""
+"""A custom format, as the server's configuration has it."""
 
 from __future__ import annotations
 
@@ -128,9 +128,9 @@ def test_a_bad_format_says_what_and_where(pattern: str, problem: str) -> None:
     with pytest.raises(FormatError) as caught:
         compile_format(pattern)
     assert problem in caught.value.problem
-    with pytest.raises(ConfigurationError) as told:
+    with pytest.raises(ConfigurationError) as refused:
         CoreSettings.load({"weblog.parser": {"pattern": pattern}})
-    assert (told.value.key, told.value.value) == ("pattern", pattern)
+    assert (refused.value.key, refused.value.value) == ("pattern", pattern)
 
 
 def test_names_that_the_format_does_not_have() -> None:

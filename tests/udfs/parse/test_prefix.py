@@ -1,4 +1,4 @@
-"""What shippers put in front of a line."""
+"""The prefixes that shippers put in front of a line."""
 
 from __future__ import annotations
 

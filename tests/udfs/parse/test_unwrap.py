@@ -1,4 +1,4 @@
-"""What producers wrap around lines, as they really put it."""
+"""The wrappers that producers put around lines."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OTHER = combined(host="81.2.69.160")
 
 
 def log_events(*messages: object, kind: str = "DATA_MESSAGE") -> dict[str, Any]:
-    """The object of a subscription of CloudWatch Logs."""
+    """Returns the object of a subscription of CloudWatch Logs."""
     return {
         "messageType": kind,
         "owner": "123456789012",
@@ -93,7 +93,7 @@ FILEBEAT = {
 )
 def test_one_line_in_every_wrapping(record: bytes) -> None:
     plain, wrapped = enriched(enricher(), LINE), enriched(enricher(), record)
-    # Nothing but the id tells where the line came from, and not even that in the first place.
+    # The first line of a record has the id of the plain line.
     assert json.loads(wrapped.json) == json.loads(plain.json)
 
 
@@ -221,7 +221,7 @@ def test_a_small_record_cannot_fill_the_memory() -> None:
     bomb = gzip.compress(b"\0" * 40_000_000)
     assert len(bomb) < 100_000
     assert dead(enricher(), bomb).letter.reason == "gzip_too_large"
-    # The bound is of the record as a whole, whatever is inside.
+    # The limit applies to the record as a whole.
     assert [type(part) for part in unwrap(gzip.compress(b"a" * 2_000), 1_000)] == [Failed]
     lines = gzip.compress(b"\n" * (MAX_EVENTS + 1))
     assert dead(enricher(), lines).letter.reason == "too_many_lines"

@@ -22,14 +22,14 @@ MASKER = TextMasker(("token",), lambda _: MASK, lambda _: MASK)
         ("/a?u=user%40intranet&x=1", "/a?u=***&x=1"),
         ("mail alice@corp: hello", "mail ***: hello"),
         ("smtp alice@mailhost:25", "smtp ***:25"),
-        # Cut off by the server.
+        # Addresses that the server cut off.
         ("/a?u=alice@mai", "/a?u=***"),
         ("/a?u=alice@m", "/a?u=***"),
         ("/a?u=alice@", "/a?u=***"),
         ("/a?u=alice%40", "/a?u=***"),
         ("/a?u=alice@example.", "/a?u=***"),
         ("to alice@example. And", "to *** And"),
-        # Quoted.
+        # Quoted names.
         ('/u?m="alice smith"@example.com&x', "/u?m=***&x"),
         (r"/u?m=\"alice smith\"@example.com&x", "/u?m=***&x"),
         (r"/u?m=\x22alice smith\x22@example.com", "/u?m=***"),
@@ -38,7 +38,7 @@ MASKER = TextMasker(("token",), lambda _: MASK, lambda _: MASK)
         (r"/u?m=\"al \\\"x\\\" smith\"@example.com", "/u?m=***"),
         ('/u?m="alice"@localhost', "/u?m=***"),
         ('/u?n="bob"&m="alice smith"@1.2.3.4', '/u?n="bob"&m=***'),
-        # Other signs.
+        # Other forms of the at sign.
         ("/u?m=alice\uff20example.com", "/u?m=***"),
         ("/u?m=alice%EF%BC%A0example.com", "/u?m=***"),
         (r"/u?m=alice\xef\xbc\xa0example.com", "/u?m=***"),
@@ -134,7 +134,7 @@ QUOTES = [("", ""), ('"', '"'), (r"\"", r"\""), ("%22", "%22"), (r"\x22", r"\x22
 
 @st.composite
 def addresses(draw: st.DrawFn) -> tuple[str, str, str]:
-    """An address as logs have it: the name in it, what stands before its sign, and the rest."""
+    """Draws an address as logs have it: its name, the part before the at sign, and the rest."""
     name, quotes = draw(NAME), draw(st.sampled_from(QUOTES))
     local = draw(st.sampled_from(SPELLINGS))(name)
     if quotes[0]:

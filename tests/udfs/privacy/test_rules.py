@@ -232,7 +232,7 @@ def test_whole_fields(action: str, referer: str | None, agent: str | None) -> No
     given = {"referer": "http://a.example/b?c=1#d", "agent": "Firefox/128.0.1 (X11; rv:1.9)"}
     body = record(using, **given)
     assert (body["referer"], body["agent"]) == (referer, agent)
-    # What is derived stays, but for the page of a referrer that is left out.
+    # Derived fields stay, but for the page of a dropped referrer.
     page = None if action == "drop" else "b"
     assert (body["refering_page"], body["browser"]) == (page, "Firefox")
     assert body["browser_version"] == ("128.0.1" if action == "keep" else "128")
@@ -265,7 +265,7 @@ def test_a_crawlers_contact_stays_and_a_persons_address_does_not() -> None:
 @pytest.mark.parametrize(
     ("agent", "shown"),
     [
-        # Whatever is no bot may hold a person's address, be it no browser either.
+        # The user agent of any program but a bot may hold a person's address.
         ("Exemplar/1.0 (bob@example.com)", "Exemplar/1.0 (***)"),
         ("bob@example.com", "***"),
         # An address does not make a bot of its owner.
@@ -365,7 +365,7 @@ def test_hiding_anything_needs_a_salt(settings: dict[str, str], salt: bytes | No
     enriched(enricher({"weblog.privacy": settings}, b"x" * MINIMUM_SALT_BYTES), combined())
 
 
-# The first could be a variable's name.
+# The first text could be a variable's name.
 @pytest.mark.parametrize("given", ["c0ffee0123456789abcdef", "q+7Zk0/1ve9nGbW3Xw=="])
 def test_a_salt_in_the_place_of_its_variable_is_not_shown(given: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
@@ -517,7 +517,7 @@ REQUEST = '*** [28/Oct/2025:10:15:30 +0000] "GET /product.php HTTP/1.1"'
         (('" 200 1234 "', ' 200 1234 "'), f'{REQUEST[:-1]} 200 1234 " ***'),
         (('"GET', "GET"), f"{REQUEST.partition(' "')[0]} ***"),
         (('" 200 1234 "http', '" http'), f"{REQUEST} ***"),
-        # A timestamp that the referrer holds is no start of a line.
+        # A timestamp in the referrer does not start a line.
         (("/s?", '/[28/Oct/2025:10:15:30 +0000] \\"'), f"{REQUEST.partition(' "')[0]} ***"),
     ],
 )

@@ -52,7 +52,7 @@ MASKER = TextMasker(NAMES, lambda _: MASK, lambda _: MASK)
             "/a?next=%252Fb%253Ftoken%253Dabc%2526y&z=3",
             "/a?next=%252Fb%253Ftoken%253D***%2526y&z=3",
         ),
-        # Names as forms and scripts write them.
+        # The spellings of names in forms and scripts.
         ("/a?user[email]=x&y=2", "/a?user[email]=***&y=2"),
         ("/a?user%5Bemail%5D=x", "/a?user%5Bemail%5D=***"),
         ("/a?email[]=x&login.password=y", "/a?email[]=***&login.password=***"),
@@ -65,13 +65,13 @@ MASKER = TextMasker(NAMES, lambda _: MASK, lambda _: MASK)
         ("/a?q=x+token=abc&y=2", "/a?q=x+token=***&y=2"),
         ("/a?%00token=x&\x7ftoken=y", "/a?%00token=***&\x7ftoken=***"),
         ("/a?x=token:abc&token:x=1", "/a?x=token:abc&token:x=1"),
-        # Parameters of a path end where its query starts, and only they.
+        # Only parameters of a path end at the start of the query.
         ("/a;token=ab/c?x=1&y=2", "/a;token=***?x=1&y=2"),
         ("/a;v=1;token=ab#x?y", "/a;v=1;token=***#x?y"),
         ("/a;token=ab%3Fcd?x=1&y=2", "/a;token=***&y=2"),
         ("/a?x=1;password=a?b&y=2", "/a?x=1;password=***&y=2"),
         ("/token=a?b&y=2", "/token=***&y=2"),
-        # One that holds what would be hidden by itself.
+        # A value with an e-mail address in it.
         ("/a?token=x/bob@example.com/secret&y=2", "/a?token=***&y=2"),
         # E-mail addresses.
         ("/u/bob@example.com/x", "/u/***/x"),
@@ -84,7 +84,7 @@ MASKER = TextMasker(NAMES, lambda _: MASK, lambda _: MASK)
         ("/u/bob@10.0.0.1", "/u/***"),
         ("http://bob:secret@example.com/x", "http://***@example.com/x"),
         ("http://bob@localhost/x", "http://***@localhost/x"),
-        # What only looks like one.
+        # Texts that look like an e-mail address.
         ("/images/logo@2x.png", "/images/logo@2x.png"),
         ("/npm/jquery@3.6.0/dist", "/npm/jquery@3.6.0/dist"),
         ("/@bob/status", "/@bob/status"),
@@ -226,7 +226,7 @@ def test_words_identify_no_client(host: str) -> None:
         ("jörg", "/a?u=j%C3%B6rg", "/a?u=***"),
         ("ÖZGÜR", "/users/ÖZGÜR/özgür/Özgür", "/users/***/***/***"),
         ("Émile", "/u/%C3%89mile", "/u/***"),
-        # As servers log it.
+        # Users as servers log them.
         (r"\xc3\x96zil", "/users/%C3%96zil", "/users/***"),
         (r"\xd6zil", "/users/%D6zil", "/users/***"),
         (r"al\"ice", "/users/al%22ice", "/users/***"),
@@ -248,7 +248,7 @@ def percent(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """As Apache logs what is not ASCII."""
+    """Returns a text as Apache logs it, with escapes for all but ASCII."""
     return "".join(chr(byte) if byte < 0x80 else f"\\x{byte:02x}" for byte in text.encode())
 
 
