@@ -1,4 +1,4 @@
-"""What every command of `./build.sh` shares: its start, its errors, its exit status."""
+"""The start, the errors and the exit status of every command of `./build.sh`."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_output_that_nobody_reads_or_that_has_no_room_is_no_traceback(arguments:
 def test_help_that_has_no_room_is_no_traceback(command: str) -> None:
     with Path("/dev/full").open("w") as full:
         errors = start(command, "--help", stdout=full).stderr
-    # Where Python holds nothing back, argparse keeps it to itself.
+    # Without a buffer in Python, argparse ignores the error.
     assert errors in ("error: [Errno 28] No space left on device\n", "")
 
 
@@ -120,7 +120,7 @@ def test_streams_that_are_closed(tmp_path: Path, closed: str, status: int, error
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (status, error)
-    # The first file that the run opened has not become its standard error.
+    # The first file of the run has not become its standard error.
     assert (tmp_path / "out" / ".lock").read_bytes() == b""
 
 
@@ -204,7 +204,7 @@ def test_the_help_states_the_exit_statuses() -> None:
 
 
 def options(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
-    """Options that take a value, each with the word for that."""
+    """Yields the options with a value, each with the word for that value."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for inner in action.choices.values():
@@ -219,7 +219,7 @@ def test_an_option_is_spelt_alike_in_all_commands() -> None:
         for name, word in options(parser_of(command)):
             assert re.fullmatch(r"-[a-z]|-(-[a-z]+)+", name), name
             assert word != "None", (command, name)
-            # A parameter of a template takes any value; --out of bench is one file.
+            # A template's parameter takes any value; bench's --out is one file.
             if word != "VALUE" and (command, name) != ("bench", "--out"):
                 words.setdefault(name, set()).add(word)
     assert {name: found for name, found in words.items() if len(found) > 1} == {}
@@ -233,7 +233,7 @@ def test_statuses_and_plain_text_of_every_command(
     with pytest.raises(SystemExit) as ended:
         run_command(command, arguments)
     assert ended.value.code == (0 if arguments == ["--help"] else EXIT_BAD_INPUT)
-    # Colours are for terminals.
+    # Only terminals get colours.
     assert "\x1b" not in "".join(capsys.readouterr())
 
 

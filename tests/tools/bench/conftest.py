@@ -1,4 +1,4 @@
-"""One tiny set of inputs for all tests here."""
+"""One tiny set of inputs for all tests of the benchmark."""
 
 from __future__ import annotations
 

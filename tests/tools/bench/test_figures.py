@@ -1,4 +1,4 @@
-"""Each kind of figure is measured, on a tiny input."""
+"""Each kind of figure, measured on a tiny input."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_every_shape_is_read(setup: Setup) -> None:
 def test_the_lambda_functions(setup: Setup) -> None:
     values = measured("lambda", setup)
     assert all(value > 0 for value in values.values()), values
-    # Far from any machine's noise: the caches pay.
+    # The gain of the caches is far above the noise of any machine.
     assert values["a record, warm_us"] < values["a record of the first pass_us"]
 
 
@@ -73,7 +73,7 @@ def test_the_lambda_functions(setup: Setup) -> None:
 @pytest.mark.slow
 def test_the_naive_job_in_task_managers_of_their_own(setup: Setup) -> None:
     values = measured("yardstick.naive.thread.managers", setup)
-    # Four hundred lines are through before there is a steady state.
+    # Four hundred lines end before there is a steady state.
     assert "records_per_s" not in values
     assert 0 < values["startup_s"] <= values["total_s"]
 
@@ -83,7 +83,7 @@ def test_the_naive_job_in_task_managers_of_their_own(setup: Setup) -> None:
 def test_latency_of_the_whole_topology(setup: Setup) -> None:
     values = measured("latency.thread", setup)
     assert 0 < values["p50_ms"] <= values["p99_ms"] <= values["max_ms"] < 10_000
-    # Every line that was due after the warm-up: 1,000 a second for 2 seconds.
+    # All lines due after the warm-up count: 1,000 a second for 2 seconds.
     assert 1900 <= values["measured_records"] <= 2000
 
 
@@ -91,7 +91,7 @@ def test_latency_of_the_whole_topology(setup: Setup) -> None:
 @pytest.mark.slow
 def test_the_job_is_measured_between_two_streams(connector_jar: Path, setup: Setup) -> None:
     values = measured("kinesis", replace(setup, jar=connector_jar))
-    # Too few for a steady rate: that the job ran from stream to stream is what is tested.
+    # The lines are too few for a steady rate, but the job ran from stream to stream.
     assert 0 < values["startup_s"] < values["total_s"]
 
 
@@ -101,7 +101,7 @@ def test_without_the_connectors_kinesis_is_skipped(
     monkeypatch.setattr(jobs, "ROOT", tmp_path)
     with pytest.raises(SkippedError, match="the AWS connectors"):
         between_streams(setup, Job("process"))
-    # One that is named has to be there.
+    # A jar that is named must exist.
     with pytest.raises(WebLogError, match=r"missing\.jar"):
         between_streams(replace(setup, jar=tmp_path / "missing.jar"), Job("process"))
 
@@ -117,7 +117,7 @@ def test_a_job_has_the_outputs_and_the_mode_of_its_figure(setup: Setup, tmp_path
 
 
 def readings(times: Sequence[float], records: Sequence[int]) -> list[Reading]:
-    """Two microseconds of the JVM's time a record, and one of Python's."""
+    """Returns readings with twice as much processor time of the JVM as of Python."""
     pairs = zip(times, records, strict=True)
     return [Reading(at, done, 2e-6 * done, 1e-6 * done, 1000 * done) for at, done in pairs]
 
@@ -137,10 +137,10 @@ def test_the_rate_leaves_out_warm_up_and_end() -> None:
     assert "worker_pss_mb" not in metrics(without_worker, 2000, started=3.0)
 
 
-def test_a_reading_that_tells_nothing_new_does_not_bend_the_rate() -> None:
+def test_a_repeated_reading_does_not_bend_the_rate() -> None:
     repeating = readings(range(100), [100 * (at // 3 * 3) for at in range(100)])
     assert metrics(repeating, 9900, 0.0)["records_per_s"] == pytest.approx(100)
-    # Too few of them are no rate.
+    # Too few readings give no rate.
     assert metrics(repeating[:10], 900, 0.0).keys() == {"startup_s", "total_s"}
 
 
@@ -159,7 +159,7 @@ def test_lines_are_sent_when_due_and_say_so() -> None:
 
 
 def test_what_the_workers_of_a_process_group_use() -> None:
-    # The name of a worker's module is what tells one.
+    # The name of its module marks a worker.
     program = "x = b'x' * 50_000_000; sum(range(5_000_000)); print(flush=True); input()"
     command = [sys.executable, "-c", program, "pyflink.fn_execution.beam.beam_boot"]
     with Popen(command, process_group=0, stdin=PIPE, stdout=PIPE) as worker:

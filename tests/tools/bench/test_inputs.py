@@ -1,4 +1,4 @@
-"""What is measured on: the made log, the repeated one, the made database."""
+"""The inputs of the benchmark: the made log, the repeated log and the made database."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_only_a_few_lines_are_malformed(made: list[bytes], parsed: list[LogLine]
 
 @pytest.mark.parametrize(
     ("field", "most_frequent"),
-    # The least share of the most frequent tenth of its values.
+    # The most frequent tenth of a field's values has at least this share.
     [("host", 0.3), ("agent", 0.4), ("request", 0.4), ("referer", 0.4)],
 )
 def test_values_are_as_varied_as_those_of_a_real_log_or_more(
@@ -71,7 +71,7 @@ def test_values_are_as_varied_as_those_of_a_real_log_or_more(
 ) -> None:
     made, real = ([getattr(line, field) for line in log[:10_000]] for log in (parsed, bundled))
     assert len(set(real)) <= len(set(made)) < 2 * len(set(real))
-    # Few are frequent and many are rare, further on too.
+    # Few values are frequent and many are rare, also at the end of the log.
     counts = Counter(getattr(line, field) for line in parsed)
     top = sum(count for _, count in counts.most_common(len(counts) // 10))
     assert top / len(parsed) > most_frequent
@@ -118,7 +118,7 @@ def test_a_repeated_log_goes_on_in_time_but_not_into_the_future() -> None:
     starts = [_time(lines[number]) for number in (0, 10_000, 20_000)]
     assert all(later - earlier > 3 * 86_400_000 for earlier, later in pairwise(starts))
     assert max(map(_time, lines[:10_000])) < min(map(_time, lines[10_000:20_000]))
-    # Nothing but the time moves.
+    # Only the time moves.
     assert lines[10_000].split(b"]")[1] == lines[0].split(b"]")[1]
     with pytest.raises(WebLogError, match="beyond the present"):
         next(repeated(SAMPLE_LOG, 1_000_000_000))

@@ -1,4 +1,4 @@
-"""What is shown of figures, and the command around them."""
+"""The report of figures, and the command."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def rounds(*rates: float) -> list[Metrics]:
 
 
 def test_a_target_is_a_number_a_ratio_within_rounds_or_a_share_of_what_parts_allow() -> None:
-    # The machine halves its speed after the first round: the ratio is 3 all along.
+    # The machine halves its speed after the first round, but the ratio stays 3.
     results = {"core": rounds(300_000, 150_000), "simple": rounds(100_000, 50_000)}
     assert Target(2.5, "core", ("simple",)).numbers(results) == pytest.approx([3, 3])
     assert Target(2.5, "core").numbers(results) == [300_000, 150_000]
-    # Only rounds in which all have a rate count.
+    # Only rounds with all rates count.
     results = {"job": [*SHORT, *rounds(40_000)], "border": rounds(1, 100_000)}
     share = Target(0.75, "job", ("border", "core"))
     assert share.numbers(results | {"core": rounds(1, 100_000)}) == pytest.approx([0.8])
@@ -141,7 +141,7 @@ def test_the_command_shows_and_writes_the_same(
     rate = figures["core.whole.made"]["median"]["records_per_s"]
     shown = rf"core\.whole\.made +core, made log +{rate:,.0f} \("
     assert re.search(shown, capsys.readouterr().out)
-    # The work folder is gone.
+    # The command has removed its work folder.
     assert [entry.name for entry in tmp_path.iterdir()] == ["results.json"]
 
 
@@ -208,7 +208,7 @@ def test_an_interrupted_figure_may_stop_its_job(tmp_path: Path) -> None:
         deadline = time.monotonic() + 60
         while not (tmp_path / "measuring").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
-        # As a terminal sends it: to both.
+        # A terminal sends Ctrl-C to the whole group.
         os.killpg(measuring.pid, signal.SIGINT)
         _, errors = measuring.communicate(timeout=60)
     assert errors.rstrip().endswith("KeyboardInterrupt")

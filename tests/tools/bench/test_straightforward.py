@@ -1,4 +1,4 @@
-"""The yardstick makes the same records, or it would be none."""
+"""The yardstick makes the same records as the core."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from udfs.enrichment import Enricher
 from udfs.outcomes import Enriched
 
 DATABASE = SAMPLE_LOG.with_name("demo-city.mmdb")
-# Of the core's fields, those that the straightforward version gives as well. It takes bots and
-# kinds of devices from `user-agents`.
+# The core's fields that the straightforward version gives too. Its bots and kinds of devices come
+# from `user-agents`.
 SAME = (
     "host", "datetime", "request", "response", "bytes", "referer", "agent", "city", "country",
     "location", "country_code", "method", "path", "protocol", "status_class",
@@ -36,7 +36,7 @@ def test_it_gives_what_the_core_gives() -> None:
         ours, theirs = json.loads(outcome.json), json.loads(simple)
         alike += {name: ours[name] for name in SAME} == {name: theirs[name] for name in SAME}
         pages_alike += ours["webpage"] == theirs["webpage"]
-    # It knows neither escapes nor what an extension is.
+    # The straightforward version knows neither escapes nor extensions.
     assert alike > 0.99 * len(lines)
     assert pages_alike > 0.9 * len(lines)
 

@@ -13,7 +13,7 @@ from tests.support.dashboard import finished_run
 
 @dataclass(slots=True)
 class Watched:
-    """A page with everything that it must not do noted down."""
+    """A page, with a note of everything that it must not do."""
 
     page: Page
     problems: list[str] = field(default_factory=list)
@@ -22,7 +22,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    # Not for the session: while it lives its event loop runs, and other tests have their own.
+    # The browser does not last for the session: its event loop would disturb other tests' loops.
     path = find_chromium()
     if path is None:
         pytest.skip("no Chromium found: install one (apt install chromium) or set CHROMIUM")

@@ -1,4 +1,4 @@
-"""`run --open` with a real job: the page that it opens shows the run while it goes, and after."""
+"""`run --open` with a real job: its page shows the run while it goes, and after its end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.minicluster, pytest.mark.slow]
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
-    """The address that a running `run --open` handed to the browser."""
+    """Yields the address that a running `run --open` gave to the browser."""
     opened = tmp_path / "opened"
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" >{opened}.part && mv {opened}.part {opened}\n')
@@ -50,7 +50,7 @@ def address(tmp_path: Path) -> Iterator[str]:
                 account=(tmp_path / "printed").read_text,
             )
             yield opened.read_text()
-            # It stays until Ctrl-C.
+            # The command stays until Ctrl-C.
             assert process.poll() is None, (tmp_path / "printed").read_text()
             process.send_signal(signal.SIGINT)
             assert process.wait(PATIENCE_SECONDS) == 0

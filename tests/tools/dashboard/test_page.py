@@ -41,7 +41,7 @@ from tools.local.summary import summarise
 from tools.run.report import render
 from udfs.enrich.countries import country_names
 
-# What the page shows beside the records.
+# The outputs that the page shows beside the records.
 AGGREGATES = (
     "alerts",
     "bots",
@@ -92,7 +92,7 @@ def has_no_violations(page: Page) -> None:
 
 @pytest.fixture(params=["served", "report"])
 def shown(request: pytest.FixtureRequest, output: Path, server: Server, watched: Watched) -> Page:
-    """The finished run, from the server and as a report."""
+    """Opens the finished run, from the server and as a report."""
     ready(watched.page, server.url if request.param == "served" else report_of(output).as_uri())
     return watched.page
 
@@ -277,7 +277,7 @@ class TestNothingToShow:
         self, tmp_path: Path, watched: Watched, asn: str | None, counted: object, text: str
     ) -> None:
         accounts = summary(networks=counted)
-        if counted is None:  # by a version that did not count them
+        if counted is None:  # an older version did not count them
             del accounts["networks"]
         write_json(tmp_path / "summary.json", accounts)
         write_json(tmp_path / "run.json", journal("finished", asn=asn))
@@ -335,7 +335,7 @@ class TestLive:
         expect(table.locator("tbody tr")).to_have_count(60)
         table.focus()
         table.evaluate("(box) => { box.scrollTop = 300 }")
-        # The last becomes the first, and one is added.
+        # The last row becomes the first, and a row is added.
         more = [country(2, names[-1], 7), country(2, None, 1)]
         write_rows(results, "traffic_per_country", more, IN_PROGRESS)
         expect(table.locator("tbody tr")).to_have_count(61)
@@ -358,7 +358,7 @@ class TestLive:
     def test_updates_can_be_paused(self, results: Path, live: Page) -> None:
         live.get_by_role("button", name="Pause updates").click()
         write_rows(results, "traffic_overview", [overview(2, requests=33)], IN_PROGRESS)
-        live.wait_for_timeout(1500)  # longer than the page waits between two looks
+        live.wait_for_timeout(1500)  # longer than the page's interval
         expect(live.locator("#requests .readout")).to_contain_text("requests 10,")
         live.get_by_role("button", name="Go on").click()
         expect(live.locator("#requests .readout")).to_contain_text("requests 33,")
@@ -382,7 +382,7 @@ class TestLive:
         has_no_violations(live)
 
 
-def test_a_server_that_is_gone_is_told(output: Path, watched: Watched) -> None:
+def test_a_server_that_is_gone_is_reported(output: Path, watched: Watched) -> None:
     with serving(output) as server:
         ready(watched.page, server.url)
     expect(watched.page.locator("#state")).to_have_text("no connection to the dashboard")
@@ -434,7 +434,7 @@ class TestHostileOutputs:
 
 
 class TestSearch:
-    """Rows of long tables are found by a part of their text."""
+    """The search box of long tables finds rows by a part of their text."""
 
     NAMES = tuple(f"page-{number:02}" for number in range(20))
 
@@ -497,7 +497,7 @@ def test_alerts_need_no_sideways_scrolling(
     table = shown.locator("#alerts .scroll")
     expect(table.locator("tbody tr")).to_have_count(3)
     assert table.evaluate("(box) => box.scrollWidth <= box.clientWidth")
-    # Each value says what it is, as the column heads are not there.
+    # Each value has its name, as there are no column heads.
     label = "getComputedStyle(document.querySelector('#alerts td'), '::before').content"
     assert shown.evaluate(label) == '"state"'
     has_no_violations(shown)
@@ -506,7 +506,7 @@ def test_alerts_need_no_sideways_scrolling(
 
 
 def is_harmless(page: Page, watched: Watched) -> None:
-    """Nothing of the data has become part of the page, and nothing was tried in vain."""
+    """Checks that no data became part of the page's code, and that the page had no problems."""
     assert page.evaluate("typeof hacked") == "undefined"
     assert page.evaluate("Object.prototype.hacked === undefined")
     foreign = (

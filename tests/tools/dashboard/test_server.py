@@ -1,4 +1,4 @@
-"""The server answers what it should, to whom it should."""
+"""The server's answers, and the clients that get them."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_there_is_nothing_beyond_the_files_named(server: Server, path: str) -> N
     "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "[::1]:1", ""]
 )
 def test_a_foreign_host_is_turned_away(server: Server, host: str) -> None:
-    # What a browser sends after DNS rebinding.
+    # A browser sends such a host after DNS rebinding.
     answer, content = ask(server, "/snapshot.json", Host=host.format(port=server.port))
     assert answer.status == 421
     assert b"overview" not in content
@@ -158,7 +158,7 @@ def test_a_wrong_port_is_refused(port: str, capsys: pytest.CaptureFixture[str]) 
     assert "--port" in capsys.readouterr().err
 
 
-def test_it_listens_on_the_loopback_address_alone(server: Server) -> None:
+def test_it_listens_only_on_the_loopback_address(server: Server) -> None:
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", server.port))
 
@@ -170,7 +170,7 @@ def test_a_tab_that_is_closed_amid_an_answer_is_no_news(
         # Closing resets the connection.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.sendall(b"GET / HTTP/1.1\r\n")
-    # It has been taken before this one.
+    # The server has taken that connection before this one.
     assert ask(server, "/")[0].status == 200
     assert capsys.readouterr().err == ""
 

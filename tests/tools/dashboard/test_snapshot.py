@@ -1,4 +1,4 @@
-"""What the snapshot says of made outputs."""
+"""The snapshot of made outputs."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class TestLiveRun:
         run = find_run(tmp_path)
         reader = RunReader(run.id)
         reader.look(run)
-        # Flink's rename at the end, then the move of the finished run.
+        # Flink renames the file at its end; then the command moves the finished run.
         path = path.rename(path.with_name("part-1f-0-0"))
         reader.look(run)
         (tmp_path / "traffic_overview").mkdir()
@@ -189,8 +189,8 @@ class TestLiveRun:
         assert not reader.look(run)
         assert reader.document(run, "out")["overview"]["totals"]["requests"] == 10
 
-    def test_a_file_that_shrinks_starts_the_count_anew(self, tmp_path: Path, work: Path) -> None:
-        # A job restarted from a checkpoint cuts what came after it.
+    def test_a_file_that_shrinks_starts_the_count_again(self, tmp_path: Path, work: Path) -> None:
+        # A job restarted from a checkpoint cuts the rows after it.
         path = write_rows(work, "traffic_overview", [overview(1), overview(2)], IN_PROGRESS)
         run = find_run(tmp_path)
         reader = RunReader(run.id)
@@ -347,7 +347,7 @@ class TestTail:
         write_rows(tmp_path, "event_date=2015-05-17", [{"a": 1}])
         assert list(OutputTail().read(tmp_path, 100)) == [b'{"a": 1}\n']
 
-    def test_a_shorter_file_is_told(self, tmp_path: Path) -> None:
+    def test_a_shorter_file_is_reported(self, tmp_path: Path) -> None:
         path = write_rows(tmp_path, "x", [{"a": 1}, {"a": 2}])
         tail = OutputTail()
         list(tail.read(tmp_path, 100))
@@ -380,7 +380,7 @@ class TestText:
 
     def test_a_lone_surrogate_does_not_break_the_report(self, output: Path) -> None:
         write_rows(output, "errors_per_page", [page(1, "\ud800", 1, 1)])
-        # json.dumps writes it as an escape; orjson takes no such row.
+        # json.dumps writes the surrogate as an escape; orjson refuses such a row.
         assert "\\\\u{d800}" in render(snapshot(output)) or snapshot(output)["run"]["unreadable"]
 
 

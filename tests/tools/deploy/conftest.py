@@ -9,7 +9,7 @@ import pytest
 import yaml
 from moto.cloudformation.models import ChangeSet, Stack
 
-from tests.support import stacks  # tells moto of the types that it does not make
+from tests.support import stacks  # adds the types that moto lacks
 from tests.support.deploy import BUCKET, REGION, Script
 from tests.support.moto_server import moto_server, reset
 
@@ -18,7 +18,7 @@ assert stacks.NOT_IN_MOTO
 
 @pytest.fixture(autouse=True)
 def _(credentials: None) -> None:
-    """Every test here is without the machine's credentials."""
+    """Hides the machine's credentials from every test."""
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def moto_address() -> Iterator[str]:
 
 
 def _mend_moto(patch: pytest.MonkeyPatch) -> None:
-    """Has moto note what a change set brings, tell parameters as AWS does, and read JSON fast."""
+    """Makes moto note a change set's changes, list parameters as AWS does, and read JSON fast."""
     execute, read = ChangeSet.apply, yaml.load
 
     def apply(self: ChangeSet) -> None:
@@ -73,7 +73,7 @@ def _mend_moto(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def cloud(moto_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto's server in place of AWS, with a bucket."""
+    """Puts moto's server with a bucket in place of AWS."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto_address)
     _mend_moto(monkeypatch)
     reset(moto_address)

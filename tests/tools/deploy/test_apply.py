@@ -1,4 +1,4 @@
-"""Making and changing a stack: CloudFormation is moto's, the application a scripted one."""
+"""Making and changing a stack, with moto's CloudFormation and a scripted application."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_again_it_does_nothing(script: Script, archive: Path) -> None:
 
 @pytest.fixture
 def other(tmp_path: Path) -> str:
-    """Another property file, as moto does not tell which resources a parameter changes."""
+    """Writes another property file: moto does not list the resources that a parameter changes."""
     groups = property_file({"weblog.windows": {"top.n": "20"}})
     return str(write_properties(tmp_path / "other.json", groups))
 
@@ -368,7 +368,7 @@ def test_the_stack_of_a_function(script: Script, tmp_path: Path) -> None:
     assert any("FunctionArn" in line for line in script.said)
     assert run_deploy(["--stack", "enrich", "--yes"], script.patience, script.client) == 0
     assert "stack 'enrich' is up to date" in script.said
-    # Another setting is another version, and no question of the kind of stack any more.
+    # Another setting makes another version, without a question about the kind of stack.
     again = ["--stack", "enrich", "--batch-seconds", "30", "--yes"]
     assert run_deploy(again, script.patience, script.client) == 0
     made = [line for line in script.said if versions in line]
@@ -389,7 +389,7 @@ def test_a_delivery_stream_keeps_its_partitions_and_format(
         assert run_deploy(changed, script.patience, script.client) == EXIT_FAILED
         message = f"--partition-by {other}: the delivery stream was made with hour"
         assert message in capsys.readouterr().err
-    # Files from before would be JSON in a table of Parquet.
+    # Earlier files would be JSON in a table of Parquet.
     lake = [*again, "--lake-database", "weblog"]
     assert run_deploy(lake, script.patience, script.client) == EXIT_FAILED
     assert "--lake-database weblog: the delivery stream was made" in capsys.readouterr().err
@@ -408,7 +408,7 @@ def test_the_zip_of_a_function_is_for_its_processor(
     given = ["--stack", "enrich", "--function", "--bucket", BUCKET, "--architecture", "arm64"]
     assert run_deploy([*given, "--yes"], script.patience, script.client) == 0
     first = [line for line in script.said if "CodeKey" in line]
-    # It stays what it was made for.
+    # The stack keeps its processor.
     assert run_deploy(["--stack", "enrich", "--zip", "--yes"], script.patience, script.client) == 0
     assert [line for line in script.said if "CodeKey" in line] == first
     assert "aarch64" in first[0]
@@ -472,7 +472,7 @@ def test_missing_streams_are_found_first(
     assert "weblog.source: stream.arn" in line
     assert "nowhere" in line
 
-    # Whoever deploys may lack the right to look at streams.
+    # The user may lack the right to look at streams.
     assert deploy(script, "--dry-run", "--no-stream-check", *given) == 0
 
 
@@ -502,7 +502,7 @@ def test_the_template_may_be_written_to_a_file(
 
 def test_nobody_can_be_asked(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["apply", "--stack", NAME, "--bucket", BUCKET, "--zip", str(archive)]
-    # Standard input is no terminal here.
+    # The tests' standard input is no terminal.
     assert run_command("deploy", arguments) == EXIT_FAILED
     assert "Go on? Say --yes where nobody can be asked" in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""What the stack of a job takes from its property file."""
+"""The parameters of a job's stack from its property file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_references_become_arns() -> None:
     assert final["weblog.source"]["stream.arn"] == other["EnrichedStreamArn"]
     assert final["weblog.sink.all"]["stream.arn"] == f"{OWN}-all"
     assert final["weblog.sink.other"]["stream.arn"] == f"{OWN}-of-{{output}}"
-    # What only looks like one is checked by the setting itself.
+    # The setting itself checks a text that only looks like a placeholder.
     given["weblog.source"]["stream.arn"] = "${Straem.input}"
     with pytest.raises(ConfigurationError, match="an ARN such as"):
         JobSettings.load(resolved(given, LOCATION, lambda _: {}))
@@ -65,7 +65,7 @@ def test_the_stack_makes_the_streams_that_are_used() -> None:
     }  # fmt: skip
     assert found.parameters["WrittenStreamArns"] == f"{OWN}-all,{OWN}-there"
     assert found.parameters["EnrichedStreamName"] == "weblog-there"
-    # Others share its stream, so nothing is known of the one.
+    # Alerts share their stream with other outputs, so their parameter is empty.
     assert found.parameters["AlertsStreamName"] == ""
 
 
@@ -77,7 +77,7 @@ def test_every_parameter_that_is_no_option_has_a_value() -> None:
 def test_the_lake_takes_records_that_have_its_columns() -> None:
     other = {"type": "kinesis", "stream.arn": "${Stream.other}"}
     found = needed(sink_other=other, outputs={"filtered": "other"})
-    # Such a line may have no time.
+    # A filtered line may have no time.
     assert found.repeated["Stored"] == []
     basic = needed(sink_other=other, outputs={"enriched": "other"}, pipeline={"stage": "basic"})
     assert basic.repeated["Stored"] == []

@@ -1,4 +1,4 @@
-"""Streams are looked at before anything starts; needs the emulator, not the connectors."""
+"""The check of streams before anything starts; it needs the emulator, not the connectors."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_a_destination_without_files_needs_no_line_breaks(streams: Streams) -> N
         },
     )
     preflight.check(delivering(streams, "posting"))
-    # It takes each record for one document.
+    # The delivery stream takes each record as one document.
     error = problem(delivering(streams, "posting", **{"pack.kib": "5"}))
     assert (error.group, error.key) == ("weblog.sink.f", "stream.arn")
     assert "into files in S3 without dynamic partitioning, as pack.kib joins lines" in str(error)
@@ -173,7 +173,7 @@ def test_a_missing_bucket(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def stubbed(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    """Answers for every client that the check makes."""
+    """Yields the answers of every client that the check makes."""
     with Stubber(streams.client) as stubber:
         monkeypatch.setattr(boto3, "client", lambda *_, **__: streams.client)
         yield stubber

@@ -1,4 +1,4 @@
-"""Property files are checked for the service before anything is sent there."""
+"""The check of property files before anything is sent to the service."""
 
 from __future__ import annotations
 

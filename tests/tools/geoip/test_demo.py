@@ -39,7 +39,7 @@ def test_the_bundled_database_is_small_and_says_whose_data_it_is() -> None:
     assert metadata.build_epoch == 1_780_666_922
 
 
-def test_addresses_are_those_of_the_clients_alone(tmp_path: Path) -> None:
+def test_addresses_are_only_those_of_the_clients(tmp_path: Path) -> None:
     log = tmp_path / "log.gz"
     log.write_bytes(
         gzip.compress(

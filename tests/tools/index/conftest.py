@@ -1,4 +1,4 @@
-"""A real node of OpenSearch, started once a test process as docs/opensearch.md says."""
+"""A real node of OpenSearch for the test process, started as docs/opensearch.md shows."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from udfs.config.root import ROOT
 PAGE = (ROOT / "docs" / "opensearch.md").read_text("utf-8")
 JARS = ROOT / ".tools" / "opensearch"
 LISTENS = re.compile(r"HttpServerTransport *\] publish_address \{(\S+?)\}")
-# Alone, whatever other nodes the machine has, at ports that the system chooses, and without its own
-# mind about a full disk: it would block indices, and take back the blocks that a test has made.
+# The node ignores other nodes of the machine, and the system chooses its ports. It doesn't watch
+# the disk: on a full disk it would block indices, and on another it would undo a test's blocks.
 SETTINGS = """
 discovery.type: single-node
 transport.port: 0
 cluster.routing.allocation.disk.threshold_enabled: false
 """
-# It starts sooner, and the machine has other work.
+# With these options Java starts sooner, and leaves more of the machine to other work.
 JAVA = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xms256m")
 
 
 def shown_command(start: str) -> list[str]:
-    """The words of the one command in the documentation that starts so."""
+    """Returns the words of the only command in the documentation that starts so."""
     (command,) = {*re.findall(rf"^{re.escape(start)}(?:.*\\\n)*.*", PAGE, re.MULTILINE)}
     return shlex.split(command.replace("\\\n", " "))
 
@@ -54,7 +54,7 @@ def fetch_jars() -> None:
 
 @pytest.fixture(scope="session")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the node."""
+    """Starts the node, and yields its address."""
     fetch_jars()
     base = tmp_path_factory.mktemp("opensearch")
     settings = base / "node_1" / "config" / "opensearch.yml"
@@ -62,14 +62,14 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     settings.write_text(SETTINGS, "utf-8")
     java, *arguments = shown_command("java")
     arguments[arguments.index("-basePath") + 1] = str(base)
-    # The port is this and one more: 0, for which the system chooses one.
+    # The port is this number plus one: with 0 the system chooses a port.
     arguments[arguments.index("-baseHttpPort") + 1] = "-1"
     log = base / "printed"
     home = os.environ.get("JAVA_HOME")
     command = [str(Path(home, "bin", java)) if home else java, *JAVA, *arguments]
     if sys.platform == "linux":
         command = [sys.executable, "-IS", with_parent.__file__, str(os.getpid()), *command]
-    # The archive of Flink's classes is not for it.
+    # The node can't use the archive of Flink's classes.
     environment = {name: value for name, value in os.environ.items() if name != "JAVA_TOOL_OPTIONS"}
     with (
         log.open("wb") as printed,
@@ -92,12 +92,12 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def client(url: str) -> OpenSearch:
-    # No proxy, which is the client's default.
+    # By default the client uses no proxy.
     return OpenSearch(url, timeout=60)
 
 
 def index(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs `./build.sh index`'s module as a user's shell would, where there is a proxy."""
+    """Runs `./build.sh index`'s module as a user's shell would, with a proxy."""
     return subprocess.run(
         [sys.executable, "-m", "tools.cli", "index", *arguments],
         cwd=ROOT,
@@ -111,7 +111,7 @@ def index(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="session")
 def loaded(url: str, sample_run: Run) -> subprocess.CompletedProcess[str]:
-    """The bundled log's results, in the node."""
+    """Loads the bundled log's results into the node."""
     ended = index(str(sample_run.folder), "--to", url)
     assert ended.returncode == 0, ended.stderr
     return ended

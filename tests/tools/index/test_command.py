@@ -1,4 +1,4 @@
-"""`./build.sh index` without a node: ids, who asks, and what it refuses at once."""
+"""`./build.sh index` without a node: ids, credentials, and early refusals."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_alias_to_roll_over_is_named_where_the_plugin_is(plugin: str) -> Non
 
 
 def authorization(region: str | None) -> str:
-    """What a request of the client says about who asks."""
+    """Returns the `Authorization` of a request of the client."""
     (connection,) = _client(URL, region).transport.connection_pool.connections
     request = requests.Request("GET", f"{URL}/_cat/plugins", data=b"")
     return str(connection.session.prepare_request(request).headers.get("Authorization", ""))
@@ -104,7 +104,7 @@ def test_a_user_and_a_password_come_from_the_environment(monkeypatch: pytest.Mon
         (["out", "--to", URL], EXIT_FAILED, "holds no finished run"),
     ],
 )
-def test_what_is_wrong_is_told_at_once(
+def test_mistakes_are_reported_at_once(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

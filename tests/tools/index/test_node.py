@@ -1,4 +1,4 @@
-"""`./build.sh index` into a real node: the bundled log's results, queries, and what goes wrong."""
+"""`./build.sh index` into a real node: the bundled log's results, queries, and errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from udfs.config.root import ROOT
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
 PARIS = (48.8566, 2.3522)
-NETWORK = ip_network("66.249.64.0/19")  # Googlebot's
+NETWORK = ip_network("66.249.64.0/19")  # of Googlebot
 
 
 def counted(client: OpenSearch, alias: str, query: Row | None = None) -> int:
@@ -52,7 +52,7 @@ def kilometres(place: tuple[float, float], location: dict[str, float]) -> float:
 
 
 def finished(folder: Path, output: str, rows: list[Row], counted_rows: int | None = None) -> Path:
-    """Makes what a finished run of one output leaves."""
+    """Writes a finished run with one output."""
     (folder / output).mkdir(parents=True)
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (folder / output / "part-00000.jsonl").write_text(text, "utf-8")
@@ -90,7 +90,7 @@ def test_lines_in_the_same_words_are_documents_of_their_own(
     assert counted(client, "weblog-enriched", {"term": {"event_id": twice}}) == number
     query = {"cardinality": {"field": "event_id", "precision_threshold": 40_000}}
     answer = client.search(index="weblog-enriched", body={"size": 0, "aggs": {"ids": query}})
-    # OpenSearch estimates it.
+    # OpenSearch estimates the number.
     assert answer["aggregations"]["ids"]["value"] == pytest.approx(len(repeated), rel=0.01)
 
 
@@ -118,7 +118,7 @@ def test_a_search_by_words_and_by_time(client: OpenSearch, sample_run: Run) -> N
     words = {"match_phrase": {"agent": "Googlebot/2.1"}}
     bots = sum("Googlebot/2.1" in row["agent"] for row in rows)
     assert counted(client, "weblog-enriched", words) == bots > 0
-    # The log's own notation and the instant are the same time.
+    # Times in the log's notation and as instants agree.
     later = sum(row["event_time"] >= "2015-05-19" for row in rows)
     first = {"event_time": "2015-05-19T00:00:00Z", "datetime": "19/May/2015:00:00:00 +0000"}
     for name, text in first.items():
@@ -131,7 +131,7 @@ def test_loading_again_changes_nothing_also_after_a_rollover(
 ) -> None:
     rows = sample_run.rows("enriched")
     repeated = Counter(row["event_id"] for row in rows)
-    # Lines in the same words, and more than a batch of others.
+    # Identical lines, and more than a batch of others.
     some = [row for row in rows if repeated[row["event_id"]] > 1] + rows[-600:]
     records = [str(finished(tmp_path / "out", "enriched", some)), "--only", "enriched"]
     others = [str(sample_run.folder), "--only", "alerts", "--only", "page_flow"]
@@ -165,7 +165,7 @@ TIMED = "Response times"
 
 
 def check(client: OpenSearch, shown: Visualisation, alias: str, rows: list[Row]) -> None:
-    """Compares what OpenSearch counts with the rows that it was given."""
+    """Compares OpenSearch's counts with the rows in the index."""
     answer = client.search(index=alias, body=shown.request())
     assert answer["_shards"]["failed"] == 0
     given, expected = shown.shown(answer), shown.expected(rows)
@@ -174,7 +174,7 @@ def check(client: OpenSearch, shown: Visualisation, alias: str, rows: list[Row])
         assert numbers == pytest.approx(expected[path]), path
     (first, *_), (by, *_) = shown.buckets, shown.metrics
     if len(shown.buckets) == 1:
-        # What is not shown comes after what is.
+        # The groups shown come before the others.
         size = first["params"].get("size", len(expected))
         assert len(given) == min(size, len(expected))
         if first["type"] == "terms":
@@ -284,7 +284,7 @@ def test_no_line_of_a_log_is_refused(
             assert counted(client, "odd-enriched", hosts) == 1
 
 
-def test_refused_rows_are_told_and_the_others_are_loaded(
+def test_refused_rows_are_reported_and_the_others_are_loaded(
     client: OpenSearch, url: str, record: Row, tmp_path: Path
 ) -> None:
     good = record | {"event_id": "0" * 32}
@@ -312,7 +312,7 @@ def test_a_busy_cluster_is_given_time(
     assert run_command("index", command[1:]) == 0
 
     def block(state: bool | None) -> None:
-        # Answered with status 429, as when a queue is full.
+        # A blocked index answers with status 429, as a full queue does.
         settings = {"index.blocks.read_only_allow_delete": state}
         client.indices.put_settings(index="busy-enriched", body=settings)
 
@@ -373,7 +373,7 @@ def test_the_documentation_loads_as_the_tests_do(url: str) -> None:
         *("./build.sh", "index", "out", "--to", "http://localhost:9200")
     ]
     assert shown_command("./build.sh run") == ["./build.sh", "run"]
-    # The node listens at the port above.
+    # The node listens at the next port.
     java = shown_command("java")
     assert java[java.index("-baseHttpPort") + 1] == str(9200 - 1)
     assert url.startswith("http://127.0.0.1:")

@@ -1,4 +1,4 @@
-"""Index templates are what the schemas and the outputs' columns say."""
+"""Index templates follow the schemas and the outputs' columns."""
 
 from __future__ import annotations
 

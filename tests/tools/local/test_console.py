@@ -1,4 +1,4 @@
-"""What a run shows on a terminal while it goes."""
+"""The display of a run on a terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WHOLE = "Flink     running  123,456 of 234,567 lines (53%)"
 
 @pytest.fixture
 def terminal() -> Iterator[tuple[int, TextIOWrapper]]:
-    """A terminal's other side, and the terminal to write to."""
+    """Yields a terminal's other side, and the terminal to write to."""
     master, slave = os.openpty()
     with FileIO(master) as _, TextIOWrapper(FileIO(slave, "w"), write_through=True) as stream:
         yield master, stream
@@ -46,14 +46,14 @@ def test_progress_overwrites_its_line_and_does_not_wrap(
     assert shown(terminal, RUNNING) == f"\r\x1b[K{text}"
 
 
-def test_a_terminal_without_cursor_is_told_changes_alone(
+def test_a_terminal_without_cursor_shows_only_changes(
     monkeypatch: pytest.MonkeyPatch, terminal: tuple[int, TextIOWrapper]
 ) -> None:
     monkeypatch.setenv("TERM", "dumb")
     assert shown(terminal, RUNNING, RUNNING) == "Flink     running\r\n"
 
 
-def test_a_file_is_told_changes_alone(tmp_path: Path) -> None:
+def test_a_file_gets_only_changes(tmp_path: Path) -> None:
     with (tmp_path / "printed").open("w") as stream:
         console = Console(stream)
         console.progress(RUNNING, 234_567)
@@ -95,7 +95,7 @@ def test_wide_numbers_do_not_run_together(tmp_path: Path) -> None:
     assert len({len(line) for line in table}) == 1
 
 
-def test_a_restart_is_told_with_its_reason(tmp_path: Path) -> None:
+def test_a_restart_is_shown_with_its_reason(tmp_path: Path) -> None:
     failed = JobProgress("RESTARTING", 5, "Caused by: CANCELLED: client cancelled\n")
     with (tmp_path / "printed").open("w") as stream:
         console = Console(stream)

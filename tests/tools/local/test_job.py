@@ -1,4 +1,4 @@
-"""What is said of a job that failed."""
+"""The error of a failed job."""
 
 from __future__ import annotations
 

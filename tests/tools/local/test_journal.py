@@ -1,4 +1,4 @@
-"""What a run tells about itself, and the command beside which the dashboard is shown."""
+"""The journal of a run, and the command beside the dashboard."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_phases_of_a_run(work: Path) -> None:
         kept.finishing(3.0)
         assert find_run(work.parents[1]).state == "finishing"
         kept.finished()
-        # Until they lie in the output folder.
+        # The state holds until the results are in the output folder.
         assert find_run(work.parents[1]).state == "finishing"
     assert (read(work)["phase"], read(work)["lines_total"]) == ("finished", 100)
 
@@ -137,7 +137,7 @@ def test_the_dashboard_ends_with_a_run_that_did_not_start(
 @pytest.mark.parametrize(
     ("kind", "named", "opens"),
     [
-        (webbrowser.GenericBrowser, False, False),  # links, lynx, w3m
+        (webbrowser.GenericBrowser, False, False),  # links, lynx and w3m
         (webbrowser.GenericBrowser, True, True),
         (webbrowser.BackgroundBrowser, False, True),
     ],
@@ -149,7 +149,7 @@ def test_no_browser_takes_the_terminal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     browser = kind("a-browser")
-    # Starting one would leave a process that nobody waits for.
+    # A real browser would leave a process that nobody waits for.
     monkeypatch.setattr(kind, "open", lambda *_: True)
     monkeypatch.setattr(webbrowser, "get", lambda: browser)
     monkeypatch.delenv("BROWSER", raising=False)

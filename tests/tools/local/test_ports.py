@@ -1,4 +1,4 @@
-"""Ports that Flink chose, as its log names them; and `run --metrics-port`, which a user chooses."""
+"""The ports in Flink's log, which Flink chooses, and `run --metrics-port`, which a user chooses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOG = """\
 def test_the_log_names_the_ports(tmp_path: Path) -> None:
     log = tmp_path / "job.log"
     assert rest_address(log) is None
-    log.write_text(LOG[:-5])  # a line that is being written: its port has digits to come
+    log.write_text(LOG[:-5])  # The last line is unfinished, and its port lacks digits.
     assert (rpc_port(log), metrics_port(log), rest_address(log)) == (6123, 20007, None)
     log.write_text(LOG)
     assert rest_address(log) == "127.0.0.1:56217"
@@ -76,7 +76,7 @@ def test_no_reporter_unless_asked_for(tmp_path: Path) -> None:
     assert not any("metrics-prometheus" in part for part in command(silent))
 
 
-def test_the_reporter_is_told_its_port(tmp_path: Path) -> None:
+def test_the_reporter_gets_its_port(tmp_path: Path) -> None:
     asked = ClusterOptions(tmp_path, metrics_port=9249)
     assert cluster_configuration(asked)["metrics.reporter.prometheus.port"] == "9249"
     assert any("flink-metrics-prometheus" in part for part in command(asked))
@@ -95,7 +95,7 @@ def test_flinks_rest_interface_is_where_no_page_looks(
     def refused(*_: object) -> None:
         raise OSError(errno.EADDRNOTAVAIL, "Can't assign requested address")
 
-    # As on macOS.
+    # The mock acts as macOS.
     probe = MagicMock()
     probe.__enter__.return_value.bind = refused
     monkeypatch.setattr(socket, "socket", lambda: probe)

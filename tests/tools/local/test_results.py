@@ -1,4 +1,4 @@
-"""The output folder: what a run takes away there, and what is not its own."""
+"""The output folder: a run replaces old results there, and touches nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RUN_FILES = ["job.log", "run.json", "summary.json"]
 
 
 def a_run(output: Path, *names: str) -> None:
-    """Puts results of a run there, with a row in each output."""
+    """Writes the results of a run, with a row in each output."""
     with reserved(output) as reservation:
         work = reservation.work
         (work / "logs").mkdir()

@@ -1,4 +1,4 @@
-"""What becomes of the inputs before the job sees them."""
+"""The preparation of the inputs for the job."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def text_of(staged: StagedInput) -> str:
 
 @contextmanager
 def pipe_with(text: str) -> Iterator[str]:
-    """The name of a pipe with the text in it, as a shell's `<(...)` is one."""
+    """Yields the name of a pipe with a text in it, as a shell's `<(...)` does."""
     reading, writing = os.pipe()
     try:
         with os.fdopen(writing, "w") as stream:
@@ -62,7 +62,7 @@ def test_a_pipe_among_files_leaves_the_order_alone(tmp_path: Path) -> None:
 
 
 def test_files_are_put_in_the_order_of_time(tmp_path: Path) -> None:
-    # Neither the order of the names nor that of the arguments is right.
+    # The order of the names is wrong, and so is that of the arguments.
     later, middle, first = (tmp_path / name for name in ("a.log", "b.log.1", "c.log"))
     later.write_text(lines_of(18, 3))
     middle.write_bytes(gzip.compress(lines_of(17, 3).encode()))
@@ -107,7 +107,7 @@ def test_a_folder_that_cannot_be_listed_is_the_inputs_fault(
     def denied(_: Path) -> Iterator[Path]:
         raise PermissionError(13, "Permission denied")
 
-    # Root, whom no folder is closed to, runs this test too.
+    # The error is simulated, as root may read any folder.
     monkeypatch.setattr(Path, "iterdir", denied)
     with pytest.raises(CommandError, match=f"^cannot read {tmp_path}: Permission denied$"):
         stage([str(tmp_path)], tmp_path / "work")
@@ -124,7 +124,7 @@ def test_a_log_that_is_rotated_meanwhile_is_refused(
 
     def rotated(files: list[str]) -> list[str]:
         ordered = in_order(files)
-        # Read by its name, each line of the older log would be lost, or the newer ones come twice.
+        # A read by name would lose the lines of the older log, or double those of the newer log.
         if manner == "rename":
             older.rename(tmp_path / "access.log.2")
             log.rename(older)
@@ -158,7 +158,7 @@ def test_a_log_that_grows_is_read_as_far_as_it_has_come(
 
 @pytest.fixture
 def ordinary_users() -> Iterator[Path]:
-    """A folder of an ordinary user, as whom the test goes on."""
+    """Makes a folder of an ordinary user, and runs the test as that user."""
     user = os.geteuid() or 65534
     with TemporaryDirectory() as name:
         os.chown(name, user, -1)
@@ -186,7 +186,7 @@ def test_what_the_user_may_not_read_is_named(ordinary_users: Path, closed: str) 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
 def test_a_full_disk_is_not_the_inputs_fault(tmp_path: Path) -> None:
     log, work = tmp_path / "a.log", tmp_path / "work"
-    # More than any buffer takes: the disk is full while the input is being read.
+    # The input exceeds any buffer, so the disk fills up while the input is read.
     log.write_bytes(os.urandom(3_000_000))
     work.mkdir()
     (work / "access_log.gz").symlink_to("/dev/full")
@@ -201,7 +201,7 @@ def test_compressed_files_by_their_first_bytes(
     log = tmp_path / "access_log.txt"
     log.write_bytes(compress(b"\xef\xbb\xbfone\ntwo\n"))
     staged = stage([str(log)], tmp_path / "staged")
-    # A byte-order mark is no part of the first line.
+    # A byte-order mark does not belong to the first line.
     assert (staged.lines, text_of(staged)) == (2, "one\ntwo\n")
 
 

@@ -1,4 +1,4 @@
-"""What is counted from the outputs of a run when it has ended."""
+"""The counts over the outputs of a finished run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROBE = "probe_path_traversal"
 
 def record(asn: int | None, org: str | None, response: str, *issues: str) -> Row:
     return {
-        # Text of the log that looks like a record.
+        # This text of the log looks like a record.
         "request": 'GET /"response":"404","probe_ HTTP/1.1',
         "response": response,
         "asn": asn,
@@ -35,7 +35,7 @@ def test_networks_of_probes_and_errors(tmp_path: Path) -> None:
         record(None, None, "500"),
     ]
     (tmp_path / "enriched").mkdir()
-    # As the job writes them: without spaces.
+    # The job writes rows without spaces.
     written = b"".join(orjson.dumps(row) + b"\n" for row in rows)
     (tmp_path / "enriched" / "part-0").write_bytes(written)
     assert summarise(tmp_path, RECORDS, 9, 1.0).networks == (

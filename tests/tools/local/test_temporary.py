@@ -1,4 +1,4 @@
-"""Temporary folders of commands, also of those that were killed."""
+"""Temporary folders of commands, also of killed commands."""
 
 from __future__ import annotations
 

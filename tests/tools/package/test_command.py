@@ -1,4 +1,4 @@
-"""The command: what it refuses, and that it then leaves no zip."""
+"""The command's refusals, which leave no zip."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_unresolved_connectors_leave_no_zip(
     )
     dist = tmp_path / "dist"
     dist.mkdir()
-    # A zip of an earlier run, of the same version.
+    # An earlier run left a zip of the same version.
     (dist / f"{'-'.join(name_and_version())}.zip").write_bytes(b"old")
 
     assert main(["--out", str(dist)]) == EXIT_FAILED
@@ -83,7 +83,9 @@ def test_unresolved_connectors_leave_no_zip(
     assert list(dist.iterdir()) == []
 
 
-def test_other_failures_of_maven_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_failures_of_maven_are_errors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fake_maven(tmp_path / "bin", "echo '[ERROR] No space left'; exit 1", monkeypatch)
 
     with pytest.raises(CommandError, match="cannot be made: No space left"):
@@ -302,7 +304,7 @@ def test_the_real_connector_jar(tmp_path: Path) -> None:
 
     with zipfile.ZipFile(jar) as opened:
         names = opened.namelist()
-    # One AWS SDK, under its own name, and nothing that Flink provides.
+    # The jar has one AWS SDK under its own name, and no class that Flink provides.
     assert not [name for name in names if "/shaded/software/amazon/" in name]
     flink = {name.split("/")[3] for name in names if name.startswith("org/apache/flink/")}
     assert flink - {""} == {"connector"}

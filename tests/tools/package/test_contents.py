@@ -1,4 +1,4 @@
-"""What is in the zip, and what is not."""
+"""The contents of the zip."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from tools.package.command import JobPackageOptions, build, describe
 from tools.package.layout import Manifest, read_manifest
 from udfs.config.root import ROOT
 
-# Flink's Python package and what it requires for its own interface.
+# Flink's Python package and the packages of its interface.
 PROVIDED = {"numpy", "pandas", "pyarrow", "pyflink"}
 OWN_CODE = ("aws/", "flink_app/", "lambda_app/", "udfs/")
-# Commands and tools of the project, which the job does without.
+# The project's commands and tools, which the job doesn't need.
 TOOLS = ("tools", "lambda_app", "sql/athena", "sql/client")
 DATABASE_IN_PROJECT = DEMO_DATABASE.relative_to(ROOT)
 
 
 def packaged_modules(archive: Path) -> Iterator[tuple[str, ast.Module]]:
-    """The project's own modules in a zip."""
+    """Yields the project's own modules in a zip."""
     with zipfile.ZipFile(archive) as opened:
         for name in opened.namelist():
             if name.removeprefix("app/").startswith(OWN_CODE) and name.endswith(".py"):
@@ -47,7 +47,7 @@ def packaged_modules(archive: Path) -> Iterator[tuple[str, ast.Module]]:
 
 
 def imported(module: ast.AST) -> set[str]:
-    """Every module named in an import, those inside functions included."""
+    """Returns the names of imported modules, also of imports inside functions."""
     found: set[str] = set()
     for node in ast.iter_child_nodes(module):
         match node:
@@ -84,7 +84,7 @@ def test_the_job_is_whole(names: frozenset[str]) -> None:
 
 
 def test_nothing_that_the_service_has_no_use_for(names: frozenset[str]) -> None:
-    # The JSON Schemas in conf/ are for people: the code's own checks stand for them.
+    # The JSON Schemas in conf/ are for people: the code has its own checks.
     folders = (*(f"app/{tool}/" for tool in TOOLS), "app/bin/", "app/conf/", "conf/")
     assert not [name for name in names if name.startswith(folders)]
     assert not [name for name in names if "/__pycache__/" in name or name.endswith(".pyc")]
@@ -93,7 +93,7 @@ def test_nothing_that_the_service_has_no_use_for(names: frozenset[str]) -> None:
 
 
 def distributions(archive: Path) -> dict[str, Message]:
-    """The METADATA of each third-party package in a zip, by name."""
+    """Returns the METADATA of each third-party package in a zip by name."""
     with zipfile.ZipFile(archive) as opened:
         found = [
             message_from_bytes(opened.read(name))
@@ -132,7 +132,7 @@ def test_compiled_files_are_for_the_platform(zip_of: str, request: pytest.Fixtur
 @pytest.mark.parametrize(
     ("zip_of", "provided", "left_out"),
     [
-        # Of geoip2, its client of MaxMind's web API needs these, and nothing else.
+        # Only geoip2's client of MaxMind's web API needs these packages.
         ("archive", distributions_of_flink(), {"geoip2": {"aiohttp"}}),
         ("function_zip", set(), {"geoip2": {"aiohttp", "requests"}}),
     ],
@@ -157,13 +157,13 @@ def test_each_requirement_is_there(
 def test_no_package_that_the_service_provides(archive: Path, names: frozenset[str]) -> None:
     tops = {name.split("/")[1] for name in names if name.startswith("app/")}
     assert not tops & {"pyflink", "pandas", "numpy", "pyarrow", "apache_beam", "google", "requests"}
-    # These are in both, since the job asks for versions that are not Flink's to choose.
+    # These are in both, since the job has its own versions of them.
     both = distributions_of_flink() & distributions(archive).keys()
     assert both == {"dnspython", "orjson", "python-dateutil", "six", "urllib3"}
 
 
 def services_called(archive: Path) -> set[str]:
-    """Names of the services that the packaged code makes clients of."""
+    """Returns the names of the services with a client in the packaged code."""
     calls = [
         node
         for _, module in packaged_modules(archive)
@@ -176,7 +176,7 @@ def services_called(archive: Path) -> set[str]:
         for argument in (call.args[0] for call in calls)
         if isinstance(argument, ast.Constant)
     }
-    # Those of an ARN, which the call has as a variable.
+    # A client for an ARN has its service in a variable.
     return literals | set(arn._RESOURCES)
 
 
@@ -192,7 +192,7 @@ def test_every_client_is_made_with_what_is_packaged(archive: Path, tmp_path: Pat
         "    assert client.meta.endpoint_url.endswith('.eu-west-1.amazonaws.com'), service\n"
         "print(boto3.__file__)\n"
     )
-    # Nothing of this environment: what botocore requires has to be in the zip, too.
+    # The test hides this environment: the zip must also hold botocore's dependencies.
     code = str(tmp_path / "code" / "app")
     ended = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program, code, *sorted({*services, "sts"})],
@@ -212,7 +212,7 @@ def test_other_services_of_aws_are_left_out(archive: Path, names: frozenset[str]
 def test_every_package_brings_its_licence(names: frozenset[str]) -> None:
     for folder in {name.split("/")[1] for name in names if ".dist-info/" in name}:
         inside = [name for name in names if name.startswith(f"app/{folder}/")]
-        # Two of them name their licence in METADATA and ship no text of it.
+        # Two packages name their licence in METADATA and ship no text of it.
         assert any("LICEN" in name.upper() for name in inside) or inside == [
             f"app/{folder}/METADATA"
         ]
@@ -265,7 +265,7 @@ def test_a_package_left_out_is_imported_by_none_that_is_shipped(archive: Path) -
 
 
 def _at_import(module: ast.Module) -> set[str]:
-    """Top-level modules imported when the module itself is."""
+    """Returns the top-level modules that the import of a module imports."""
     found: set[str] = set()
     for node in module.body:
         if isinstance(node, ast.Import):
@@ -276,7 +276,7 @@ def _at_import(module: ast.Module) -> set[str]:
 
 
 def test_same_input_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From two checkouts: in other folders, of other times and rights."""
+    """Two checkouts in other folders, with other times and rights, give the same zip."""
     made = []
     first, second = tmp_path / "first", tmp_path / "second"
     for origin, checkout in ((ROOT, first), (first, second)):
@@ -315,7 +315,7 @@ def test_entries_carry_neither_time_nor_rights_of_this_machine(archive: Path) ->
     assert {entry.create_system for entry in entries} == {3}
 
 
-def test_manifest_tells_what_the_zip_is(archive: Path) -> None:
+def test_the_manifest_describes_the_zip(archive: Path) -> None:
     manifest = read_manifest(archive)
 
     assert manifest == Manifest.from_json(manifest.to_json())

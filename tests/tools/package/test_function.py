@@ -1,4 +1,4 @@
-"""The zip: what is in it, and that it runs as Lambda would run it."""
+"""The zip's contents, and its run as in Lambda."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_each_module_has_its_byte_code(function_zip: Path) -> None:
                 folder, _, file = name.rpartition("/")
                 code = opened.read(f"{folder}/__pycache__/{file[:-3]}.cpython-312.pyc")
                 assert code[:4] == importlib.util.MAGIC_NUMBER
-                # Taken as it is: not compared with the source's time or hash.
+                # Python compares such byte code neither with the source's time nor with its hash.
                 assert int.from_bytes(code[4:8], "little") == 1
 
 
@@ -192,7 +192,7 @@ def test_both_files_of_a_flat_database_come_along(tmp_path: Path) -> None:
     with zipfile.ZipFile(build(options)) as opened:
         for name in (IPV4_FILE, IPV6_FILE):
             assert opened.read(f"data/{name}") == (pair / name).read_bytes()
-        # Which has the names of countries.
+        # The zip has the names of countries beside the flat database.
         assert "udfs/enrich/countries.json" in opened.namelist()
         settings = json.loads(opened.read("conf/application_properties.json"))
     (group,) = (one for one in settings if one["PropertyGroupId"] == "weblog.geoip")
@@ -252,7 +252,7 @@ def test_an_absolute_path_may_lie_outside(tmp_path: Path) -> None:
 
 
 def expected_lines(records: list[bytes]) -> list[bytes]:
-    """What the core makes of records with the settings of the package."""
+    """Returns the core's lines for records, with the settings of the package."""
     core = enricher({"weblog.geoip": {"database.path": str(DEMO_DATABASE)}})
     outcomes = [outcome for record in records for outcome in core.process(record)]
     return [one.json.encode() for one in outcomes if isinstance(one, Enriched)]
@@ -273,7 +273,7 @@ def test_firehose(place: Place) -> None:
     assert [one["recordId"] for one in answers] == [
         one["recordId"] for one in firehose_event(records)["records"]
     ]
-    # Without a place for dead letters the bad record stays with Firehose.
+    # Without a target for dead letters the bad record stays with Firehose.
     assert [one["result"] for one in answers] == ["Ok"] * 501 + ["Dropped", "ProcessingFailed"]
     made = b"".join(data_of(one) for one in answers if one["result"] == "Ok")
     assert made.splitlines() == expected_lines([*lines[:500], together])
@@ -306,7 +306,7 @@ def test_only_the_package_and_the_standard_library_are_used(place: Place) -> Non
 
 
 def test_the_place_really_is_read_only(runtime: Path, tmp_path: Path) -> None:
-    """What the other tests here rest on."""
+    """The other tests rely on this."""
     (tmp_path / "task").mkdir()
     (tmp_path / "task" / "writer.py").write_text(
         "def handle(event, context):\n    open(event['path'], 'w').close()\n    return 'written'\n"
@@ -333,7 +333,7 @@ def test_a_response_of_lambdas_largest_size(place: Place) -> None:
     assert set(said) == {"Ok", "ProcessingFailed"}
 
 
-def test_a_timeout_that_is_all_reserve_is_told(place: Place) -> None:
+def test_a_timeout_that_is_all_reserve_is_an_error(place: Place) -> None:
     with running(place, FIREHOSE) as function:
         result = function.invoke(firehose_event([GOOD]), timeout=5)
 

@@ -1,4 +1,4 @@
-"""The unpacked zip, run as the service runs it: away from the project, with nothing but it."""
+"""The unpacked zip, run as in the service: without the project."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.package.layout import read_manifest
 from udfs.config.file import PropertyGroups, dump_properties
 from udfs.config.root import ROOT
 
-# All are planned the same way, which takes long; that they are in the zip is seen elsewhere.
+# A few outputs suffice, as planning all takes long; another test finds all in the zip.
 OUTPUTS = ("enriched", "dead_letters", "traffic_per_country")
 THIRD_PARTY = ("geoip2", "maxminddb", "orjson", "ua_parser", "ua_parser_rs", "user_agents")
 
@@ -72,7 +72,7 @@ def test_the_sample_as_on_the_service(
     assert len(lines) == 10_000
     assert len(dead) == 1
     assert len(enriched) + len(dead) == len(lines)
-    # The database was found by the workers, from where they got the code.
+    # The workers found the database beside their code.
     located = sum(row["city"] is not None for row in enriched)
     assert located > 0.99 * len(enriched)
     counted = rows_in(tmp_path / "out" / "traffic_per_country")
@@ -83,7 +83,7 @@ def test_the_sample_as_on_the_service(
 
 
 def assert_everything_came_from_the_zip(ran: service.Run, code: Path, work: Path) -> None:
-    # Flink gives the workers a copy of the folder of its own, below its temporary folder.
+    # Flink gives the workers a copy of the folder below its temporary folder.
     allowed = (code / "app", work / "tmp")
     for name in (*THIRD_PARTY, "udfs", "flink_app"):
         found = ran.origins[name]
@@ -113,7 +113,7 @@ def test_the_interpreter_lacks_what_the_zip_brings(interpreter: Path) -> None:
 
 
 def test_the_job_gets_the_jar(archive: Path, code: Path, interpreter: Path, tmp_path: Path) -> None:
-    """It looks for connectors in the jar: here it finds one that is declared but not there."""
+    """The job looks for connectors in the jar, and finds one that is declared but missing."""
     factories = "META-INF/services/org.apache.flink.table.factories.Factory"
     options = read_manifest(archive).run_options()
     options["jarfile"] = str(stand_in_jar(tmp_path, factories, "org.example.Missing"))

@@ -1,4 +1,4 @@
-"""The complete zip, connectors included, run as on the service between Kinesis streams."""
+"""The complete zip with its connectors, run as in the service between Kinesis streams."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_streams_in_and_out(
     unpack(archive, code)
     streams.create({"packaged-in": 2, "packaged-out": 2})
     lines = [line.decode() for line in sample_lines()[:LINES]]
-    # Every other line in the other shard.
+    # Every other line goes into the other shard.
     streams.put("packaged-in", [(str(n % 2 << 127), line) for n, line in enumerate(lines)])
     properties = tmp_path / "properties.json"
     dump_properties(
@@ -62,7 +62,7 @@ def test_streams_in_and_out(
 
     rows = streams.rows("packaged-out")
     assert len(rows) == LINES
-    # A few lines of the sample stand there twice, and an identifier is made of the line.
+    # The sample has a few lines twice, whose id is made of the line.
     assert len({row["event_id"] for row in rows}) == len(set(lines)) < LINES
     assert {(row["host"], row["request"]) for row in rows} == {
         (line.split()[0], line.split('"')[1]) for line in lines

@@ -1,4 +1,4 @@
-"""Third-party packages: what uv refuses, and what is left of a package."""
+"""Third-party packages: uv's refusals, and the files that stay of a package."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def write(path: Path, content: str = "") -> Path:
 
 
 def wheel(folder: Path, tag: str) -> str:
-    """Writes the wheel of a package for a platform; its hash as a lock has it."""
+    """Writes the wheel of a package for a platform, and returns its hash as a lock has it."""
     path = folder / f"thing-1.0-{tag}.whl"
     with zipfile.ZipFile(path, "w") as archive:
         info = "thing-1.0.dist-info"
@@ -33,7 +33,7 @@ def wheel(folder: Path, tag: str) -> str:
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that uv takes wheels from, and from nowhere else."""
+    """Makes a folder, the only source of uv's wheels."""
     folder = tmp_path / "index"
     folder.mkdir()
     monkeypatch.setenv("UV_NO_INDEX", "1")

@@ -26,7 +26,7 @@ BAD = combined().replace(" 200 ", " 2OO ")
 
 @pytest.fixture(scope="module")
 def carried() -> str:
-    """What the pipe of the job's stack makes of a letter. Making the stack empties the emulator."""
+    """Returns the template of the job's pipe of letters. The stack empties the emulator."""
     template: str = job()["DeadLetterPipe"]["TargetParameters"]["InputTemplate"]
     return template
 
@@ -55,7 +55,7 @@ def fill(aws: Aws, queue: str, bodies: list[str]) -> None:
 
 
 def waiting(aws: Aws, queue: str) -> int:
-    """Messages that a reader would get now."""
+    """Returns the number of messages that a reader would get now."""
     attributes = aws.client("sqs").get_queue_attributes(
         QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"]
     )
@@ -63,7 +63,7 @@ def waiting(aws: Aws, queue: str) -> int:
 
 
 def lines_in(streams: Streams) -> list[Replayed]:
-    """What the stream has taken."""
+    """Returns the envelopes in the stream."""
     records = [record for shard in streams.records("log").values() for record in shard]
     return [read_envelope(record["Data"]) for record in records]
 
@@ -140,7 +140,7 @@ def test_what_the_limit_left_is_a_failure_to_send(
     fill(aws, queue, [dead(enricher(), BAD).json] * 15)
     stopped = "error: stopped at --limit 12: more may wait\n"
     limited = [queue, "--limit", "12", "--send"]
-    # None of them is wanted, of those beyond nothing is known.
+    # No letter within the limit is wanted, and the command knows nothing of the others.
     assert replay([*limited, str(tmp_path / "none"), "--only", "bad_method"]) == 1
     assert capsys.readouterr() == ("0 dead letters\nnothing to send\n", stopped)
     assert replay([*limited, str(tmp_path / "first")]) == 1
@@ -152,7 +152,7 @@ def test_what_the_limit_left_is_a_failure_to_send(
 
 
 @pytest.mark.parametrize("resource", ["kinesis {}:stream/nowhere", "firehose {}:deliverystream/no"])
-def test_a_missing_stream_is_told_and_nothing_is_deleted(
+def test_a_missing_stream_is_an_error_and_nothing_is_deleted(
     aws: Aws, queue: str, resource: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     service, _, rest = resource.partition(" ")
@@ -165,7 +165,7 @@ def test_a_missing_stream_is_told_and_nothing_is_deleted(
     assert waiting(aws, queue) == 1
 
 
-def test_a_missing_queue_is_told(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_queue_is_an_error(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     assert replay([f"{aws.endpoint}/123456789012/nowhere"]) == 1
     assert capsys.readouterr().err.startswith("error: reading the queue ")
 
@@ -218,7 +218,7 @@ def test_an_unreachable_endpoint_is_one_error(aws: Aws) -> None:
     ],
 )
 @pytest.mark.usefixtures("aws")
-def test_a_queues_address_tells_its_region(url: str, region: str) -> None:
+def test_a_queues_address_has_its_region(url: str, region: str) -> None:
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
     source = command._queue(parser.parse_args([url]))

@@ -26,7 +26,7 @@ POISON = "poison"
 
 
 def letter(line: str | bytes, **settings: str) -> str:
-    """The JSON of a line's dead letter, with settings of weblog.deadletters and privacy."""
+    """Returns the JSON of a line's dead letter, with settings of `weblog.deadletters`."""
     groups = {"weblog.deadletters": settings}
     if "privacy" in settings:
         groups["weblog.privacy"] = {"profile": "standard"}
@@ -66,7 +66,7 @@ def test_letters_are_shown_by_stage_and_reason(letters: Path, run: Run) -> None:
     assert lines[1].split() == ["2", "parse/bad_status", "(tried", "1", "times)"]
     assert lines[2].strip() == BAD[:157] + "..."
     assert "decode/invalid_utf8" in out
-    # A line must not reach the terminal's own commands.
+    # A line must not send commands to the terminal.
     assert "\x1b" not in out
     assert letters.read_text().count("\n") == 4
 
@@ -86,7 +86,7 @@ def test_repaired_lines_go_back_with_their_attempts(
 
 def test_bytes_that_are_no_text_can_be_replaced(letters: Path, run: Run, tmp_path: Path) -> None:
     target = tmp_path / "again.jsonl"
-    # As Python gives the argument $'\\xff' of a shell.
+    # Python gives the argument $'\\xff' of a shell so.
     assert run(letters, "--replace", "\udcff", "?", "--send", target)[0] == 0
     assert sent(target) == [(b"?\x1b[31m", 2)]
 
@@ -154,7 +154,7 @@ def test_folders_and_compressed_files(letters: Path, run: Run, tmp_path: Path) -
     (folder / "event_date=2025-10-28").mkdir(parents=True)
     (folder / "event_date=2025-10-28" / "part-0").write_bytes(letters.read_bytes())
     (folder / "part-1.gz").write_bytes(gzip.compress(letters.read_bytes()))
-    # By what is in them: what Firehose keeps is named as it likes.
+    # The contents decide the kind: Firehose chooses the names of its files.
     (folder / "part-3").write_bytes(gzip.compress(letters.read_bytes()))
     (folder / "part-4.gz").write_bytes(letters.read_bytes())
     (folder / ".part-2.inprogress").write_text("unfinished")
@@ -173,7 +173,7 @@ def test_a_folder_as_target_gets_a_file_of_its_own(letters: Path, run: Run, tmp_
 
 
 def kept_by_firehose(data: bytes, *, arn: str = "lambdaARN", **change: object) -> str:
-    """An entry as Firehose writes it for records that a function failed to transform."""
+    """Returns Firehose's entry for records that a function failed to transform."""
     entry = {
         "rawData": base64.b64encode(data).decode(),
         "errorCode": "Lambda.ProcessingFailedStatus",
@@ -192,12 +192,12 @@ def test_records_that_firehose_kept_go_back_line_by_line(run: Run, tmp_path: Pat
     other = combined(request="GET /other.html HTTP/1.1")
     entries = [
         kept_by_firehose(f"{GOOD}\n{other}\r\n".encode()),
-        # As AWS documents it.
+        # AWS documents this spelling.
         kept_by_firehose(gzip.compress(GOOD.encode()), arn="lambdaArn"),
-        # Tried for the third time when the function failed.
+        # This record was at its third attempt when the function failed.
         kept_by_firehose(envelope(GOOD.encode(), 3)),
         kept_by_firehose(b"\xff\xfe"),
-        # Not what came in, or not to be read.
+        # These are not the original data, or can't be read.
         kept_by_firehose(b"x", rawData="***"),
         kept_by_firehose(gzip.compress(GOOD.encode())[:-12]),
         json.dumps({"rawData": "eA==", "lastErrorCode": "x", "dataCatalogTable": {}}),
@@ -230,7 +230,7 @@ def test_a_kept_record_is_unpacked_to_a_limit(monkeypatch: pytest.MonkeyPatch) -
 
 
 def given_up_by_lambda(*records: bytes, **change: object) -> str:
-    """What Lambda writes to S3 of a batch of a stream whose records it discards."""
+    """Returns Lambda's object in S3 about a stream's batch whose records it discards."""
     event = {
         "Records": [
             {
@@ -269,7 +269,7 @@ def test_batches_that_lambda_gave_up_go_back_line_by_line(run: Run, tmp_path: Pa
         aggregate[:-1],
     ]
     (folder / "2025-10-28T10.15.30-c9b8").write_text(given_up_by_lambda(*batch), "utf-8")
-    # As Lambda tells a queue or topic: without the event. And no event.
+    # Lambda's message to a queue or topic lacks the event; the other texts are no event.
     without: list[object] = [None, "{", '{"Records": [{}]}', {"Records": 1}]
     for number, payload in enumerate(without):
         (folder / f"{number}").write_text(given_up_by_lambda(payload=payload), "utf-8")
@@ -313,7 +313,7 @@ def test_a_record_that_could_not_be_unwrapped_is_sent_again(
     _, out, _ = run(source, "--send", target)
     assert "1 of 1 sent" in out
     outcomes = enricher().process(target.read_bytes())
-    # It comes back as it was: what is damaged fails again, with its second attempt.
+    # The record comes back unchanged, so a damaged record fails again at its second attempt.
     if reason == "gzip_too_large":
         assert [type(outcome).__name__ for outcome in outcomes] == ["Enriched"] * 3
     else:
@@ -340,7 +340,7 @@ def test_what_is_no_dead_letter_is_counted(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_one_clear_line(letters: Path, run: Run) -> None:
-    # Short enough to look for, too long with what an unfinished file has in its name.
+    # The name is valid, but too long with the ending of an unfinished file.
     target = letters.with_name("x" * 255)
     status, out, err = run(letters, "--send", target)
     assert status == 1
@@ -352,7 +352,7 @@ def test_a_file_that_cannot_be_written_is_one_clear_line(letters: Path, run: Run
     ("arguments", "message"),
     [
         (["nowhere"], "nowhere: no such file or folder"),
-        # Cannot be looked at, as what lies in a folder of somebody else.
+        # The command can't look at such a name, as at a file in somebody else's folder.
         (["x" * 300], "File name too long"),
         (["{letters}", "--send", "x" * 300], "File name too long"),
         (["{letters}", "--send", "{letters}"], "exists already, and is not overwritten"),
@@ -378,7 +378,7 @@ def test_a_file_that_cannot_be_written_is_one_clear_line(letters: Path, run: Run
         ),
     ],
 )
-def test_mistakes_are_told_in_one_line(
+def test_the_error_of_a_mistake_is_one_line(
     letters: Path, run: Run, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     broken = tmp_path / "broken.gz"
@@ -394,7 +394,7 @@ def test_mistakes_are_told_in_one_line(
 
 
 @pytest.mark.parametrize("given", ["-1", "many", "1.5"])
-def test_a_wrong_limit_is_told_in_words(
+def test_the_error_of_a_wrong_limit_is_in_words(
     letters: Path, capsys: pytest.CaptureFixture[str], given: str
 ) -> None:
     with pytest.raises(SystemExit, match="2"):

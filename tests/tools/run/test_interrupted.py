@@ -1,4 +1,4 @@
-"""A run that is ended before its time, and a job that does not care: no process is left."""
+"""A run ended early, also with a job that ignores signals: no process is left."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tools.local.results import reserved
 from tools.shell import EXIT_INTERRUPTED, CommandError
 from udfs.config.root import ROOT
 
-# A job that says when it is there and, with "stubborn", is not ended by SIGTERM.
+# A job that reports its start and, with "stubborn", ignores SIGTERM.
 JOB = """
 import os, signal, sys, time
 from pathlib import Path
@@ -35,7 +35,7 @@ while True:
     time.sleep(0.1)
 """
 
-# It waits longer for the job's end than the test waits for the runner's.
+# The runner waits longer for the job's end than the test waits for the runner's end.
 RUNNER = f"""
 import sys, time
 from pathlib import Path
@@ -52,8 +52,8 @@ with Job(cluster.ClusterOptions(Path()), Path("x.json")):
         time.sleep(0.1)
 """
 
-# What a run does, with a program of the test as Java. Where a system can't end the JVM with the
-# runner, it goes on.
+# The code of a run, with a program of the test as Java. On systems that can't end the JVM with the
+# runner, the JVM goes on.
 RUN = """
 import sys, time
 from pathlib import Path
@@ -77,16 +77,16 @@ def group_lives(leader: int) -> bool:
 
 
 def wait_for_end(runner: subprocess.Popen[bytes], leader: int) -> bytes:
-    """Waits until the runner and its job's group have ended; returns what the runner printed."""
+    """Waits for the end of the runner and its job's group, and returns the runner's output."""
     printed, _ = runner.communicate(timeout=PATIENCE_SECONDS)
-    # Those killed just now get a moment.
+    # Processes that were just killed get a moment.
     wait_until(lambda: not group_lives(leader), "the end of the job's processes")
     return printed
 
 
 @dataclass(slots=True)
 class Started:
-    """Runners and their jobs' groups, ended after a test that has failed to."""
+    """Runners and their jobs' groups, which end with the test at the latest."""
 
     folder: Path
     runners: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -140,7 +140,7 @@ def test_a_job_that_flink_does_not_know_yet_is_ended_at_once(
 ) -> None:
     runner, job = started.made_up_job("obedient")
     runner.send_signal(number)
-    # There is nothing to cancel, so nothing is waited for before the job is asked.
+    # Without a job to cancel, the runner sends the job a signal at once.
     wait_for_end(runner, job)
     assert (tmp_path / "asked").exists()
 
@@ -160,7 +160,7 @@ def test_nohup_is_respected(started: Started) -> None:
     runner, job = started.made_up_job("obedient", by=["nohup"])
     runner.send_signal(signal.SIGHUP)
     assert group_lives(job)
-    # The one that is heard comes after the one that is not.
+    # The runner hears SIGINT, which comes after an ignored signal.
     runner.send_signal(signal.SIGINT)
     printed = wait_for_end(runner, job)
     assert printed.rstrip().endswith(b"KeyboardInterrupt")
@@ -221,7 +221,7 @@ def test_a_run_in_its_start_up_leaves_no_process(
     started.groups.append(jvm)
     for number in signals:
         runner.send_signal(number)
-    # The JVM led a group of all that it had started.
+    # The JVM led a group of all its processes.
     printed = wait_for_end(runner, jvm)
     assert runner.returncode == EXIT_INTERRUPTED
     assert printed.endswith(b"error: interrupted: no results were written\n")

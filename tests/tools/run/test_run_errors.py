@@ -28,7 +28,7 @@ def assert_one_error_line(errors: str, output: Path, *parts: str) -> None:
 
 @pytest.fixture
 def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
-    """Runs the command, which has to end with an error that has these parts."""
+    """Returns a function that runs the command, whose error must have these parts."""
 
     def run(*arguments: str, parts: tuple[str, ...], output: Path = tmp_path / "out") -> None:
         assert run_command("run", ["--out", str(output), *arguments]) == 2
@@ -112,7 +112,7 @@ def test_truncated_gzip_input(refused: Refused, tmp_path: Path) -> None:
         ("missing.mmdb", "no such file"),
         (SAMPLE, "not a MaxMind DB"),
         (COUNTRY_DATABASE, "City"),
-        # It opens; its records cannot be decoded. Nulls would hide that.
+        # The file opens, but its records can't be decoded, which nulls would hide.
         (BROKEN_DATABASE, "corrupt"),
     ],
 )

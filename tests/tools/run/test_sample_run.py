@@ -1,7 +1,7 @@
 """The bundled real log, end to end, against counts made here from the raw text.
 
-Nothing of `udfs` takes part in the expectations: they come from one loose regular
-expression, the standard library and the GeoIP database's own reader.
+The expected values come from one loose regular expression, the standard library and the GeoIP
+database's own reader, not from `udfs`.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from tests.support.running import Run, only, run_as_user
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
 LINE = re.compile(r'(\S+) \S+ \S+ \[(.+?)\] "(.*?)" (\d{3}) (\S+) "(.*?)" "(.*)"\n')
-# All kinds of assets that the sample asks for.
+# All kinds of assets in the sample's requests.
 ASSETS = {"css", "gif", "ico", "jpeg", "jpg", "js", "png", "svg", "ttf", "woff"}
 MINUTE = timedelta(minutes=1)
 SESSION_GAP = timedelta(minutes=30)
 
 
 class Seen:
-    """One good line of the sample, read the plain way."""
+    """A good line of the sample, read in the simplest way."""
 
     def __init__(self, line: str, database: maxminddb.Reader) -> None:
         match = LINE.fullmatch(line)
@@ -87,7 +87,7 @@ def iso(time: datetime) -> str:
 
 
 def window_rows(rows: list[Row], *columns: str) -> dict[tuple[object, ...], Row]:
-    """Rows by window start and key columns; each key must be there once."""
+    """Returns rows by window start and key columns; each key must be there once."""
     keyed = {(row["window_start"], *(row[column] for column in columns)): row for row in rows}
     assert len(keyed) == len(rows)
     return keyed
@@ -241,7 +241,7 @@ def site_of(referer: str) -> str | None:
 
 
 def unescaped(referer: str) -> str:
-    # Some are in Windows' Cyrillic letters, which the log has as \xNN.
+    # Some referrers are in Windows' Cyrillic letters, which the log has as \xNN.
     return re.sub(
         r"(?:\\x[0-9a-f]{2})+",
         lambda found: bytes.fromhex(found[0].replace("\\x", "")).decode("utf-8", "replace"),
@@ -334,8 +334,8 @@ def test_the_default_alerts(result: Run, seen: list[Seen]) -> None:
         for (window, host), count in hosts.items()
         if count > 100
     }
-    # Nothing else by the default rules: no page has as many errors, and an hour between
-    # bursts leaves no baseline to exceed.
+    # The default rules give no other alert: no page has as many errors, and an hour between bursts
+    # leaves no baseline to exceed.
     assert max(pages.values()) < 10
     quiet = timedelta(minutes=5)
     expected = {
@@ -359,10 +359,10 @@ def test_the_default_alerts(result: Run, seen: list[Seen]) -> None:
 
 
 def test_a_second_run_replaces_the_first(result: Run, tmp_path: Path) -> None:
-    # Two workers and the other execution mode, into the same folder: the same results.
+    # Two workers in the other execution mode write the same results into the same folder.
     before = sorted(result.lines("enriched"))
     aggregates = sorted(result.lines("traffic_per_country"))
-    # A copy, as other tests look at this run.
+    # The run writes into a copy, as other tests look at the first run.
     output = tmp_path / "out"
     shutil.copytree(result.folder, output)
     stale = output / "sessions" / "part-99999.jsonl"

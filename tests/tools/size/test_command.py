@@ -1,4 +1,4 @@
-"""What the command takes and shows."""
+"""The command's arguments and output."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_streams_on_demand_have_no_shards(capsys: pytest.CaptureFixture[str]) ->
 def test_the_streams_are_those_of_the_property_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Streams that are there already are priced by whoever made them.
+    # Existing streams are in somebody else's bill.
     file = write_properties(tmp_path / "job.json", kinesis_groups())
     document = run(capsys, *BASE, "--config", str(file))
     assert "0 streams" in document["assumptions"][3]

@@ -1,4 +1,4 @@
-"""The numbers, against ones worked out by hand."""
+"""The numbers against a calculation by hand."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ cases = st.builds(
 
 
 def costs(case: Case, *parts: str) -> Any:
-    """Costs by name, to be compared as floats are."""
+    """Returns costs by name, for a comparison of floats."""
     return pytest.approx({name: usd for name, _, usd in bill(quantities(case), *parts)}, rel=1e-12)
 
 
@@ -68,7 +68,7 @@ def test_every_cost_has_its_quantities_and_ends_with_a_price() -> None:
 
 
 def test_the_price_example_of_the_service() -> None:
-    # Its published example of 20 KPUs and 1 GB of backups: 21 x 720 h, 20 x 50 GB, 0.023.
+    # The published example has 20 KPUs and 1 GB of backups: 21 x 720 h, 20 x 50 GB, 0.023.
     case = replace(CASE, job_micros=40_000, load=1, backup_gb=1)
     assert quantities(case)["kpus"] == 20
     billed = {name: usd for name, _, usd in bill(quantities(case), "job")}
@@ -111,7 +111,7 @@ def test_streams_on_demand() -> None:
 
 @pytest.mark.parametrize(
     ("packed_kib", "lines", "billed"),
-    # A line of 895 bytes and its line break by itself, five of them, and all that Python gets.
+    # One line of 895 bytes and its line break, five lines, and a whole batch of Python's lines.
     [(0, 1, 5120), (5, 5, 5120), (1000, 1000, 175 * 5120)],
 )
 def test_enriched_records_through_firehose(packed_kib: int, lines: int, billed: int) -> None:
@@ -132,7 +132,7 @@ def test_the_function_at_500_records_a_second() -> None:
         CASE, batch_records=1000, memory_mb=1769, overhead_ms=7, dead_percent=1, gzip_ratio=5,
         counts={**counts(), "log_bytes": 2048},
     )  # fmt: skip
-    # 7 ms + 1000 x 23 us, one whole vCPU
+    # 7 ms + 1000 x 0.023 ms, one whole vCPU
     assert quantities(case)["duration_ms"] == pytest.approx(30)
     gb = 1_296_000_000 / 2**30
     assert costs(case, *FUNCTION) == {
@@ -193,7 +193,7 @@ def test_the_last_bits_of_a_float_add_no_kpu(load: float, kpus: float) -> None:
 
 
 def test_the_peak_sizes_the_job() -> None:
-    assert value("kpus", peak=25) == 3  # 500 x 25 x 120 us / 0.6 = 2.5
+    assert value("kpus", peak=25) == 3  # 500 x 25 x 0.12 ms / 0.6 = 2.5
     assert month_usd(replace(CASE, peak=25), *FUNCTION) == month_usd(CASE, *FUNCTION)
 
 
@@ -213,7 +213,7 @@ def test_the_kpus_do_the_work(case: Case) -> None:
     assert kpus == 1 or needed > (kpus - 1) * case.load
 
 
-# A break-even far out takes many looks.
+# The search for a high break-even takes many steps.
 @settings(deadline=None, max_examples=30)
 @given(cases)
 def test_at_the_break_even_both_cost_the_same(case: Case) -> None:
@@ -224,12 +224,12 @@ def test_at_the_break_even_both_cost_the_same(case: Case) -> None:
 
 
 def test_the_break_even_of_the_example() -> None:
-    # Up to 1,000 records/s both are straight lines. Job: 234.70 + 0.072576 for a record/s (twice
-    # 2.592 million puts x 0.014). Function: 12 + 12 metrics and a dashboard are 7.80; for a
-    # record/s, a batch of 1,000 on a whole vCPU, without overhead: 2,592 requests are 0.0005184;
-    # 2.592 million x 23 us x 1769/1024 GB are 0.0017165 of GB-seconds; 12.3596 GB of Firehose are
-    # 0.3584290; 2.1605 GB in S3 are 0.0041410 compressed to a twelfth, and 0.0001728 for 34.57
-    # objects. Together 0.3649777.
+    # Up to 1,000 records/s both costs are linear.
+    # Job: 234.70, and 0.072576 for a record/s (twice 2.592 million puts x 0.014).
+    # Function: 7.80 for 12 + 12 metrics and a dashboard. A record/s, in batches of 1,000 on a whole
+    # vCPU without overhead, costs 0.3649777: 2,592 requests are 0.0005184; the GB-seconds of 2.592
+    # million x 0.023 ms x 1769/1024 GB are 0.0017165; 12.3596 GB of Firehose are 0.3584290; 2.1605
+    # GB in S3, compressed to a twelfth, are 0.0041410, and 34.57 objects 0.0001728.
     case = replace(
         CASE, batch_records=1000, memory_mb=1769, overhead_ms=0, dead_percent=0,
         counts={**counts(), "log_bytes": 0},

@@ -1,4 +1,4 @@
-"""What the stacks hold, against the stacks as an emulator makes them."""
+"""The resources that the command counts, against the stacks of an emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C belongs to Flink's client, which cancels a query and goes on; it ends a script."""
+"""Ctrl-C: Flink's client cancels a query and goes on, and a script ends."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def test_the_command_waits_for_a_client_that_is_interrupted(tmp_path: Path) -> N
         assert command.stdout is not None
         for expected in ("ready", "cancelled 1"):
             assert command.stdout.readline() == f"{expected}\n"
-            # As a terminal sends it: to all that run in it.
+            # A terminal sends Ctrl-C to all its programs.
             os.killpg(command.pid, signal.SIGINT)
         _, errors = command.communicate(timeout=PATIENCE_SECONDS)
         assert (command.returncode, errors) == (STATUS, "")
 
 
 def test_a_script_that_is_interrupted_ends_at_once_and_says_so(tmp_path: Path) -> None:
-    # A client that does not end by itself.
+    # The client does not end by itself.
     (tmp_path / "client.py").write_text(CLIENT)
     (tmp_path / "script.sql").write_text("SELECT 1;\n")
     command = COMMAND.replace("sys.argv[1:]", '["-f", "script.sql"]')
@@ -61,7 +61,7 @@ def test_a_script_that_is_interrupted_ends_at_once_and_says_so(tmp_path: Path) -
         assert script.stdout is not None
         assert script.stdout.readline() == "ready\n"
         os.killpg(script.pid, signal.SIGINT)
-        # The client has the other end of these pipes too.
+        # The pipes close only after the client's end.
         printed, errors = script.communicate(timeout=PATIENCE_SECONDS)
     assert (script.returncode, printed, errors) == (EXIT_INTERRUPTED, "", "error: interrupted\n")
 
@@ -72,7 +72,7 @@ def test_a_script_that_is_interrupted_ends_at_once_and_says_so(tmp_path: Path) -
         ("SELECT *\nFROM bots\nLIMIT 12;", "12"),
         ("select * from (select 1 limit 3) limit 4 ", "4"),
         ("SELECT * FROM (SELECT 1 LIMIT 3) AS x;", None),
-        # Its counts are not at their end when so many groups are there.
+        # The counts are unfinished when there are three groups.
         ("SELECT country, COUNT(*) FROM access_log GROUP BY country LIMIT 3;", None),
     ],
 )
@@ -88,10 +88,10 @@ def test_a_script_stops_at_a_statement_that_fails(tmp_path: Path) -> None:
     script.write_text("SET 'a' = 'b';\n-- a comment;\nSELECT 'c;d',\n  nope;\nSHOW JARS;\n")
     ended = sql_as_user(script)
     assert ended.returncode == EXIT_BAD_INPUT
-    # Java has said before with which options it was started.
+    # Java's own lines with its options come first.
     line = ended.stderr.splitlines()[-1]
     assert line.startswith("error: the script stopped at a statement that failed: ")
     assert line.endswith("SELECT 'c;d', nope;")
-    # Flink's own words say why, and nothing comes after.
+    # Flink's message has the reason, and no statement follows.
     assert "Column 'nope' not found" in ended.stdout
     assert "Empty set" not in ended.stdout

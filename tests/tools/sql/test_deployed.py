@@ -85,7 +85,7 @@ def test_at_the_prompt_a_query_goes_on_until_it_is_interrupted(
     options: list[str], tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "tools.cli", "sql", *options]
-    # The client notes there what was typed.
+    # The client keeps its history there.
     environment = os.environ | {
         "HOME": str(tmp_path),
         "JAVA_TOOL_OPTIONS": f"-Duser.home={tmp_path}",

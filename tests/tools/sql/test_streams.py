@@ -1,4 +1,4 @@
-"""SQL over deployed streams: which they are, and what is declared over them."""
+"""SQL over deployed streams: their names, and the tables declared over them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from flink_app.settings import JobSettings
 from flink_app.sql_files import output_files
-from tests.support import stacks  # tells moto of the types that it does not make
+from tests.support import stacks  # adds the types that moto lacks
 from tests.support.aws import Aws
 from tests.support.deploy import kinesis_groups
 from tests.support.jars import write_jar
@@ -44,14 +44,14 @@ def session(
 
 
 def of(kind: str, prepared: list[str]) -> dict[str, str]:
-    """Statements that make a kind of thing, by its name."""
+    """Returns the statements that make tables, views or functions, by name."""
     start = f"CREATE TEMPORARY {kind} "
     made = [one for one in prepared if one.startswith(start)]
     return {one.removeprefix(start).split()[0]: one for one in made}
 
 
 class TestNamedStreams:
-    def test_a_name_tells_what_a_stream_holds(self) -> None:
+    def test_a_name_shows_the_output_of_a_stream(self) -> None:
         given = ("web-input", "web-dead-letters", "x_errors_per_page_sliding", "late")
         assert named_streams([arn(name) for name in given]) == {
             INPUT: arn("web-input"),
@@ -71,13 +71,13 @@ class TestNamedStreams:
     @pytest.mark.parametrize(
         "text", ["", "bots=", "x=" + arn("bots"), arn("stream"), "arn:aws:sqs:x", "bots"]
     )
-    def test_what_tells_no_output_is_refused(self, text: str) -> None:
+    def test_a_name_without_an_output_is_refused(self, text: str) -> None:
         with pytest.raises(ConfigurationError, match="OUTPUT is one of input, ") as refused:
             named_streams([text])
         assert refused.value.group == "--kinesis"
 
 
-def test_a_job_tells_its_streams() -> None:
+def test_the_settings_of_a_job_name_its_streams() -> None:
     all_in_one = JobSettings.load(kinesis_groups())
     # Late records can't be distinguished from the others, so there is no table of them.
     expected = dict.fromkeys(all_in_one.outputs, arn("weblog-output"))
@@ -104,11 +104,11 @@ class TestSession:
             assert "PARTITIONED BY" not in table, name
         assert not [one for one in prepared if one.startswith("INSERT")]
         assert "SET 'execution.runtime-mode' = 'streaming'" in prepared
-        # Tables are out of the way of whoever inserts into what SHOW TABLES shows.
+        # The tables are in another database, so that SHOW TABLES doesn't offer them for inserts.
         assert prepared.index("USE streams") < prepared.index(tables["bots"])
         assert prepared.index("USE default_database") < prepared.index(views["bots"])
 
-    def test_rows_of_several_outputs_in_a_stream_are_told_apart(self) -> None:
+    def test_rows_of_several_outputs_in_a_stream_are_separated(self) -> None:
         prepared = session(dict.fromkeys(OUTPUTS, arn("all")))
         tables, views = of("TABLE", prepared), of("VIEW", prepared)
         assert "output_name STRING" in tables["bots"]
@@ -137,7 +137,7 @@ class TestSession:
         assert f"'aws.credentials.role.arn' = '{ROLE}'" in table
 
 
-# A client that prints what its session starts with, and the settings of its functions.
+# A client that prints the first statements of its session, and the settings of its functions.
 CLIENT = f"""
 import os, sys
 print(open(sys.argv[1]).read(), open(os.environ["{FILE_VARIABLE}"]).read())
@@ -204,7 +204,7 @@ class TestCommand:
             (("--kinesis", arn("x")), f"--kinesis = '{arn('x')}': expected an ARN such as "),
         ],
     )
-    def test_what_is_wrong_is_told_before_anything_starts(
+    def test_mistakes_are_reported_before_anything_starts(
         self, arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert run_command("sql", list(arguments)) == EXIT_BAD_INPUT

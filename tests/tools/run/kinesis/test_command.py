@@ -29,7 +29,7 @@ def command(*arguments: str) -> list[str]:
 
 def environment(folder: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    # Whatever the command leaves behind shows up in an empty folder.
+    # Anything that the command leaves shows up in an empty folder.
     return kept | {"TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
 
 
@@ -122,7 +122,7 @@ def test_a_log_goes_through_and_the_command_ends(
     assert re.search(r" 1  dead-lettered\n +1 +parse/malformed_line\n", ended.stdout)
     assert "every line is accounted for" in ended.stdout
     assert "window    2025-10-28 10:00   20 requests" in ended.stdout
-    # Those of the last windows, which nothing in the log closes, too.
+    # The last windows, which no line of the log closes, have rows too.
     assert "          10  rows of traffic_overview\n" in ended.stdout
     assert "         200  rows of errors_per_page\n" in ended.stdout
     assert list(work.iterdir()) == []

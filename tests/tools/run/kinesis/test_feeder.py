@@ -1,4 +1,4 @@
-"""What feeds the emulator's streams and reads them back; needs no connectors."""
+"""The feeder and the reader of the emulator's streams; the tests need no connectors."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def test_a_stream_that_takes_nothing_is_given_up(
             feeder.feed([b"line"])
 
 
-def test_a_missing_stream_is_told(streams: Streams) -> None:
+def test_a_missing_stream_is_an_error(streams: Streams) -> None:
     with pytest.raises(NotFoundError, match=r"putting records into .*nowhere: there is none"):
         Feeder(streams.client, arn("nowhere"), rate=0).feed([b"line"])
 
 
 def test_the_rate_is_kept(streams: Streams) -> None:
-    """By a clock of its own: each batch waits until its time has come."""
+    """On a made clock, each batch waits until its time."""
     streams.create({"slow-feed": 1})
     waits: list[float] = []
     feeder = Feeder(streams.client, arn("slow-feed"), rate=100, clock=lambda: 0.0)
@@ -111,7 +111,7 @@ def test_a_tail_leaves_out_what_came_before(streams: Streams) -> None:
     assert StreamTail(streams.client, "old", since=later).read() == []
 
 
-def test_an_emulator_that_does_not_start_is_told() -> None:
+def test_an_emulator_that_does_not_start_is_an_error() -> None:
     wanted = pytest.raises(CommandError, match=r"did not start: .*No module named nowhere")
     with wanted, emulator("nowhere"):
         pass
@@ -136,7 +136,7 @@ def test_an_emulator_ends_with_the_command_that_is_killed() -> None:
     assert command.stdout.readline().startswith("http://127.0.0.1:")
     children = Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text("ascii").split()
     assert len(children) == 1
-    # A file descriptor of the process turns readable when it ends.
+    # A process's file descriptor is readable after its end.
     child = os.pidfd_open(int(children[0]))
     try:
         command.send_signal(signal.SIGKILL)

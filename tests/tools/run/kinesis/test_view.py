@@ -1,4 +1,4 @@
-"""What `run --kinesis` shows of the records that come out."""
+"""The display of output records by `run --kinesis`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How `run --kinesis` waits for what is to come out, by a clock of its own."""
+"""The wait of `run --kinesis` for output, on a made clock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECONDS_A_LOOK = 40
 
 
 class FakeJob:
-    """A job that gives one line at each look, and its windows when it is drained."""
+    """A job with one more line at each look, and its windows after the drain."""
 
     log_file = Path("work/logs/job.log")
     running = True
@@ -85,7 +85,7 @@ def test_records_that_keep_coming_are_waited_for_and_then_the_windows() -> None:
     assert "were closed with the log" in shown
 
 
-def test_a_job_that_gives_nothing_more_is_told_with_its_log_and_folder() -> None:
+def test_the_error_of_a_job_that_gives_nothing_more_names_log_and_folder() -> None:
     expected = (
         r"5 lines fed, but only 3 came out, and nothing more came for 60 s "
         r"\(log: work/logs/job\.log; the run's folder is left: work\)"
