@@ -1,4 +1,4 @@
-"""Which package may import which: the houses in one direction, Flink and AWS in their rooms."""
+"""Imports between packages go one way, and Flink and AWS stay in their packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from udfs.config.root import ROOT
 
 HOUSES = ("tools", "lambda_app", "flink_app", "aws", "udfs")
-"""Each may import itself and what stands to its right."""
+"""Each may import itself and those to its right."""
 
 FLINK = {"pyflink", "py4j", "pemja", "apache_beam"}
 AWS = {"boto3", "botocore", "awslambdaric"}
@@ -19,7 +19,7 @@ MODULES = [path for house in HOUSES for path in sorted((ROOT / house).rglob("*.p
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Dotted names of the modules that a file imports, wherever in it."""
+    """Yields the dotted names of the modules that a file imports anywhere."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -31,14 +31,14 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def room(dotted: str) -> str:
-    """The package a module stands in, two levels deep: `udfs.parse`, `tools.run`, `aws`."""
+    """Returns the package of a module, two levels deep: `udfs.parse`, `tools.run`, `aws`."""
     parts = dotted.split(".")
     inner = ROOT.joinpath(*parts[:2])
     return ".".join(parts[:2]) if len(parts) > 1 and inner.is_dir() else dotted_module(parts)
 
 
 def dotted_module(parts: list[str]) -> str:
-    """A module directly in a house stands for itself; the house for what it exports."""
+    """Returns a module directly in a house, or the house for a name that it exports."""
     file = ROOT.joinpath(*parts[:2]).with_suffix(".py")
     return ".".join(parts[:2]) if file.is_file() else parts[0]
 

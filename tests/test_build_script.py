@@ -1,4 +1,4 @@
-"""build.sh in a folder of its own, with stand-ins for uv and Java: nothing is downloaded."""
+"""build.sh in a folder of its own, with stand-ins for uv and Java, and without downloads."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ print("java", os.environ["JAVA_HOME"])
 
 @dataclass
 class Project:
-    """A copy of the script and the locks, and what it is started with."""
+    """A copy of the script and the locks, and the environment of its start."""
 
     root: Path
     log: Path
@@ -91,7 +91,7 @@ class Project:
         )
 
     def uv_calls(self) -> list[str]:
-        """What uv was asked for since the last time, questions for its version left out."""
+        """Returns uv's calls since the last time, but for those about its version."""
         calls = self.log.read_text().splitlines() if self.log.exists() else []
         self.log.unlink(missing_ok=True)
         return [call for call in calls if call != "--version"]
@@ -105,7 +105,7 @@ def write_program(path: Path, text: str) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    root = tmp_path / "a project"  # a name with a space, on purpose
+    root = tmp_path / "a project"  # the name has a space on purpose
     (root / "conf").mkdir(parents=True)
     shutil.copy(ROOT / "build.sh", root)
     shutil.copytree(ROOT / "conf" / "requirements", root / "conf" / "requirements")
@@ -143,7 +143,7 @@ def test_the_first_start_installs_and_the_second_calls_no_installer(project: Pro
     assert not project.log.exists()
 
 
-def test_an_install_that_did_not_end_is_made_anew(project: Project) -> None:
+def test_an_install_that_did_not_end_is_made_again(project: Project) -> None:
     project.write_uv(sync="echo 'a hash differs' >&2; exit 1")
     broken = project.start("setup")
     assert broken.returncode == 1
@@ -163,14 +163,14 @@ def test_a_changed_lock_gets_an_environment_beside_the_one_in_use(project: Proje
         assert project.start("setup").returncode == 0
         assert verbs(project.uv_calls()) == ["venv", "pip sync"]
         used.append((project.root / ".venv").resolve())
-    # What runs in the one before goes on.
+    # Programs in the previous environment go on.
     assert {*(project.root / ".tools").glob("environment.*")} == {*used[1:]}
 
 
 def test_a_python_that_does_not_start_is_no_reason_to_install(project: Project) -> None:
     project.start("run")
     project.uv_calls()
-    folder = os.open(project.root, os.O_RDONLY)  # Python refuses such an input
+    folder = os.open(project.root, os.O_RDONLY)  # Python refuses a folder as input
     result = project.start("run", "-", given=folder)
     os.close(folder)
     assert result.returncode == 1
@@ -288,7 +288,7 @@ def test_help_offers_what_there_is_and_installs_nothing(
     assert not (project.root / ".tools").exists()
 
 
-def test_clean_keeps_the_environment_unless_told(project: Project) -> None:
+def test_clean_keeps_the_environment_by_default(project: Project) -> None:
     project.start("setup")
     (project.root / "out").mkdir()
     assert (project.root / "tools" / "__pycache__").exists()

@@ -1,4 +1,4 @@
-"""What is made of the answers of each service, and the services' emulators (moto)."""
+"""Answers of each service, made ones and those of the emulators (moto)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DELIVERY = read_arn("arn:aws:firehose:eu-west-1:123456789012:deliverystream/enri
 ALL = pytest.mark.parametrize("arn", [QUEUE, TOPIC, STREAM, DELIVERY], ids=lambda arn: arn.service)
 
 BATCH = [Message(b'{"a":1}', 0, "k0"), Message('{"b":"ä"}'.encode(), 1, "k1")]
-# What a queue and a topic say of messages that they did not take, and what a stream says.
+# The entries for refused messages: those of a queue and a topic, and that of a stream.
 NAMED = [
     {"Id": "1", "Code": "InternalError", "SenderFault": False},
     {"Id": "0", "Code": "InvalidMessageContents", "SenderFault": True},
@@ -127,7 +127,7 @@ def test_calls_without_an_answer(
     assert caught.value.passing is passing
 
 
-def test_people_are_told_what_the_service_said() -> None:
+def test_the_error_has_the_message_of_the_service() -> None:
     client = make_client(STREAM.service, STREAM.region)
     with Stubber(client) as stubber:
         stubber.add_client_error("put_records", "ResourceNotFoundException", "no such stream")
@@ -163,7 +163,7 @@ def test_clients_are_made_once_without_retries_of_their_own(
     assert client.meta.region_name == "eu-west-1"
     config = client.meta.config
     assert config.retries["total_max_attempts"] == 1
-    # What put.py leaves for a call is enough for its slowest end.
+    # The time that put.py leaves for a call suffices for the slowest call.
     assert config.connect_timeout + config.read_timeout + 1 <= CALL_SECONDS
 
 

@@ -1,4 +1,4 @@
-"""GeoIP databases in S3; S3 is emulated (moto)."""
+"""GeoIP databases in an emulated S3 (moto)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def s3(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     client = aws.client("s3")
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     yield client
-    # An open database needs its file no more.
+    # An open database no longer needs its file.
     assert not list(temporary.iterdir())
 
 
@@ -80,7 +80,7 @@ def test_both_databases_may_be_objects(s3: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["cut", "crash", "text"])
-def test_a_bad_object_leaves_the_old_in_use_and_is_told_once(s3: Any, kind: str) -> None:
+def test_a_bad_object_leaves_the_old_in_use_and_is_reported_once(s3: Any, kind: str) -> None:
     put(s3, DEMO_DATABASE)
     using = core(database_path=ITEM)
     whole = DEMO_DATABASE.read_bytes()

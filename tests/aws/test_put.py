@@ -81,7 +81,7 @@ def test_only_what_was_not_taken_is_sent_again() -> None:
     assert (receipt.retries, receipt.resent) == (2, 6)
 
 
-def test_a_message_that_stays_refused_fails_alone() -> None:
+def test_only_the_message_that_stays_refused_fails() -> None:
     def refuse_three(call: int, batch: Sequence[Message]) -> list[Rejection]:
         return [Rejection(i, "InternalError") for i, one in enumerate(batch) if one.owner == 3]
 

@@ -1,4 +1,4 @@
-"""Where the salt comes from; the secret stores are emulated (moto)."""
+"""The sources of the salt, with emulated secret stores (moto)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_secret_that_cannot_be_read_is_named(aws: Aws, arn: str) -> None:
 def test_other_arns_are_refused(arn: str) -> None:
     with pytest.raises(ConfigurationError, match="Secrets Manager") as caught:
         settings(salt_secret_arn=arn)
-    # It may be the salt itself.
+    # The error does not show the value, which may be the salt itself.
     assert str(caught.value).startswith("weblog.privacy: salt.secret.arn: expected the ARN")
 
 

@@ -1,4 +1,4 @@
-"""Each stack that the tests of all templates look at."""
+"""The example stacks for the tests of all templates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The template of a delivery into OpenSearch: what goes there, what it may do, what is kept."""
+"""The template of a delivery into OpenSearch: its settings, its rights and its bucket."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_each_record_is_a_document_and_what_fails_is_kept(more: dict[str, str]) 
 
     assert made["KinesisStreamSourceConfiguration"]["KinesisStreamARN"] == SOURCE
     assert destination["DomainARN"] == DOMAIN
-    # An alias of `./build.sh index`; a name with a date would be an index of its own.
+    # The name is an alias of `./build.sh index`; with a date it would be another index.
     assert destination["IndexName"] == "weblog-enriched"
     assert destination["IndexRotationPeriod"] == "NoRotation"
     assert destination["S3BackupMode"] == "FailedDocumentsOnly"
@@ -34,7 +34,7 @@ def test_each_record_is_a_document_and_what_fails_is_kept(more: dict[str, str]) 
     if not more:
         assert "ProcessingConfiguration" not in destination
     else:
-        # No line break is added and nothing is taken apart: a document is a record as it is.
+        # A document is an unchanged record: Firehose adds no line break and splits nothing.
         (processor,) = destination["ProcessingConfiguration"]["Processors"]
         values = {one["ParameterName"]: one["ParameterValue"] for one in processor["Parameters"]}
         assert values["LambdaArn"] == FUNCTION

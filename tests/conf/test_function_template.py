@@ -1,4 +1,4 @@
-"""The function's template: what it may do in each shape, its environment, and its delivery."""
+"""The function's template: its rights in each shape, its environment and its delivery."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ READ = {
 
 
 def rights(role: str, **parameters: str) -> dict[str, set[str]]:
-    """What a role may do; the bucket has a short name in place of the one that AWS makes up."""
+    """Returns the rights of a role, with a short name for the bucket that AWS names."""
     made = function(**parameters)
     bucket = made.outputs["BucketName"]
     return {name.replace(bucket, "bucket"): actions for name, actions in made.rights(role).items()}
@@ -93,7 +93,7 @@ def test_the_function_accepts_its_environment(shape: dict[str, str], more: dict[
 def test_the_delivery_stream_has_the_function_transform_inline(shape: dict[str, str]) -> None:
     delivery = function(**shape).only("KinesisFirehose::DeliveryStream")
     destination = delivery["ExtendedS3DestinationConfiguration"]
-    # Failures have a place of their own.
+    # Failures go into a folder of their own.
     assert destination["ErrorOutputPrefix"].startswith("failed/!{firehose:error-output-type}/")
     assert destination["Prefix"].startswith("enriched/")
     if shape is CONSUMER:
@@ -134,7 +134,7 @@ def test_the_delivery_stream_takes_the_keys_that_the_function_answers(
     assert destination["Prefix"] == f"enriched/{folders}"
     asked = re.findall(r"!\{partitionKeyFromLambda:(\w+)\}", destination["Prefix"])
     assert asked == list(answer.get("metadata", {"partitionKeys": {}})["partitionKeys"])
-    # What Firehose asks for with partitions: 64 to 128 MB, no zero buffering, a place for failures.
+    # With partitions Firehose requires 64 to 128 MB, no zero buffering, and a folder for failures.
     partitions = destination.get("DynamicPartitioningConfiguration", {"Enabled": False})
     assert partitions["Enabled"] is (by != "none")
     hints = destination["BufferingHints"]
@@ -184,7 +184,7 @@ def test_a_batch_of_the_default_size_fits_the_response() -> None:
     size = float(function().parameters["BatchMegabytes"]) * 1_048_576
     lines = itertools.cycle(sample_lines()[:2000])
     short = itertools.cycle([b'::1 - - [17/May/2015:10:05:03 +0000] "" 200 - "-" "-"'])
-    # Only lines far shorter than any real ones do not fit.
+    # Only batches of lines far shorter than any real line do not fit.
     for source, fits_all in ((lines, True), (short, False)):
         batch: list[bytes] = []
         total = 0

@@ -71,7 +71,7 @@ ALWAYS = {
     ("make", "less", "more"),
     [
         (job, {}, {}),
-        (lambda: job(**stacks.TOPICS), {}, {}),  # which the pipes write to
+        (lambda: job(**stacks.TOPICS), {}, {}),  # only the pipes write to the topics
         (lambda: job(stacks.FAN_OUT), {}, FAN_OUT),
         (lambda: job(stacks.OTHER_SOURCE), {INPUT: POLL}, {stacks.SOURCE: POLL}),
         (lambda: job(stacks.OTHER_ACCOUNT), {INPUT: POLL}, {stacks.ROLE: {"sts:AssumeRole"}}),
@@ -92,7 +92,7 @@ def test_a_right_comes_with_the_setting_that_needs_it(
 
 
 def properties_of(made: Stack) -> dict[str, dict[str, str]]:
-    """The property groups that the application gets."""
+    """Returns the property groups that the application gets."""
     environment = made[APPLICATION]["ApplicationConfiguration"]["EnvironmentProperties"]
     return {one["PropertyGroupId"]: one["PropertyMap"] for one in environment["PropertyGroups"]}
 
@@ -166,15 +166,15 @@ def test_pipes_move_what_the_job_wrote() -> None:
         pipe, read = made[name], POLL | {"kinesis:DescribeStream"}
         assert (pipe["Source"], pipe["Target"]) == (stream(source), target)
         reading = pipe["SourceParameters"]["KinesisStreamParameters"]
-        # What SendMessageBatch and PublishBatch take.
+        # SendMessageBatch and PublishBatch take at most 10 messages.
         assert reading["BatchSize"] <= 10
-        # What can't be delivered holds up nothing, and is known.
+        # An undeliverable record does not block the pipe, and goes to the queue of failures.
         assert reading["MaximumRetryAttempts"] == 100
         assert reading["DeadLetterConfig"] == {"Arn": failures}
         rights = {stream(source): read, target: {action}, failures: {"sqs:SendMessage"}}
         assert made.rights(f"{name}Role") == rights
     for name in ("DeadLetterPipe", "DeadLetterTopicPipe"):
-        # As a value: AWS says that it takes the quotation marks out of an object anywhere else.
+        # Elsewhere than in a value, AWS removes the quotation marks of an object.
         assert made[name]["TargetParameters"] == {"InputTemplate": '{"data": <$.data>}'}
     pipes = ("AlertPipe", "AlertWebhookPipe", "DeadLetterTopicPipe")
     assert made.resources.keys() - without.resources.keys() == {
@@ -188,7 +188,7 @@ def test_the_address_of_a_webhook_is_nowhere_but_in_its_secret() -> None:
     webhook = made["AlertWebhook"]
     (secret,) = stacks.WEBHOOK.values()
     assert webhook["InvocationEndpoint"] == f"{{{{resolve:secretsmanager:{secret}}}}}"
-    # What Slack takes: a post a second, of one alert.
+    # Slack takes a post a second, of one alert.
     assert (webhook["HttpMethod"], webhook["InvocationRateLimitPerSecond"]) == ("POST", 1)
     reading = made["AlertWebhookPipe"]["SourceParameters"]["KinesisStreamParameters"]
     assert reading["BatchSize"] == 1
@@ -208,7 +208,7 @@ def test_an_alert_is_a_text_that_says_what_and_where_to_look(pipe: str) -> None:
     text = document if pipe == "AlertPipe" else document["text"]
     (alerts,) = (one for one in output_files() if one.name == "alerts")
     named = set(re.findall(r"<\$\.data\.(\w+)>", template))
-    # `subject` may hold what a hostile client wants it to.
+    # A hostile client may choose the `subject`.
     assert named < columns(alerts).keys() - {"subject"}
     assert {"alert", "state", "subject_text", "metric", "metric_value", "threshold"} < named
     assert text.startswith("weblog: <$.data.alert> ")
@@ -226,7 +226,7 @@ def test_the_key_says_whom_its_policy_must_admit_for_the_application() -> None:
     configuration = job(KeyArn=stacks.KEY)[APPLICATION]["ApplicationConfiguration"]
     encryption = configuration["ApplicationEncryptionConfiguration"]
     assert encryption == {"KeyType": "CUSTOMER_MANAGED_KEY", "KeyId": stacks.KEY}
-    # Managed Flink refuses an application whose key does not let both use it.
+    # Managed Flink refuses an application whose key one of the two may not use.
     described = parameters("job")["KeyArn"]["Description"]
     assert " kinesisanalytics.amazonaws.com " in described
     assert " infrastructure.kinesisanalytics.amazonaws.com " in described

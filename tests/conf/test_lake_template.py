@@ -1,4 +1,4 @@
-"""The lake in the templates: its tables, what brings records there, and into which folders."""
+"""The lake in the templates: its tables, its delivery streams and its folders."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OWN: Groups = {"weblog.sink.aggregates": {"stream.arn": "${Stream.of-{output}}"}
 
 
 def deliveries(made: Stack) -> dict[str, Any]:
-    """The delivery streams into the lake by their outputs."""
+    """Returns the delivery streams into the lake by their outputs."""
     return {
         one["DeliveryStreamName"].removeprefix("weblog-"): one
         for one in made.of("KinesisFirehose::DeliveryStream").values()
@@ -52,7 +52,7 @@ def test_an_output_with_a_stream_to_itself_is_in_the_lake(
     changes: list[Groups], outputs: set[str]
 ) -> None:
     made = job(*changes, **LAKE)
-    if OWN in changes:  # Lines without times have no table of them.
+    if OWN in changes:  # Lines without response times have no table of them.
         outputs = outputs - {"response_times"}
     assert deliveries(made).keys() == outputs
     for name, delivery in deliveries(made).items():
@@ -88,7 +88,7 @@ def test_a_table_has_the_columns_of_its_output_and_the_folders_of_its_delivery(m
         assert storage["Location"] == f"s3://{bucket}/{name}/"
         partitions = [one["Name"] for one in table["PartitionKeys"]]
         assert partitions == re.findall(r"/(\w+)=", prefixes[name])
-        # The same as the job's file sink makes.
+        # The job's file sink has the same partitions.
         assert (*partitions,) == FilesystemSink(path="x", partition_by="hour").layout(
             OUTPUTS[name]
         ).partitions
@@ -105,7 +105,7 @@ def test_firehose_converts_as_it_has_to(made: Stack) -> None:
         conversion = destination["DataFormatConversionConfiguration"]
         assert conversion["Enabled"] is True
         assert conversion["SchemaConfiguration"]["RoleARN"] == destination["RoleARN"]
-        # What Firehose asks for with conversion and partitions.
+        # Firehose requires this with conversion and partitions.
         assert destination["CompressionFormat"] == "UNCOMPRESSED"
         assert 64 <= destination["BufferingHints"]["SizeInMBs"] <= 128
         assert destination["ErrorOutputPrefix"].startswith("failed/")
@@ -137,7 +137,7 @@ def test_a_delivery_may_read_its_stream_and_table_and_write_its_folder() -> None
 
 
 def test_keys_are_the_folders_of_the_file_sink() -> None:
-    """By the very expression, in the language that Firehose takes it in."""
+    """Firehose's expression for the keys gives the folders."""
     (processor,) = destination_of(deliveries(job(**LAKE))["enriched"])["ProcessingConfiguration"][
         "Processors"
     ]

@@ -1,4 +1,4 @@
-"""Alarms and dashboards: on metrics that exist, at the right values, explained in the runbook."""
+"""Alarms and dashboards: their metrics exist, and the runbook explains each alarm."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from udfs.config.root import ROOT
 
 RUNBOOK = ROOT / "docs" / "runbook.md"
 
-# What an operator has to hear of, and beyond which values.
+# The metrics with alarms, and their thresholds.
 ALARMED: dict[str, set[float]] = {
     # The job and its streams.
     "millisBehindLatest": {60_000}, "GetRecords.IteratorAgeMilliseconds": {60_000},
@@ -48,11 +48,11 @@ ALARMED: dict[str, set[float]] = {
     # The delivery into OpenSearch.
     "DeliveryToAmazonOpenSearchService.DataFreshness": {900},
     "DeliveryToAmazonOpenSearchService.Success": {1},
-    # Both: the error rate, late lines and no output, and the queues.
+    # Job and function: the error rate, late lines, no output, and the queues.
     "IncomingRecords": {0, 1, 5}, "ApproximateAgeOfOldestMessage": {86_400},
     "ApproximateNumberOfMessagesVisible": {0, 1000},
 }  # fmt: skip
-# Nothing but their alarms is of interest.
+# Metrics that are only of interest as alarms.
 NOT_DRAWN = {
     *("ExecutionFailed", "DestinationDeliveryFailures", "FailedConversion.Records"),
     *(name for name in ALARMED if name.startswith("DeliveryToAmazonOpenSearchService.")),
@@ -60,7 +60,7 @@ NOT_DRAWN = {
 
 
 def alarms(made: Stack) -> dict[str, Any]:
-    """The alarms of a stack by their headings in the runbook."""
+    """Returns the alarms of a stack by their headings in the runbook."""
     return {
         re.sub(r"^weblog-(lambda-|search-)?", "", alarm["AlarmName"]): alarm
         for alarm in made.of("CloudWatch::Alarm").values()
@@ -77,7 +77,7 @@ def test_an_alarm_says_what_it_is_about_and_goes_to_the_topic_both_ways(example:
         assert len(alarm["AlarmDescription"]) > 30, name
         actions = [topic] if topic else []
         assert alarm.get("AlarmActions", []) == alarm.get("OKActions", []) == actions, name
-        # Only a job without checkpoints is in trouble when nothing is reported.
+        # Missing data means trouble only for the alarm on checkpoints.
         missing = "breaching" if name == "no-checkpoint" else "notBreaching"
         assert alarm["TreatMissingData"] == missing, name
 
@@ -115,7 +115,7 @@ def test_a_consumer_of_its_own_is_watched_by_its_own_metric() -> None:
     (fan_out,) = of_alarm(job(FAN_OUT)["UnreadInputAlarm"])
     assert polling.name == "GetRecords.IteratorAgeMilliseconds"
     assert fan_out.name == "SubscribeToShardEvent.MillisBehindLatest"
-    # The name that the job registers, and that the rights are for.
+    # The job registers this name, and the rights name it.
     assert fan_out.dimensions == {**polling.dimensions, "ConsumerName": "weblog"}
 
 
@@ -137,7 +137,7 @@ def test_each_stream_is_watched_for_throttling(changes: list[Groups], source: st
 def test_a_pipe_that_is_the_only_way_is_watched() -> None:
     made = job(**TOPICS, **WEBHOOK)
     metrics = watched(made)
-    # What goes to the topic of dead letters is in the queue too.
+    # The pipe to the topic of dead letters needs no alarm: the letters are in the queue too.
     pipes = {one.dimensions["PipeName"] for one in metrics if one.name == "ExecutionFailed"}
     assert pipes == {"weblog-dead-letters", "weblog-alerts", "weblog-alert-webhook"}
     (failures,) = of_alarm(made["PipeFailuresAlarm"])
@@ -218,7 +218,7 @@ def test_collecting_a_batch_is_not_being_behind(batch_seconds: str, age: int, ri
 
 
 def dashboards(made: Stack) -> dict[str, Any]:
-    """The bodies of the dashboards of a stack by their names."""
+    """Returns the bodies of the dashboards of a stack by their names."""
     resources = made.of("CloudWatch::Dashboard").values()
     return {one["DashboardName"]: json.loads(one["DashboardBody"]) for one in resources}
 

@@ -1,4 +1,4 @@
-"""The queries for CloudWatch Logs Insights, against lines as job and function write them."""
+"""The queries for CloudWatch Logs Insights, against log lines of job and function."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DRAWN = {
 QUERIES = FILES | DRAWN
 SCHEMA = ROOT / "conf" / "schema" / "dead_letter.json"
 STAGES = json.loads(SCHEMA.read_text("utf-8"))["properties"]["stage"]["enum"]
-# Lines have the stages that occurred.
+# Lines have only the stages that occurred.
 OCCASIONAL = {f"dead_lettered_{stage}" for stage in STAGES}
 ALWAYS_THERE = {"@timestamp", "@message", "@logStream"}
 WORDS = {
@@ -45,7 +45,7 @@ WORDS = {
     "not", "like", "in", "desc", "asc",
 }  # fmt: skip
 COMMANDS = ("fields", "filter", "parse", "stats", "sort", "limit", "display")
-# Function calls count by their name before the bracket.
+# A name before a bracket is a function.
 _REGEX = re.compile(r"/((?:\\.|[^/\\])+)/")
 _TEXT = re.compile(r"\"[^\"]*\"|'[^']*'")
 _NAME = re.compile(r"(?<![\w.@])@?[a-zA-Z_][\w.]*(?!\w*\()")
@@ -59,7 +59,7 @@ def commands(query: str) -> list[str]:
 
 
 def job_events() -> list[dict[str, Any]]:
-    """What CloudWatch gets of a job: the lines of a worker in the service's own envelope."""
+    """Returns a job's events in CloudWatch: the lines of a worker in the service's envelope."""
     lines: list[str] = []
     log = WorkerLog(lambda _, line: lines.append(line), lambda: NOW)
     core = enricher({"weblog.validation": {"reject": "size_impossible", "max.bytes": "1"}})

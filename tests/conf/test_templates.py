@@ -1,4 +1,4 @@
-"""What holds of every CloudFormation template: valid, least privilege, encrypted, kept."""
+"""Rules for every CloudFormation template: validity, least privilege, encryption, retention."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.stacks import (
 from tools.deploy.template import FOLDER, PARTS
 
 LARGEST_PART_BYTES = 40_000
-LARGEST_TEMPLATE_BYTES = 200_000  # of 1 MB that CloudFormation takes from a bucket
+LARGEST_TEMPLATE_BYTES = 200_000  # CloudFormation takes 1 MB from a bucket
 
 
 def test_every_part_is_of_a_stack() -> None:
@@ -84,7 +84,7 @@ def test_wrong_parameters_are_refused(
 
 
 def reasons(made: Stack) -> dict[str, str]:
-    """Why statements of a template name no single thing, by their names."""
+    """Returns the reasons for statements without a single resource, by statement."""
     written: dict[str, str] = made.template["Metadata"]["UnscopedResources"]
     return written
 
@@ -92,7 +92,7 @@ def reasons(made: Stack) -> dict[str, str]:
 def test_each_action_and_resource_is_named_or_has_a_reason(example: Stack) -> None:
     for _, statement in example.statements():
         if statement["Effect"] == "Deny":
-            # Refusing everything is the point of the statement that refuses.
+            # A statement that refuses may refuse everything.
             assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
             continue
         assert not any("*" in action for action in listed(statement["Action"])), statement
@@ -117,7 +117,7 @@ def test_a_role_is_for_one_service_and_one_resource(example: Stack) -> None:
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
         service = statement["Principal"]["Service"]
         assert service.endswith(".amazonaws.com")
-        if service != "lambda.amazonaws.com":  # which sends no such context
+        if service != "lambda.amazonaws.com":  # Lambda sends no such context
             (account,) = statement["Condition"]["StringEquals"].values()
             (source,) = statement["Condition"]["ArnEquals"].values()
             assert source.split(":")[4:5] == [account]
@@ -143,7 +143,7 @@ def test_everything_is_encrypted(example: Stack) -> None:
 
 
 def test_data_outlives_a_stack_but_not_one_that_could_not_be_made(example: Stack) -> None:
-    # What a failed first try left there would be in the way of the second.
+    # Resources left by a failed first attempt would be in the way of the second.
     for kind in ("Kinesis::Stream", "SQS::Queue", "S3::Bucket", "Logs::LogGroup"):
         for name in example.of(kind):
             assert example.resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"

@@ -17,7 +17,7 @@ PICTURE = ROOT / "docs" / "images" / "report.png"
 SIZE = (1280, 1310)
 LARGEST_BYTES = 300_000
 
-# Paths and speed are another machine's.
+# Paths and speed differ on each machine.
 _LEAVE_OUT = """() => {
   document.getElementById("source").textContent = "examples/access_log.gz";
   document.getElementById("figures").lastElementChild.remove();
@@ -40,7 +40,6 @@ def take(browser: Browser, report: Path) -> bytes:
 
 
 def main() -> None:
-    """Takes the picture."""
     (report,) = sys.argv[1:]
     path = find_chromium()
     if path is None:

@@ -1,4 +1,4 @@
-"""CONTRIBUTING shows changes of the code as it is, and names what is there."""
+"""CONTRIBUTING's changes fit the code, and its names exist."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 class Change(NamedTuple):
     path: Path
     hunks: list[tuple[str, str]]
-    """What stands there, and what takes its place."""
+    """The old and the new text of each place."""
 
 
 def changes() -> Iterator[Change]:
@@ -71,7 +71,7 @@ def test_public_ci_runs_the_tests_of_a_clean_machine() -> None:
     assert any("playwright install" in step.get("run", "") for step in steps[:-1])
 
 
-def test_the_changelog_tells_the_version() -> None:
+def test_the_changelog_has_the_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
     released = re.findall(r"^## \[([\d.]+)\] - \d{4}-\d\d-\d\d$", changelog, re.MULTILINE)
     assert released[0] == name_and_version()[1]

@@ -1,4 +1,4 @@
-"""The property files in `examples/settings` are accepted and do what the page says."""
+"""The property files in `examples/settings` are valid and have the documented effects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/lake.md: its query gives its answer, its table lists the queries."""
+"""docs/lake.md: the query gives the answer shown, and the table lists the queries."""
 
 from __future__ import annotations
 

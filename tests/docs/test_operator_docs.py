@@ -1,4 +1,4 @@
-"""The operator's pages: links lead somewhere, commands exist, shown output is the output."""
+"""The operator's pages: links and commands work, and the output shown is the real output."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _FENCED = re.compile(r"```.*?```", re.DOTALL)
 
 
 def anchors(page: Path) -> set[str]:
-    """Fragments that a page's headings make, as GitHub does."""
+    """Returns the fragments that GitHub makes of a page's headings."""
     headings = re.findall(r"^#+ (.*)$", _FENCED.sub("", page.read_text("utf-8")), re.MULTILINE)
     return {
         re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
@@ -54,7 +54,7 @@ def offered_commands() -> frozenset[str]:
 
 
 def commands(text: str) -> Iterator[str]:
-    """What stands behind ./build.sh, without the end of the sentence."""
+    """Yields the commands that follow `./build.sh`."""
     yield from re.findall(r"\./build\.sh ([a-z][a-z-]*)", text)
 
 
@@ -106,7 +106,7 @@ def test_named_groups_exist(page: Path) -> None:
 
 
 def reasons() -> set[str]:
-    """What a dead letter may say, as `stage/reason`, by what the code raises."""
+    """Returns the reasons of dead letters in the code, as `stage/reason`."""
     files = [*(ROOT / "udfs").rglob("*.py"), ROOT / "lambda_app" / "payload.py"]
     raised = re.compile(r'ValidationError\(\s*"([a-z]+)", (?:"(\w+)"|([A-Z_]+)),')
     found = {
@@ -120,13 +120,13 @@ def reasons() -> set[str]:
 
 
 FILTERED = {"parse/empty_line", "parse/comment_line"}
-"""Problems of what is filtered, not dead-lettered."""
+"""Reasons of lines that are filtered, not dead-lettered."""
 
 
 def test_every_reason_of_dead_letters_is_explained() -> None:
     table = (ROOT / "docs" / "runbook.md").read_text("utf-8").partition("| reason | what")[2]
     explained = set(re.findall(r"`([a-z<>]+/\w+)`", table.partition("\n\n")[0]))
-    # Who has failed too often may have failed anywhere.
+    # A record with too many attempts may have failed in any stage.
     exhausted = f"decode/{enrichment.EXHAUSTED}"
     assert FILTERED | {exhausted} <= reasons()
     assert explained == reasons() - FILTERED - {exhausted} | {f"<stage>/{enrichment.EXHAUSTED}"}
@@ -156,7 +156,7 @@ def test_named_files_exist(page: Path) -> None:
 
 def test_sizes_shown_are_what_the_command_shows(capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / "docs" / "sizing.md").read_text("utf-8")
-    # The command in a line of its paragraph, then the paragraph's end, then what it shows.
+    # The command is in a paragraph, and its output in the block behind the paragraph.
     shown = re.findall(
         r"`\./build\.sh size ([^`\n]+)`(?:(?!\n\n).)*\n\n```text\n(.*?)```", text, re.DOTALL
     )
@@ -165,7 +165,7 @@ def test_sizes_shown_are_what_the_command_shows(capsys: pytest.CaptureFixture[st
         assert run_command("size", shlex.split(arguments)) == 0
         lines = capsys.readouterr().out.splitlines()
         wanted = output.splitlines()
-        # The page leaves lines out; those it has are there, in that order.
+        # The page may leave lines out, but keeps their order.
         remaining = iter(lines)
         assert all(any(line == one for one in remaining) for line in wanted), arguments
 
@@ -226,7 +226,7 @@ def test_the_drawings_are_of_the_code() -> None:
         name
         for file in SQL_DIRECTORY.rglob("*.sql")
         for name in re.findall(r"CREATE TEMPORARY (?:VIEW|TABLE) (\w+)", file.read_text("utf-8"))
-    } | {"timed_outcomes"}  # made in flink_app/topology.py
+    } | {"timed_outcomes"}  # declared in flink_app/topology.py
     drawn = set(re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", drawing))
     assert drawn <= declared, drawn - declared
     assert {"raw_log", "outcomes", "timed_outcomes", "timely_events", "late_events"} <= {

@@ -1,4 +1,4 @@
-"""Each producer's configuration in `examples/producers`, and what comes of the records it puts."""
+"""Each producer's configuration in `examples/producers`, and the outcome of its records."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def kinesis_agent_logtojson() -> bytes:
     assert flow["dataProcessingOptions"] == [
         {"optionName": "LOGTOJSON", "logFormat": "COMBINEDAPACHELOG"}
     ]
-    # The agent's own pattern and names: PatternConstants.java, ApacheLogParser.java.
+    # The agent's pattern and names are those of PatternConstants.java and ApacheLogParser.java.
     names = [
         "host",
         "ident",

@@ -1,4 +1,4 @@
-"""The README and its pages say what is so: queries give their results, tables are the code's."""
+"""The README and its pages are true: queries give their results, tables match the code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from udfs.quality import STATUSES
 PAGES = {path.stem: path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md")}
 README = (ROOT / "README.md").read_text("utf-8")
 SAMPLE_RUN = README.partition("<!-- run -->\n```text\n")[2].partition("```\n")[0]
-# What is another every time.
+# Lines with these texts differ in each run.
 CHANGING = ("days ago", "with start-up")
 QUERIES = [
     *dict.fromkeys(
@@ -96,7 +96,7 @@ def test_the_sample_run_and_the_queries_give_the_results_shown(
     shown = [line for line in SAMPLE_RUN.splitlines() if not line.endswith(CHANGING)]
     assert len(shown) > 15
     for line in shown:
-        # It is shortened, so lines between these may be left out.
+        # The README leaves out lines between these.
         assert line in printed, line
 
     script = tmp_path / "queries.sql"

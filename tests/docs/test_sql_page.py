@@ -1,4 +1,4 @@
-"""The statements that docs/sql.md has for a notebook fit what the job writes."""
+"""The notebook's statements in docs/sql.md fit the job's outputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STREAM = re.compile(
 @pytest.mark.minicluster
 @pytest.mark.slow
 def test_a_notebook_reads_what_a_run_wrote(sample_run: Run, tmp_path: Path) -> None:
-    # Files name no output, as each has its folder.
+    # Rows in files do not name their output, as each output has its folder.
     aggregates = tmp_path / "aggregates"
     aggregates.write_text(
         "".join(

@@ -1,7 +1,7 @@
 """The functions against emulated services (moto), through the network.
 
-moto's own Lambda needs Docker to run a function and its Firehose calls none, so that the calls
-of the functions are tried here and the calls to them in test_function.py.
+These tests try the calls of the functions; test_function.py tries the calls to them. Moto's Lambda
+needs Docker to run a function, and its Firehose calls no function.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def streams(aws: Aws) -> Streams:
 
 
 def received(aws: Aws, queue_url: str) -> list[Any]:
-    """All messages of a queue, read as JSON and removed."""
+    """Removes all messages from a queue, and returns them read as JSON."""
     sqs = aws.client("sqs")
     bodies: list[Any] = []
     while True:
@@ -51,7 +51,7 @@ def received(aws: Aws, queue_url: str) -> list[Any]:
 
 
 def new_queue(aws: Aws) -> tuple[str, str]:
-    """URL and ARN of a new queue."""
+    """Makes a queue, and returns its URL and ARN."""
     url: str = aws.client("sqs").create_queue(QueueName="letters")["QueueUrl"]
     return url, f"arn:aws:sqs:{REGION}:{ACCOUNT}:letters"
 
@@ -64,7 +64,7 @@ def transform(dead_letter_arn: str, records: list[bytes], tally: Tally) -> list[
 
 def test_dead_letters_to_a_queue(aws: Aws) -> None:
     url, queue_arn = new_queue(aws)
-    # The queue refuses U+FFFF.
+    # A queue refuses U+FFFF.
     bad = [BAD + f" {number} \uffff".encode() for number in range(25)]
     records = [good(0), *bad]
 
@@ -94,7 +94,7 @@ def test_dead_letters_to_a_topic(aws: Aws) -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_missing_queue_fails_the_records_and_is_told() -> None:
+def test_a_missing_queue_fails_the_records_and_is_logged() -> None:
     tally = Tally()
 
     results = transform(f"arn:aws:sqs:{REGION}:{ACCOUNT}:absent", [good(0), BAD], tally)
@@ -120,7 +120,7 @@ def test_enriched_records_to_a_stream(aws: Aws, streams: Streams) -> None:
     answer = consume(arn("enriched"), queue_arn, records)
 
     assert answer == {"batchItemFailures": []}
-    # One client, so one shard and the order of the lines.
+    # Lines of one client are in one shard, in their order.
     (written,) = filter(None, streams.records("enriched").values())
     pages = [json.loads(record["Data"])["webpage"] for record in written]
     assert pages == [f"page{number}" for number in range(1200)]

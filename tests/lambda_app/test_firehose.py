@@ -211,7 +211,7 @@ def test_a_letter_that_no_message_can_hold_fails_its_record() -> None:
 
 
 def test_time_runs_out() -> None:
-    # A second passes at each record; nothing is begun once ten seconds are left.
+    # Each record takes a second. No record begins in the last ten seconds.
     context = FakeContext(16.5, per_question=1)
     tally = Tally()
 
@@ -229,7 +229,7 @@ def test_without_time_for_the_letters_their_records_fail() -> None:
 
     response = run(transformation(letters), [BAD, GOOD], context)
 
-    # 10.5 s are left at the first record, 7.5 s at the second and 4.5 s for the call.
+    # The time left is 10.5 s at the first record, 7.5 s at the second and 4.5 s at the call.
     assert results(response) == ["ProcessingFailed", "ProcessingFailed"]
     assert letters.calls == []
 
@@ -254,7 +254,7 @@ def test_a_record_is_stopped_when_its_answer_cannot_fit() -> None:
 
     assert results(response) == ["ProcessingFailed", "Ok", "Dropped"]
     assert (tally.deferred, tally.failed) == (1, 1)
-    # What was made of it is no more than a response holds.
+    # The record's lines stay within the limit of a response.
     assert RESPONSE_LIMIT * 3 / 4 < tally.lines * len(data_of(response["records"][1])) < 2**23
 
 
@@ -268,7 +268,7 @@ def test_letters_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert results(response) == ["Ok", "Dropped", "ProcessingFailed", "Dropped"]
     assert tally.deferred == 1
     assert len(letters.taken) == 2
-    # Without a place for them none waits.
+    # Without a target for dead letters, no letter is kept.
     assert results(run(transformation(), [b"\n".join([BAD] * 100), GOOD])) == [
         "ProcessingFailed",
         "Ok",
@@ -286,7 +286,7 @@ def test_the_response_stays_below_the_limit() -> None:
     assert said == [
         *["Ok"] * fitting,
         *["ProcessingFailed"] * (60 - fitting),
-        "Ok",  # A small one still fits.
+        "Ok",  # A small record still fits.
         "Dropped",
         "Dropped",
     ]
@@ -296,7 +296,7 @@ def test_the_response_stays_below_the_limit() -> None:
     assert tally.deferred == 60 - fitting
 
 
-# Of three Ok and one Dropped: each other answer is reckoned with as the longest one.
+# The estimate takes the longest result for each of three Ok and one Dropped.
 SLACK = 4 * len("ProcessingFailed") - 3 * len("Ok") - len("Dropped")
 
 
@@ -360,7 +360,7 @@ def test_a_record_goes_to_the_folder_of_its_first_enriched_line(
     first, second = response["records"]
     assert results(response) == ["Ok", "Ok"]
     assert len(data_of(first).splitlines()) == 3
-    assert first.get("metadata") == second.get("metadata")  # GOOD is of 10:15 of that day.
+    assert first.get("metadata") == second.get("metadata")  # The time of GOOD is 10:15 of that day.
     assert tally.misfiled == misfiled
 
 
@@ -434,7 +434,7 @@ def test_no_outage(records: list[bytes], minimum: int) -> None:
 
 
 def test_a_corrupt_database_is_no_bad_data() -> None:
-    # As if it lay in the package, which is read when it is made and not at the start.
+    # A relative path is a file of the package, whose build checks it; the start does not.
     broken = "tests/data/GeoIP2-City-Test-Broken-Double-Format.mmdb"
     function = transformation(of=processor({"weblog.geoip": {"database.path": broken}}))
     line = combined(host="2001:220::80").encode()

@@ -103,7 +103,7 @@ def test_the_first_record_that_is_not_done_becomes_the_checkpoint() -> None:
     answer = run(consumer(output, letters), records, tally=tally)
 
     assert answer == failed_at(3)
-    # The letter behind the checkpoint comes again with its record.
+    # The letter behind the checkpoint comes again later, with its record.
     assert [one.owner for one in letters.taken] == [1]
     assert tally.failed == 5
 
@@ -114,7 +114,7 @@ def test_nothing_is_sent_behind_a_failed_batch() -> None:
     answer = run(consumer(output, FakeDestination()), [good(number) for number in range(20)])
 
     assert answer == failed_at(7)
-    assert max(one.owner for one in output.taken) == 9  # The rest of its own batch of five.
+    assert max(one.owner for one in output.taken) == 9  # The failed batch of five ends there.
 
 
 def test_a_letter_that_cannot_be_sent_holds_the_checkpoint() -> None:
@@ -135,7 +135,7 @@ def test_a_stream_that_is_down_fails_from_the_start() -> None:
     answer = run(consumer(FakeDestination(down), letters), [BAD, good(1)], tally=tally)
 
     assert answer == failed_at(1)
-    assert len(letters.taken) == 1  # Record 0 is done: only bad data, and that is kept.
+    assert len(letters.taken) == 1  # Record 0 is done: its bad line is kept.
     assert tally.undelivered == {"ProvisionedThroughputExceededException": 1}
 
 
@@ -156,7 +156,7 @@ def test_what_waits_to_be_sent_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     output = FakeDestination()
     tally = Tally()
 
-    # The second begins beside less than that, and is more by itself.
+    # The second record begins below the limit, and exceeds it by itself.
     several = b"\n".join(map(good, range(2, 9)))
     answer = run(
         consumer(output, FakeDestination()), [good(1), several, good(9), good(10)], tally=tally
@@ -187,7 +187,7 @@ def test_a_batch_of_bad_data_alone_stops_the_shard() -> None:
 def test_nothing_is_lost_when_what_is_reported_comes_again(
     kinds: list[str], failing: set[int], letters_failing: set[int]
 ) -> None:
-    """Lambda calls again from the checkpoint on; in the end everything is written."""
+    """Lambda calls again from the checkpoint on, until everything is written."""
     records: dict[str, Callable[[int], bytes]] = {
         "good": good,
         "bad": lambda number: BAD + str(number).encode(),

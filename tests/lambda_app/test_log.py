@@ -64,7 +64,7 @@ def test_a_good_batch_is_an_information() -> None:
 
 
 def check_embedded_metrics(line: Mapping[str, Any]) -> dict[str, str]:
-    """What CloudWatch asks of the embedded metric format; the units by name."""
+    """Checks a line against CloudWatch's embedded metric format, and returns the units by name."""
     metadata = line["_aws"]
     assert set(metadata) == {"Timestamp", "CloudWatchMetrics"}
     assert metadata["Timestamp"] == int(NOW * 1000)
@@ -95,7 +95,7 @@ def test_metrics() -> None:
     assert line["dead_lettered_parse"] == line["dead_lettered_decode"] == 1
     assert line["outages"] == line["messages_undelivered"] == line["records_deferred"] == 0
     assert {"lines_enriched", "filtered_blank_line", "dead_lettered_parse"} <= set(units)
-    # The second and third line find each of their four parts in the caches.
+    # The caches hold all four parts of the second and the third line.
     assert line["cache_hit_percent"] == pytest.approx(66.67)
     assert units["cache_hit_percent"] == "Percent"
     assert 0 < line["enrichment_micros_per_line"] < 1e6
@@ -112,7 +112,7 @@ def test_the_page_names_the_fields_and_the_metrics() -> None:
     }
     line = logged([GOOD, BAD, b"\n"])
     units = check_embedded_metrics(line)
-    # Of the line as such, of an error, of a start, of partitions.
+    # Fields of every line, and of lines about errors, starts and partitions.
     others = {"timestamp", "request_id", "function_name", "_aws"}
     elsewhere = {"error", "geoip", "ignored_groups", "lines_misfiled"}
 
@@ -171,7 +171,7 @@ def test_an_outage_is_an_error() -> None:
     assert line["records_failed"] == line["records_processed"] == 20
 
 
-def test_an_unexpected_error_is_told_by_its_type_alone() -> None:
+def test_an_unexpected_error_is_logged_only_by_its_type() -> None:
     class Broken:
         event_type = "firehose"
 

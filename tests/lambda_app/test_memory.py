@@ -1,4 +1,4 @@
-"""Small records that unpack to much, in a process as small as the function's."""
+"""Small records that unpack to many bytes, in a process as small as the function's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from udfs.config.root import ROOT
 
 MEGABYTES = 300
-"""Peak memory of the whole process; the template gives the function 512 MB."""
+"""The limit for the peak of the whole process; the template gives the function 512 MB."""
 
 PROGRAM = """
 import gzip, sys

@@ -1,4 +1,4 @@
-"""What a function gives for a line is what the core gives, byte for byte."""
+"""The functions write the core's outcomes byte for byte."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PROPERTIES: Properties = {
 GOLDEN: Properties = {**PROPERTIES, "weblog.geoip": {"database.path": str(CITY_DATABASE)}}
 
 type Made = tuple[list[bytes], list[bytes]]
-"""Enriched records, and dead letters."""
+"""Enriched records and dead letters."""
 
 
 def through_firehose(records: list[bytes], properties: Properties) -> Made:
@@ -63,7 +63,7 @@ def through_kinesis(records: list[bytes], properties: Properties) -> Made:
 
 
 def through_the_core(records: list[bytes], properties: Properties) -> Made:
-    """What the job makes: it hands each source record to Enricher.process()."""
+    """Returns the outcomes of the job, which gives each source record to `Enricher.process()`."""
     core = enricher(properties)
     outcomes = [outcome for record in records for outcome in core.process(record)]
     return (
@@ -148,7 +148,7 @@ RECORD = st.lists(LINE, max_size=4).map(b"\n".join)
 
 @given(st.lists(RECORD, max_size=8))
 def test_any_records(records: list[bytes]) -> None:
-    # A record that begins like gzip is unpacked, which the job does not do.
+    # The functions unpack a record that begins like gzip, which the job does not.
     records = [one for one in records if not one.startswith(b"\x1f\x8b")]
 
     expected = through_the_core(records, PROPERTIES)

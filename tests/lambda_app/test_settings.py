@@ -36,7 +36,7 @@ STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/weblog-enriched"
 
 @pytest.fixture(autouse=True)
 def no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A package without a property file."""
+    """Makes the package one without a property file."""
     monkeypatch.setattr(settings_module, "DEFAULT_FILE", tmp_path / "conf" / "absent.json")
 
 
@@ -78,7 +78,7 @@ def test_look_ups_that_are_switched_off_are_no_matter() -> None:
     assert Settings.load(off) == Settings.load({})
 
 
-def test_a_variable_that_asks_for_a_look_up_is_told() -> None:
+def test_a_variable_that_asks_for_a_look_up_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match="WEBLOG_LOOKUPS_DNS__ENABLED"):
         settings_from({"WEBLOG_LOOKUPS_DNS__ENABLED": "true"})
 
@@ -201,7 +201,7 @@ def test_the_job_accepts_a_file_with_the_functions_group() -> None:
         ),
     ],
 )
-def test_wrong_variables_are_told(environ: dict[str, str], message: str) -> None:
+def test_wrong_variables_are_errors(environ: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         settings_from(environ)
     assert str(caught.value).startswith(message)
@@ -239,7 +239,7 @@ def test_wrong_variables_are_told(environ: dict[str, str], message: str) -> None
         ({"weblog.lookups.dns": {"x": "1"}}, "weblog.lookups.dns: x: expected a known key: one of"),
     ],
 )
-def test_wrong_files_are_told(
+def test_wrong_files_are_errors(
     groups: dict[str, dict[str, str]], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:

@@ -1,4 +1,4 @@
-"""The lake's tables and queries: of the outputs as they are, with the numbers that these have."""
+"""The lake's tables and queries, against the outputs and their numbers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_query_says_what_it_answers_and_reads_only_the_days_asked_for(path: Pa
     text = path.read_text("utf-8")
     assert text.startswith("-- ")
     assert "\n-- Parameters: the first and the last day, such as " in text
-    # Without it Athena would look into every hour since the first day of the tables.
+    # Without the days, Athena would look into every hour since the first day of the tables.
     assert text.count("event_date BETWEEN ? AND ?") == text.count("?\n") == 1
 
 
@@ -47,7 +47,7 @@ def test_a_query_says_what_it_answers_and_reads_only_the_days_asked_for(path: Pa
 
 @pytest.fixture(scope="module")
 def lake(sample_run: Run, tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
-    """The run's outputs in Parquet, in the folders and with the types that Firehose gives them."""
+    """Writes the run's outputs as Firehose does: in Parquet, with its folders and types."""
     assert sample_run.status == 0, sample_run.errors
     files = opened(sample_run.folder, *(name for name in NAMES if name in written(sample_run)))
     folder = tmp_path_factory.mktemp("lake")
@@ -65,14 +65,14 @@ def lake(sample_run: Run, tmp_path_factory: pytest.TempPathFactory) -> duckdb.Du
 
 
 def written(run: Run) -> list[str]:
-    """The outputs that have rows."""
+    """Returns the names of the outputs with rows."""
     return [name for name, rows in run.summary["outputs"].items() if rows]
 
 
 @pytest.mark.minicluster
 @pytest.mark.slow
 class TestOverTheRun:
-    """Each answer against what the run's outputs say."""
+    """Each answer against the run's outputs."""
 
     def test_the_tables_hold_what_the_outputs_hold(
         self, lake: duckdb.DuckDBPyConnection, sample_run: Run
@@ -83,13 +83,13 @@ class TestOverTheRun:
             own = [*declared(name)]
             assert answered.columns == [*own, *PARTITIONS]
             seen = [dict(zip(answered.columns, row, strict=True)) for row in answered.fetchall()]
-            # A column that a record lacks is null; every other has the very value.
+            # A column that a record lacks is null; every other column has the record's value.
             rows = Counter(
                 json.dumps([row.get(one) for one in own]) for row in sample_run.rows(name)
             )
             assert not rows - Counter(json.dumps([row[one] for one in own]) for row in seen)
             assert len(seen) == rows.total()
-            # Where the job's file sink and Firehose put them.
+            # The job's file sink and Firehose use the same folders.
             for row in seen if name != "dead_letters" else ():
                 time = row["event_time" if "event_time" in row else "window_start"]
                 assert (row["event_date"], row["event_hour"]) == (time[:10], time[11:13])
@@ -189,7 +189,7 @@ class TestOverTheRun:
 
     def test_dead_letters(self, lake: duckdb.DuckDBPyConnection, sample_run: Run) -> None:
         (letter,) = sample_run.rows("dead_letters")
-        # The line has no time that could be read.
+        # The line has no readable time, so that of the failure counts.
         day = letter["failed_at"][:10]
         (row,) = ask(lake, "dead_letters", day, day)
         assert (row["stage"], row["reason"]) == ("parse", "unterminated_quote")
@@ -200,7 +200,7 @@ class TestOverTheRun:
 @pytest.mark.minicluster
 @pytest.mark.slow
 def test_a_run_by_hour_lies_as_the_lake_does(sample_run: Run, tmp_path: Path) -> None:
-    """The files of a local run, and of the job's file sink, in the folders of the tables."""
+    """A local run and the job's file sink write into the folders of the tables."""
     by_hour = ("--set", "weblog.sink.files:partition.by=hour")
     run = run_as_user(tmp_path / "out", *by_hour, *only("traffic_per_country"))
     assert run.status == 0, run.errors
@@ -317,7 +317,7 @@ def sendable(letter: str) -> bool:
 def sums(
     rows: Iterable[Row], keys: tuple[str, ...], columns: tuple[str, ...]
 ) -> dict[tuple[object, ...], tuple[int, ...]]:
-    """Sums of columns of windows, by keys; `day` is the day of the window."""
+    """Returns the sums of windows' columns by keys, of which `day` is the day of the window."""
     totals: dict[tuple[object, ...], list[int]] = defaultdict(lambda: [0] * len(columns))
     for row in rows:
         dated = row | {"day": row["window_start"][:10]}
@@ -330,7 +330,7 @@ def sums(
 def by(
     rows: Iterable[Row], keys: tuple[str, ...], columns: tuple[str, ...]
 ) -> dict[tuple[object, ...], tuple[int, ...]]:
-    """Columns of an answer by keys, each of which is there once."""
+    """Returns columns of an answer by keys; each key must be there once."""
     keyed = [(tuple(row[one] for one in keys), tuple(row[one] for one in columns)) for row in rows]
     assert len(keyed) == len(dict(keyed))
     return dict(keyed)

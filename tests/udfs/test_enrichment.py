@@ -301,7 +301,7 @@ def test_the_clock_is_asked_for_each_record() -> None:
     assert isinstance(moving.process(line)[0], Enriched)
 
 
-def test_a_fault_of_ours_costs_one_line_and_tells_no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_ours_costs_one_line_and_shows_no_data(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = enricher()
     parse = broken._parse
 
@@ -320,7 +320,7 @@ def test_a_fault_of_ours_costs_one_line_and_tells_no_data(monkeypatch: pytest.Mo
     assert second.letter.message == "RuntimeError"
 
 
-def test_event_ids_tell_lines_and_positions_apart() -> None:
+def test_event_ids_differ_by_line_and_position() -> None:
     line = combined().encode()
     first, second = (body(outcome)["event_id"] for outcome in PLAIN.process(line + b"\n" + line))
     assert first != second

@@ -62,7 +62,7 @@ def cities(job: LiveJob, host: str) -> list[str | None]:
     return [row["city"] for row in job.rows("enriched") if row["host"] == host]
 
 
-def test_the_metrics_tell_what_became_of_the_lines(job: LiveJob) -> None:
+def test_the_metrics_count_the_outcomes_of_the_lines(job: LiveJob) -> None:
     lines = good(0, 500)
     # Lines of the next hour close the windows of the first 500 lines.
     lines += [*good(500, 20, NEXT_HOUR)]

@@ -13,7 +13,7 @@ from tests.support.live import live_job
 pytestmark = [pytest.mark.minicluster, pytest.mark.slow]
 
 
-def test_the_log_tells_the_counts_that_the_metrics_lack(
+def test_the_log_has_the_counts_that_the_metrics_lack(
     cluster: SharedCluster, tmp_path: Path
 ) -> None:
     settings = {

@@ -96,7 +96,7 @@ def test_an_interval_without_records_is_not_logged(writer: Writer, log: WorkerLo
         (OutcomeCounts(21, 0, Counter(bot=1), Counter(parse=20)), "WARNING"),
     ],
 )
-def test_the_level_tells_single_failures_from_an_outage(
+def test_the_level_distinguishes_single_failures_from_an_outage(
     writer: Writer, log: WorkerLog, sums: OutcomeCounts, level: str
 ) -> None:
     log.add(sums)

@@ -97,7 +97,7 @@ def test_what_can_be_no_time_is_none(time: str) -> None:
         ({"pattern": '$remote_addr [$time_local] "$request" $status $request_time'}, True),
     ],
 )
-def test_a_format_tells_whether_it_has_request_times(parser: dict[str, str], has: bool) -> None:
+def test_a_format_knows_whether_it_has_request_times(parser: dict[str, str], has: bool) -> None:
     settings = CoreSettings.load({"weblog.parser": parser})
     assert settings.parser.log_format().has_request_time is has
 
