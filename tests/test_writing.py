@@ -46,7 +46,7 @@ NO_VERBS = {
 
 
 def documented(path: Path) -> Iterator[tuple[ast.AST, str]]:
-    """Every docstring, those behind an attribute included, with what it stands in."""
+    """Yields every docstring, also of attributes, with the node around it."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         body = getattr(node, "body", None)
         for statement in body if isinstance(body, list) else ():
@@ -56,7 +56,7 @@ def documented(path: Path) -> Iterator[tuple[ast.AST, str]]:
 
 
 def comments(path: Path) -> Iterator[str]:
-    """The comments of a file, neighbouring lines as one."""
+    """Yields the comments of a file, with neighbouring lines as one."""
     text, last = "", 0
     for token in tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline):
         if token.type == tokenize.COMMENT:
