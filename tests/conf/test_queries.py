@@ -34,7 +34,7 @@ DRAWN = {
     for number, widget in enumerate(json.loads(dashboard["DashboardBody"])["widgets"])
     if widget["type"] == "log"
 }
-QUERIES = FILES | DRAWN
+QUERIES: dict[str, str] = FILES | DRAWN
 SCHEMA = ROOT / "conf" / "schema" / "dead_letter.json"
 STAGES = json.loads(SCHEMA.read_text("utf-8"))["properties"]["stage"]["enum"]
 # Lines have only the stages that occurred.
