@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from udfs.config.properties import Parser, endpoint
 from udfs.errors import ConfigurationError
 
@@ -24,16 +26,15 @@ def endpoint_option(value: str | None) -> str | None:
     Raises:
         ConfigurationError: It is no URL of an endpoint.
     """
-    return None if value is None else url_option("--endpoint", value)
+    return None if value is None else url_option("--endpoint", value, endpoint().expectation)
 
 
-def url_option(option: str, value: str) -> str:
+def url_option(option: str, value: str, expected: str) -> str:
     """Returns the URL of an option that names an endpoint.
 
     Raises:
         ConfigurationError: It is no URL of an endpoint.
     """
-    parser = endpoint()
     if not value:  # Says of a setting that it is left out.
-        raise ConfigurationError(option, None, value, parser.expectation)
-    return read_option(option, value, parser)
+        raise ConfigurationError(option, None, value, expected)
+    return read_option(option, value, replace(endpoint(), expectation=expected))

@@ -177,11 +177,11 @@ def _answering(url: str) -> Iterator[None]:
 
 
 def _url(value: str) -> str:
+    expected = f"a URL such as http://localhost:9200, without a password ({PASSWORD})"
     if "@" in value:
         # The message must not show it.
-        expected = f"a URL such as http://localhost:9200, without a password ({PASSWORD})"
         raise ConfigurationError("--to", None, None, expected)
-    return url_option("--to", value)
+    return url_option("--to", value, expected)
 
 
 def _prefix() -> Parser[str]:

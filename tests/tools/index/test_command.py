@@ -99,7 +99,8 @@ def test_a_user_and_a_password_come_from_the_environment(monkeypatch: pytest.Mon
     [
         (["--to", "http://user:password@127.0.0.1:9200"], EXIT_BAD_INPUT, "without a password"),
         (["--to", ""], EXIT_BAD_INPUT, "a URL such as"),
-        (["--to", "localhost:9200"], EXIT_BAD_INPUT, "a URL such as"),
+        (["--to", "localhost:9200"], EXIT_BAD_INPUT, "a URL such as http://localhost:9200"),
+        (["--to", ""], EXIT_BAD_INPUT, "a URL such as http://localhost:9200"),
         (["--to", URL, "--prefix", "Weblog*"], EXIT_BAD_INPUT, "a letter first"),
         (["out", "--to", URL], EXIT_FAILED, "holds no finished run"),
     ],
