@@ -39,13 +39,19 @@ _STANDALONE = {
     "jobmanager.bind-host": "127.0.0.1",
     "taskmanager.host": "127.0.0.1",
     "taskmanager.bind-host": "127.0.0.1",
-    # A TaskManager that no shell script starts wants these by name.
+    # A TaskManager that no shell script starts wants every size by name. These add up to the 4 GB
+    # of one KPU of Managed Flink.
     "taskmanager.cpu.cores": "1",
+    "taskmanager.memory.framework.heap.size": "128m",
     "taskmanager.memory.task.heap.size": f"{HEAP_MB - 128}m",
+    "taskmanager.memory.framework.off-heap.size": "128m",
     "taskmanager.memory.task.off-heap.size": "0",
     "taskmanager.memory.network.min": "128m",
     "taskmanager.memory.network.max": "128m",
     "taskmanager.memory.managed.size": f"{MANAGED_MEMORY_MB}m",
+    "taskmanager.memory.jvm-metaspace.size": "256m",
+    "taskmanager.memory.jvm-overhead.min": "256m",
+    "taskmanager.memory.jvm-overhead.max": "256m",
 }
 _START_S, _STOP_S = 60.0, 10.0
 
