@@ -14,8 +14,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools.local.cluster import unpack_planner
-
 ARCHIVE = Path(sys.prefix) / "classes.jsa"
 """It stands in the environment whose jars it is made from. Java refuses it for others."""
 
@@ -61,6 +59,9 @@ def make_in_background() -> None:
 
 
 def _make() -> None:
+    # Needs PyFlink, which tools/develop.py starts without.
+    from tools.local.cluster import unpack_planner  # noqa: PLC0415
+
     unpack_planner()
     with tempfile.TemporaryDirectory(dir=ARCHIVE.parent) as name:
         made = Path(name) / "classes"
