@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _figures(options: argparse.Namespace) -> list[Figure]:
     names = [name for name in options.figures.split(",") if name]
-    names += ["core.*", "job.mission", "peer"] if options.peers else []
+    names += ["core.*", "yardstick.naive", "job.mission", "peer"] if options.peers else []
     names += [FULL, "job.without"] if options.costs else []
     return chosen(names)
 

@@ -55,7 +55,7 @@ class Console:
         built = f"built {geo.build_date:%Y-%m-%d}, {age} days ago"
         self._line(f"GeoIP     {geo.database_type}, {built}")
         if _DEMO in geo.database_type:
-            self._line("          it knows the bundled log alone; ./build.sh geoip gets a full one")
+            self._line("          it knows only the bundled log; ./build.sh geoip gets a full one")
         elif age > max_age_days:
             self._line(
                 f"warning   the GeoIP database is older than {max_age_days} days "

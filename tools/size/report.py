@@ -189,7 +189,7 @@ def _reasons(case: Case, rate: float | None, job: float, function: float) -> Ite
         "peak over the mean, the higher the break-even."
     )
     yield (
-        "Lambda makes enriched records and dead letters alone. Windows, sessions and alerts "
+        "Lambda makes only enriched records and dead letters. Windows, sessions and alerts "
         "need the job whatever it costs."
     )
     yield (
