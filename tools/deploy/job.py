@@ -123,9 +123,9 @@ def needs(settings: JobSettings, groups: PropertyGroups, location: StackLocation
     # A basic record has another schema, and a filtered line may have no time.
     fit = settings.core.pipeline.stage != "basic"
     stored = {
-        output: arn
-        for output, arn in unshared.items()
-        if fit and output != "filtered" and arn.startswith(location.arn("kinesis", ""))
+        output: unshared[output]
+        for output in _names(unshared, "kinesis", location)
+        if fit and output != "filtered"
     }
     own = len(location.streams)
     return Needs(
@@ -153,21 +153,18 @@ def needs(settings: JobSettings, groups: PropertyGroups, location: StackLocation
 def _output_parameters(
     written: Written, unshared: Mapping[str, str], location: StackLocation
 ) -> dict[str, str]:
-    def name(output: str, service: str) -> str:
-        arn = unshared.get(output, "")
-        return name_of(arn) if arn.startswith(location.arn(service, "")) else ""
-
+    streams = _names(unshared, "kinesis", location)
     files = _arns(written, "bucket", location)
     return {
         "WrittenStreamArns": ",".join(_arns(written, "stream", location)),
         "DeliveryStreamArns": ",".join(_arns(written, "delivery stream", location)),
         "FileArns": ",".join(f"{arn}/*" for arn in files),
         "BucketArns": ",".join(sorted({arn.partition("/")[0] for arn in files})),
-        "AlertsStreamName": name("alerts", "kinesis"),
-        "DeadLettersStreamName": name("dead_letters", "kinesis"),
-        "LateStreamName": name("late", "kinesis"),
-        "EnrichedStreamName": name("enriched", "kinesis"),
-        "EnrichedDeliveryName": name("enriched", "firehose"),
+        "AlertsStreamName": streams.get("alerts", ""),
+        "DeadLettersStreamName": streams.get("dead_letters", ""),
+        "LateStreamName": streams.get("late", ""),
+        "EnrichedStreamName": streams.get("enriched", ""),
+        "EnrichedDeliveryName": _names(unshared, "firehose", location).get("enriched", ""),
     }
 
 
@@ -182,6 +179,12 @@ def _unshared(written: Written) -> dict[str, str]:
     for output, resource in written:
         outputs.setdefault(resource.name, []).append(output)
     return {names[0]: name for name, names in outputs.items() if len(names) == 1}
+
+
+def _names(unshared: Mapping[str, str], service: str, location: StackLocation) -> dict[str, str]:
+    """Returns the names of a service's resources where the stack is, by their outputs."""
+    here = location.arn(service, "")
+    return {output: name_of(arn) for output, arn in unshared.items() if arn.startswith(here)}
 
 
 def _refers(groups: PropertyGroups, group: str) -> bool:
