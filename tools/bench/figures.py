@@ -9,12 +9,13 @@ from fnmatch import fnmatch
 from functools import partial
 from typing import Any
 
-from tools.bench.core import Metrics, core, shapes, straight, two_at_once
+from tools.bench.core import Metrics, core, straight, two_at_once
 from tools.bench.inputs import Setup
 from tools.bench.jobs import ALL, MISSION, RECORDS, Job, between_streams, measure
 from tools.bench.lambda_functions import functions
 from tools.bench.latency import latency
 from tools.bench.peers import goaccess, vrl
+from tools.bench.shapes import shapes
 from udfs.errors import ConfigurationError
 
 

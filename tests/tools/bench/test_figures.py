@@ -15,7 +15,7 @@ from subprocess import PIPE, Popen
 import pytest
 
 from tools.bench import jobs
-from tools.bench.core import SHAPES, Metrics
+from tools.bench.core import Metrics
 from tools.bench.figures import FIGURES, PEERS, chosen
 from tools.bench.inputs import Setup
 from tools.bench.jobs import (
@@ -29,6 +29,7 @@ from tools.bench.jobs import (
     metrics,
 )
 from tools.bench.latency import send_paced
+from tools.bench.shapes import SHAPES
 from udfs.errors import WebLogError
 
 
