@@ -156,7 +156,7 @@ def between_streams(setup: Setup, job: Job) -> Metrics:
     raise WebLogError("the job ended instead of waiting for more records")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Reading:
     """Records read by the source until a moment, and what the processes had used by then."""
 
@@ -169,7 +169,8 @@ class Reading:
 
 def look(leader: int, records: int) -> Reading:
     """Reads from Linux's /proc what a process group has used; processes may end meanwhile."""
-    reading = Reading(monotonic(), records)
+    jvm = python = 0.0
+    pss = 0
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if os.getpgid(int(process.name)) != leader:
@@ -179,12 +180,12 @@ def look(leader: int, records: int) -> Reading:
             fields = (process / "stat").read_text().rpartition(")")[2].split()
             seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
             if _WORKER in command:
-                reading.python_cpu_s += seconds
+                python += seconds
                 share = (process / "smaps_rollup").read_text().partition("\nPss:")[2].split()
-                reading.worker_pss = max(reading.worker_pss, int(share[0]) * 1024)
+                pss = max(pss, int(share[0]) * 1024)
             elif command.partition(b"\0")[0].endswith(b"java"):
-                reading.jvm_cpu_s += seconds
-    return reading
+                jvm += seconds
+    return Reading(monotonic(), records, jvm, python, pss)
 
 
 def metrics(readings: Sequence[Reading], records: int, started: float) -> Metrics:

@@ -59,7 +59,11 @@ _CONSUMER = {
 
 
 def functions(setup: Setup) -> Metrics:
-    """Returns the figures of both functions, over the bundled log with its small database."""
+    """Returns the figures of both functions, over the bundled log with its small database.
+
+    Raises:
+        WebLogError: The package cannot be made, or a process failed.
+    """
     packages = Path(boto3.__file__).parents[1]
     with setup.folder() as work:
         task, database = work / "task", SAMPLE_LOG.with_name("demo-city.mmdb")

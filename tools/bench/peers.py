@@ -26,7 +26,11 @@ _VRL_PROGRAM = """\
 
 
 def goaccess(setup: Setup, log: str) -> Metrics:
-    """Measures GoAccess from a plain log to its report as JSON, with the City database."""
+    """Measures GoAccess from a plain log to its report as JSON, with the City database.
+
+    Raises:
+        SkippedError: It isn't installed.
+    """
     program = _installed("goaccess", "a package of Debian's and of most others'")
     with setup.folder() as folder:
         lines, report = folder / "access.log", folder / "report.json"
@@ -40,7 +44,11 @@ def goaccess(setup: Setup, log: str) -> Metrics:
 
 
 def vrl(setup: Setup, log: str) -> Metrics:
-    """Measures Vector's language: line and user agent to JSON; no place, no page, no checks."""
+    """Measures Vector's language: line and user agent to JSON; no location, no page, no checks.
+
+    Raises:
+        SkippedError: It isn't installed.
+    """
     program = _installed("vrl", "cargo install vrl --features cli")
     with setup.folder() as folder:
         events, made = folder / "events.json", folder / "made.json"
